@@ -1,0 +1,1 @@
+"""Hardware/software co-simulation benchmarks for speculative backpropagation."""

@@ -1,0 +1,277 @@
+"""What one cell of a matrix is: a frozen, validated description of one training run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from specbp.datasets.catalog import describe
+from specbp.errors import UsageError, nearest
+
+Schedule = Literal["sequential", "speculative"]
+Key = Literal["label", "batch"]
+Reuse = Literal["outcomes", "replay"]
+GateMetric = Literal["max", "tv", "mean", "none"]
+Decay = Literal["constant", "cosine"]
+
+FORM = 1
+"""Version of the description; part of every hash, raised when a field changes its meaning."""
+
+SPECULATION_DEFAULTS: dict[str, Any] = {
+    "key": "label",
+    "reuse": "outcomes",
+    "gate_metric": "max",
+}
+DEFAULT_GATE_THRESHOLD = 0.25
+PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
+"""``schedule = "pipelined"`` is one-step delayed SGD: speculation on the previous batch, no gate."""
+
+
+def gate_range(metric: GateMetric, classes: int) -> float:
+    """Return the largest distance the gate `metric` can give between two softmax vectors.
+
+    ``max`` |Δp| and total variation ½·Σ|Δp| reach 1; the ``mean`` of |Δp| over C classes
+    reaches only 2/C, so a threshold above that can never reject.
+    """
+    return 2.0 / classes if metric == "mean" else 1.0
+
+
+def available_cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Experiment(BaseModel):
+    """One training run, fully specified.
+
+    The first group of fields is the work, which the arms of a comparison must share; the second
+    is the method, which tells the arms apart. A knob the schedule does not have is ``None``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    dataset: Annotated[
+        str,
+        Field(
+            description="data set: digits, mnist, fashion-mnist, cifar10, cifar100, "
+            "cifar100-coarse, or random:CxHxW/CLASSES (timing only)"
+        ),
+    ] = "digits"
+    train: Annotated[
+        int | None, Field(ge=1, description="size of a stratified training subset; all when absent")
+    ] = None
+    test: Annotated[
+        int | None, Field(ge=1, description="size of a stratified test subset; all when absent")
+    ] = None
+    subset_seed: Annotated[int, Field(ge=0, description="seed that draws the subsets")] = 0
+    model: Annotated[
+        str,
+        Field(
+            description="digits-cnn, lenet5, cifar-cnn, cifar-cnn-s, vgg8, "
+            "or your own nn.Sequential as module:attribute"
+        ),
+    ] = "digits-cnn"
+    arithmetic: Annotated[
+        Literal["float32"], Field(description="number format of the training")
+    ] = "float32"
+    batch_size: Annotated[int, Field(ge=1, description="samples per step")] = 32
+    epochs: Annotated[int, Field(ge=1, description="passes over the training set")] = 10
+    learning_rate: Annotated[float, Field(gt=0, description="peak learning rate of SGD")] = 0.05
+    learning_rate_decay: Annotated[
+        Decay, Field(description="how the learning rate falls after the warm-up, over all steps")
+    ] = "constant"
+    learning_rate_warmup: Annotated[
+        float, Field(ge=0, lt=1, description="share of all steps with a linearly rising rate")
+    ] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1, description="momentum of SGD")] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
+    seed: Annotated[int, Field(ge=0, description="seed of initial weights and sample order")] = 0
+
+    backend: Annotated[Literal["cpu"], Field(description="what executes the schedule")] = "cpu"
+    schedule: Annotated[
+        Schedule,
+        Field(
+            description="order of forward, backward and update: sequential, "
+            "speculative, or pipelined (short for key=batch, reuse=replay, no gate)"
+        ),
+    ] = "sequential"
+    key: Annotated[Key | None, Field(description="what the cache is indexed by")] = None
+    reuse: Annotated[
+        Reuse | None,
+        Field(
+            description="outcomes: cached softmax and masks with current layer "
+            "inputs; replay: everything from the cache"
+        ),
+    ] = None
+    gate_metric: Annotated[
+        GateMetric | None,
+        Field(
+            description="distance between actual and cached softmax; "
+            "none accepts every sample that has a cached outcome"
+        ),
+    ] = None
+    gate_threshold: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="a sample is accepted below this distance; 0 never "
+            "accepts; at most 1 for max and tv, 2/classes for mean",
+        ),
+    ] = None
+    engines: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2,
+            description="workers that compute at the same time; "
+            "1 for sequential, 2 for speculative unless set",
+        ),
+    ] = 1
+    threads: Annotated[
+        int, Field(ge=1, description='intra-op threads of each engine; "all" for every core')
+    ] = 1
+    block_steps: Annotated[
+        int, Field(ge=1, description="steps an arm runs before the next arm takes its turn")
+    ] = 20
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """Spell out shorthands and defaults, so that equal runs have equal descriptions."""
+        if not isinstance(given, Mapping):
+            return given
+        fields = {name: value for name, value in given.items() if value is not None}
+        if fields.get("threads") == "all":
+            fields["threads"] = available_cores()
+        if fields.get("schedule") == "pipelined":
+            for name, value in PIPELINED.items():
+                if fields.get(name, value) != value:
+                    raise ValueError(f'schedule = "pipelined" means {name} = "{value}"')
+            fields |= PIPELINED | {"schedule": "speculative"}
+        if fields.get("schedule", "sequential") == "sequential":
+            for name in (*SPECULATION_DEFAULTS, "gate_threshold"):
+                fields.pop(name, None)
+        elif fields.get("schedule") == "speculative":
+            fields = SPECULATION_DEFAULTS | {"engines": 2} | fields
+            if fields["gate_metric"] == "none":
+                fields.pop("gate_threshold", None)
+            else:
+                fields.setdefault("gate_threshold", DEFAULT_GATE_THRESHOLD)
+        return fields
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Experiment:
+        info = describe(self.dataset)
+        if self.schedule == "sequential" and self.engines != 1:
+            raise ValueError("the sequential schedule has one engine: give it threads instead")
+        if self.gate_threshold is not None and self.gate_metric is not None:
+            largest = gate_range(self.gate_metric, info.classes)
+            if self.gate_threshold > largest:
+                raise ValueError(
+                    f"gate_threshold = {self.gate_threshold:g} is outside the range of "
+                    f'gate_metric = "{self.gate_metric}": 0 to {largest:g} '
+                    f"with {info.classes} classes; it could never reject"
+                )
+        return self
+
+    @property
+    def workload(self) -> dict[str, Any]:
+        """The fields that the arms of one comparison must share, seed included."""
+        return self.model_dump(include=set(WORK_FIELDS))
+
+    @property
+    def arm(self) -> str:
+        """A short name that tells this method from every other, such as ``pipelined``."""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        if self.schedule == "sequential":
+            words = ["sequential", threads]
+        else:
+            method = {name: getattr(self, name) for name in PIPELINED}
+            if method == PIPELINED:
+                words = ["pipelined"]
+            else:
+                words = ["speculative", f"{self.reuse}", f"{self.key} key"]
+                words.append(
+                    "no gate"
+                    if self.gate_threshold is None
+                    else f"{self.gate_metric}<{self.gate_threshold:g}"
+                )
+            if (self.engines, self.threads) != (2, 1):
+                words.append(f"{self.engines} x {threads}")
+        if self.backend != "cpu":
+            words.append(self.backend)
+        return ", ".join(words)
+
+    @property
+    def hash(self) -> str:
+        """Content hash, 16 hexadecimal digits; every field takes part."""
+        return content_hash(self.model_dump())
+
+
+METHOD_FIELDS = (
+    "backend",
+    "schedule",
+    "key",
+    "reuse",
+    "gate_metric",
+    "gate_threshold",
+    "engines",
+    "threads",
+)
+"""The fields that tell the arms of one comparison apart."""
+
+WORK_FIELDS = tuple(name for name in Experiment.model_fields if name not in METHOD_FIELDS)
+"""The fields that the arms of one comparison share."""
+
+
+def content_hash(fields: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of `fields` in canonical JSON."""
+    canonical = json.dumps({"form": FORM, **fields}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def experiment_from(fields: Mapping[str, Any], where: str = "experiment") -> Experiment:
+    """Build an experiment from plain values, as found in a matrix file or on a command line.
+
+    Raises:
+        UsageError: an unknown key, a value of the wrong kind or outside its range; the message
+            names it, the place it came from and the nearest valid one.
+    """
+    try:
+        return Experiment.model_validate(dict(fields))
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"{where}: {_one_line(error)}") from error
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f'unknown key "{name}"{nearest(name, Experiment.model_fields)}'
+    if first["type"] == "literal_error":
+        options = _literal_options(name)
+        return (
+            f'{name} = "{first["input"]}"{nearest(first["input"], options)}: '
+            f"choose one of {', '.join(options)}"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name} = {first['input']!r}: {message}" if name else message
+
+
+def _literal_options(name: str) -> list[str]:
+    def words(kind: Any) -> list[str]:
+        return [
+            word
+            for part in get_args(kind)
+            for word in ([part] if isinstance(part, str) else words(part))
+        ]
+
+    options = words(Experiment.model_fields[name].annotation)
+    return [*options, "pipelined"] if name == "schedule" else options

@@ -1,0 +1,165 @@
+"""The schema of the three frames, written once: every column, its type and what it means.
+
+`runs` has one row per cell, `epochs` one per cell and epoch, `steps` one per cell and training
+step. Times are in the unit their name ends with; a column that is not measured on a row is null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import pandas as pd
+import pyarrow as pa
+
+from specbp.experiment import Experiment
+
+FORMAT = 1
+"""Version of the schema and of the results folder; a folder of another version is refused."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a frame.
+
+    Attributes:
+        name: as it appears in the frame.
+        kind: ``str``, ``int``, ``float`` or ``bool``; every column may hold nulls.
+        meaning: what the number is, with its unit.
+        repeatable: the same whenever the same cell runs again; false for times and the machine.
+    """
+
+    name: str
+    kind: type
+    meaning: str
+    repeatable: bool = True
+
+
+def _experiment_columns() -> tuple[Column, ...]:
+    def kind(annotation: Any) -> type:
+        if annotation in (str, int, float, bool):
+            found: type = annotation
+            return found
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        return str if isinstance(parts[0], str) else kind(parts[0])
+
+    return tuple(
+        Column(name, kind(field.annotation), field.description or "")
+        for name, field in Experiment.model_fields.items()
+    )
+
+
+RUNS: tuple[Column, ...] = (
+    Column("cell", str, "content hash of the experiment, seed included"),
+    Column("matrix", str, "name of the matrix the cell belongs to"),
+    Column("arm", str, "short name of the method, the same in every comparison"),
+    Column("repeat", int, "number of the repeat; its seed is the base seed plus this"),
+    *_experiment_columns(),
+    Column("status", str, "ok, failed or skipped"),
+    Column("reason", str, "why the cell failed or was skipped"),
+    Column("synthetic", bool, "trained on random data: timing only, no accuracy is claimed"),
+    Column("steps", int, "training steps done"),
+    Column("train_s", float, "wall time of the training steps, without evaluation, s", False),
+    Column("step_ms", float, "median wall time of a step, ms", False),
+    Column("step_ms_p05", float, "5th percentile of the wall time of a step, ms", False),
+    Column("step_ms_p95", float, "95th percentile of the wall time of a step, ms", False),
+    Column("test_accuracy", float, "share of test samples classified rightly after the last epoch"),
+    Column(
+        "accept_rate", float, "accepted share of the samples trained on; null if not speculative"
+    ),
+    Column(
+        "bound",
+        float,
+        "ideal step time over sequential F + B, from the F and B of the one-thread sequential arm "
+        "timed beside it (from its own where there is none) and the accept rate",
+        False,
+    ),
+    Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
+    Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
+    Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),
+    Column("dataset_sha256", str, "SHA-256 of the images and labels trained and tested on"),
+    Column("started", str, "when the cell was begun, UTC", False),
+    Column("specbp_version", str, "version of specbp", False),
+    Column("git_commit", str, "commit of the checkout specbp ran from, if it was one", False),
+    Column("git_dirty", bool, "the checkout had uncommitted changes", False),
+    Column("python_version", str, "version of Python", False),
+    Column("torch_version", str, "version of PyTorch", False),
+    Column("numpy_version", str, "version of NumPy", False),
+    Column("platform", str, "operating system and architecture", False),
+    Column("cpu", str, "processor model", False),
+    Column("cores", int, "processor cores the process could use", False),
+    Column("memory_gib", float, "main memory, GiB", False),
+)
+
+EPOCHS: tuple[Column, ...] = (
+    Column("cell", str, "content hash of the experiment"),
+    Column("epoch", int, "1 for the first pass over the training set"),
+    Column("loss", float, "mean cross-entropy over the epoch's training samples, nat"),
+    Column("train_accuracy", float, "share of the epoch's samples classified rightly as trained"),
+    Column("test_accuracy", float, "share of test samples classified rightly after the epoch"),
+    Column("accept_rate", float, "accepted share of the epoch's samples; null if not speculative"),
+    Column("train_s", float, "wall time of all training steps so far, s", False),
+)
+
+STEPS: tuple[Column, ...] = (
+    Column("cell", str, "content hash of the experiment"),
+    Column("epoch", int, "1 for the first pass over the training set"),
+    Column("step", int, "number of the step in the training, from 0"),
+    Column("round", int, "number of the block of steps; arms take turns block by block"),
+    Column("loss", float, "mean cross-entropy of the batch before the update, nat"),
+    Column("correct", int, "samples of the batch classified rightly before the update"),
+    Column("accepts", int, "samples whose speculated gradient was kept"),
+    Column("rejects", int, "samples that got the ordinary backward; null if not speculative"),
+    Column("step_ms", float, "wall time of the step, ms", False),
+    Column("load_ms", float, "picking and normalising the batch, ms", False),
+    Column("forward_ms", float, "forward and loss, ms", False),
+    Column("gate_ms", float, "comparing actual with cached softmax, ms", False),
+    Column("backward_ms", float, "backward: ordinary if sequential, else speculative, ms", False),
+    Column("weight_gradient_ms", float, "the weight-gradient part of backward_ms, ms", False),
+    Column("redo_ms", float, "ordinary backward of rejected samples, ms", False),
+    Column("cache_ms", float, "reading and writing the cache, on either engine, ms", False),
+    Column("update_ms", float, "adding gradients up and updating the weights, ms", False),
+    Column("wait_ms", float, "time the forward engine waited for the other, ms", False),
+)
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The tidy frames of a result set, joined by the column ``cell``."""
+
+    runs: pd.DataFrame
+    epochs: pd.DataFrame
+    steps: pd.DataFrame
+
+
+SCHEMAS: dict[str, tuple[Column, ...]] = {"runs": RUNS, "epochs": EPOCHS, "steps": STEPS}
+
+
+def arrow_schema(frame: str) -> pa.Schema:
+    """Return the pyarrow schema of the frame ``runs``, ``epochs`` or ``steps``."""
+    return pa.schema([(column.name, _ARROW[column.kind]) for column in SCHEMAS[frame]])
+
+
+def table(frame: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """Return `rows` as a table with the schema of `frame`; a key left out of a row is null.
+
+    Raises:
+        ValueError: a row has a key that the schema does not know.
+    """
+    schema = arrow_schema(frame)
+    unknown = {key for row in rows for key in row} - set(schema.names)
+    if unknown:
+        raise ValueError(f"the frame {frame} has no column {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def empty(frame: str) -> pd.DataFrame:
+    """Return the frame without rows."""
+    return arrow_schema(frame).empty_table().to_pandas()
+
+
+def repeatable_columns(frame: str) -> list[str]:
+    """Return the columns that are the same whenever the same cell runs again."""
+    return [column.name for column in SCHEMAS[frame] if column.repeatable]
