@@ -29,7 +29,7 @@ SPECULATION_DEFAULTS: dict[str, Any] = {
 }
 DEFAULT_GATE_THRESHOLD = 0.25
 PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
-"""``schedule = "pipelined"`` is one-step delayed SGD: speculation on the previous batch, no gate."""
+"""``schedule = "pipelined"`` is one-step delayed SGD: the previous batch, no gate."""
 
 
 def gate_range(metric: GateMetric, classes: int) -> float:

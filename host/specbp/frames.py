@@ -78,6 +78,12 @@ RUNS: tuple[Column, ...] = (
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),
     Column("dataset_sha256", str, "SHA-256 of the images and labels trained and tested on"),
+    Column(
+        "session",
+        str,
+        "cells with the same one were trained in turns, so their times can be compared",
+        False,
+    ),
     Column("started", str, "when the cell was begun, UTC", False),
     Column("specbp_version", str, "version of specbp", False),
     Column("git_commit", str, "commit of the checkout specbp ran from, if it was one", False),
@@ -157,7 +163,8 @@ def table(frame: str, rows: list[dict[str, Any]]) -> pa.Table:
 
 def empty(frame: str) -> pd.DataFrame:
     """Return the frame without rows."""
-    return arrow_schema(frame).empty_table().to_pandas()
+    frame_without_rows: pd.DataFrame = arrow_schema(frame).empty_table().to_pandas()
+    return frame_without_rows
 
 
 def repeatable_columns(frame: str) -> list[str]:

@@ -1,0 +1,86 @@
+"""Number formats: what one layer computes, forward, backward and update, in each of them.
+
+Every schedule is written once over the `Arithmetic` interface. A number format is one module here
+and one class that has these methods; it knows about tensors of one layer, never about a network,
+a batch's history or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from specbp.network import Layer, Shape, Weights
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """The numbers of one SGD step.
+
+    Attributes:
+        learning_rate: step length.
+        momentum: share of the old momentum that is kept.
+        weight_decay: L2 penalty; its gradient weight_decay * w is added to the weight's.
+    """
+
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+
+
+class Arithmetic(Protocol):
+    """What a schedule needs of a number format.
+
+    Tensors carry the batch in their first dimension. A *mask* is what a layer's forward leaves
+    behind for its own input gradient: the output of a ReLU, the choices of a max pooling, nothing
+    for the rest. Masks, layer inputs and probabilities can be picked and replaced row by row.
+    """
+
+    def forward(
+        self, layer: Layer, weights: Weights | None, x: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the layer's output for `x`, and its mask."""
+        ...
+
+    def input_gradient(
+        self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
+    ) -> Tensor:
+        """Return the gradient at the layer's input, given `delta` at its output."""
+        ...
+
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the gradients of weight and bias, summed over the batch."""
+        ...
+
+    def softmax_cross_entropy(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return softmax [batch, classes] and the loss of each sample [batch], in nat."""
+        ...
+
+    def logit_gradient(self, probabilities: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        """Return the gradient of the batch mean loss at the logits: (softmax - one-hot) / size.
+
+        `batch_size` is that of the whole step, also when only some of its samples are given.
+        """
+        ...
+
+    def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
+        """Return the sum of two sets of weight gradients, which may be either's memory."""
+        ...
+
+    def update(
+        self,
+        weights: Sequence[Weights],
+        momenta: Sequence[Weights],
+        gradients: Sequence[Weights],
+        rule: UpdateRule,
+    ) -> None:
+        """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
+        ...
+
+
+def batched(size: int, shape: Shape) -> tuple[int, ...]:
+    """Return `shape` of one sample with a batch dimension of `size` before it."""
+    return (size, *shape)

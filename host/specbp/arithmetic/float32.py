@@ -1,0 +1,171 @@
+"""float32, by the kernels PyTorch's own autograd calls, one layer and one pass at a time.
+
+Autograd is not used because speculation needs the passes apart: input gradients before the layer
+inputs are known, weight gradients for some samples of a batch only, both on another engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from specbp.arithmetic import UpdateRule, batched
+from specbp.network import (
+    AveragePooling,
+    Convolution,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPooling,
+    ReLU,
+    Weights,
+)
+
+_Kind = TypeVar("_Kind")
+_kernels = torch.ops.aten
+
+
+class Float32:
+    """IEEE single precision; see `specbp.arithmetic.Arithmetic` for what each method does."""
+
+    def forward(
+        self, layer: Layer, weights: Weights | None, x: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the layer's output for `x`, and its mask."""
+        match layer.operation:
+            case Convolution() as op:
+                weight, bias = _given(weights)
+                return torch.conv2d(x, weight, bias, op.stride, op.padding), None
+            case Linear():
+                weight, bias = _given(weights)
+                return torch.addmm(bias, x, weight.t()), None
+            case ReLU():
+                output = torch.relu(x)
+                return output, output
+            case MaxPooling() as op:
+                output, choices = _kernels.max_pool2d_with_indices(
+                    x, op.kernel, op.stride, op.padding
+                )
+                return output, choices
+            case AveragePooling() as op:
+                return _kernels.avg_pool2d(x, op.kernel, op.stride, op.padding), None
+            case Flatten():
+                return x.flatten(1), None
+
+    def input_gradient(
+        self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
+    ) -> Tensor:
+        """Return the gradient at the layer's input, given `delta` at its output."""
+        input_shape = batched(delta.shape[0], layer.input_shape)
+        match layer.operation:
+            case Convolution() as op:
+                gradient: Tensor = _convolution_backward(
+                    op, delta, delta.new_empty(input_shape), _given(weights)[0], (True, False)
+                )[0]
+            case Linear():
+                gradient = delta @ _given(weights)[0]
+            case ReLU():
+                gradient = _kernels.threshold_backward(delta, _given(mask), 0)
+            case MaxPooling() as op:
+                gradient = _kernels.max_pool2d_with_indices_backward(
+                    delta,
+                    delta.new_empty(input_shape),
+                    op.kernel,
+                    op.stride,
+                    op.padding,
+                    (1, 1),
+                    False,
+                    _given(mask),
+                )
+            case AveragePooling() as op:
+                gradient = _kernels.avg_pool2d_backward(
+                    delta,
+                    delta.new_empty(input_shape),
+                    op.kernel,
+                    op.stride,
+                    op.padding,
+                    False,
+                    True,
+                    None,
+                )
+            case Flatten():
+                gradient = delta.view(input_shape)
+        return gradient
+
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the gradients of weight and bias, summed over the batch."""
+        match layer.operation:
+            case Convolution() as op:
+                weight = delta.new_empty((op.out_channels, op.in_channels, *op.kernel))
+                _, weight_gradient, bias_gradient = _convolution_backward(
+                    op, delta, x, weight, (False, True)
+                )
+                return weight_gradient, bias_gradient
+            case Linear():
+                return delta.t() @ x, delta.sum(0)
+        raise TypeError(f"{layer.name} has no weights")
+
+    def softmax_cross_entropy(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return softmax [batch, classes] and the loss of each sample [batch], in nat."""
+        log_softmax = torch.log_softmax(logits, 1)
+        return log_softmax.exp(), -log_softmax.gather(1, labels[:, None])[:, 0]
+
+    def logit_gradient(self, probabilities: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        """Return the gradient of the batch mean loss at the logits: (softmax - one-hot) / size."""
+        gradient = probabilities / batch_size
+        rows = torch.arange(len(labels), device=labels.device)
+        gradient[rows, labels] -= 1 / batch_size
+        return gradient
+
+    def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
+        """Return the sum of two sets of weight gradients, in the memory of the first."""
+        torch._foreach_add_(list(chain(*gradients)), list(chain(*more)))
+        return list(gradients)
+
+    def update(
+        self,
+        weights: Sequence[Weights],
+        momenta: Sequence[Weights],
+        gradients: Sequence[Weights],
+        rule: UpdateRule,
+    ) -> None:
+        """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
+        w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
+        torch._foreach_mul_(m, rule.momentum)
+        torch._foreach_add_(m, g)
+        if rule.weight_decay:
+            torch._foreach_add_(m, w, alpha=rule.weight_decay)
+        torch._foreach_add_(w, m, alpha=-rule.learning_rate)
+
+
+def _convolution_backward(
+    op: Convolution, delta: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Call PyTorch's kernel for the input gradient or for both weight gradients.
+
+    Of `x` only the shape matters for the input gradient, of `weight` for the weight gradient.
+    """
+    wants_input, wants_weights = wanted
+    gradients: tuple[Tensor, Tensor, Tensor] = _kernels.convolution_backward(
+        delta,
+        x,
+        weight,
+        (op.out_channels,),
+        op.stride,
+        op.padding,
+        (1, 1),
+        False,
+        (0, 0),
+        1,
+        (wants_input, wants_weights, wants_weights),
+    )
+    return gradients
+
+
+def _given(value: _Kind | None) -> _Kind:
+    assert value is not None
+    return value

@@ -1,0 +1,47 @@
+"""Backends: what executes a schedule and yields a record of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+StepRow = dict[str, Any]
+"""One row of the frame `steps`, without the columns `cell` and `round`."""
+
+
+class Training(Protocol):
+    """One experiment in progress."""
+
+    initial_weights_sha256: str
+    sample_order_sha256: str
+    dataset_sha256: str
+    steps_per_epoch: int
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        ...
+
+    def advance(self, steps: int) -> list[StepRow]:
+        """Do the next `steps` training steps and return a row for each."""
+        ...
+
+    def test_accuracy(self) -> float:
+        """Return the share of test samples classified rightly with the weights as they are."""
+        ...
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights as they are."""
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that is needed to go on later, as plain containers of tensors."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state` as if never interrupted."""
+        ...
+
+    def close(self) -> None:
+        """Give engines and memory back."""
+        ...

@@ -1,0 +1,177 @@
+"""Executes a schedule in PyTorch on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import Float32
+from specbp.backends import StepRow
+from specbp.backends.allocator import keep_freed_memory
+from specbp.datasets import Dataset
+from specbp.errors import UsageError
+from specbp.experiment import Experiment, available_cores
+from specbp.learning_rate import learning_rate
+from specbp.models import build as build_model
+from specbp.network import Weights, lower
+from specbp.sampling import epoch_order, sample_order_sha256, steps_per_epoch
+from specbp.schedules import build as build_schedule
+from specbp.schedules.engines import Stopwatch
+from specbp.schedules.passes import Outcome, forward
+
+EVALUATION_BATCH = 500
+
+
+class PytorchTraining:
+    """One experiment in progress on the CPU; see `specbp.backends.Training`.
+
+    Args:
+        experiment: what to train, and how.
+        dataset: the loaded data set of the experiment.
+
+    Raises:
+        UsageError: the model does not fit the data, or a batch is larger than the training set.
+    """
+
+    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
+        keep_freed_memory()
+        self._experiment = experiment
+        self._dataset = dataset
+        samples = len(dataset.train_labels)
+        self.steps_per_epoch = steps_per_epoch(samples, experiment.batch_size)
+        if not self.steps_per_epoch:
+            raise UsageError(
+                f"batch_size = {experiment.batch_size} is larger than the training set "
+                f"({samples} samples)"
+            )
+        info = dataset.info
+        model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+        self._network, self._weights = lower(model, info.image_shape, info.classes)
+        self._momenta: list[Weights] = [
+            (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
+        ]
+        self._arithmetic = Float32()
+        self._schedule = build_schedule(experiment, self._network, self._arithmetic)
+        self._step = 0
+        self._order = epoch_order(samples, experiment.seed, 0)
+        self._order_epoch = 0
+        self.initial_weights_sha256 = self.weights_sha256()
+        self.sample_order_sha256 = sample_order_sha256(samples, experiment.seed, experiment.epochs)
+        self.dataset_sha256 = dataset.sha256
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return self._step
+
+    def advance(self, steps: int) -> list[StepRow]:
+        """Do the next `steps` training steps and return a row for each.
+
+        Raises:
+            FloatingPointError: the loss is no longer a number: the training has diverged.
+        """
+        torch.set_num_threads(self._experiment.threads)
+        return [self._one_step() for _ in range(steps)]
+
+    def test_accuracy(self) -> float:
+        """Return the share of test samples classified rightly with the weights as they are."""
+        torch.set_num_threads(available_cores())
+        correct = 0
+        data = self._dataset
+        for first in range(0, len(data.test_labels), EVALUATION_BATCH):
+            batch = slice(first, first + EVALUATION_BATCH)
+            images, labels = data.normalised(data.test_images[batch]), data.test_labels[batch]
+            outcome, _ = forward(self._network, self._arithmetic, self._weights, images, labels)
+            correct += _count_correct(outcome.probabilities, labels)
+        return correct / len(data.test_labels)
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights as they are."""
+        digest = hashlib.sha256()
+        for weight, bias in self._weights:
+            digest.update(weight.numpy().tobytes())
+            digest.update(bias.numpy().tobytes())
+        return digest.hexdigest()
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that is needed to go on later, as plain containers of tensors."""
+        outcome = self._schedule.state()
+        return {
+            "step": self._step,
+            "weights": self._weights,
+            "momenta": self._momenta,
+            "cache": None if outcome is None else _parts(outcome),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state` as if never interrupted."""
+        self._step = state["step"]
+        self._weights = state["weights"]
+        self._momenta = state["momenta"]
+        parts = state["cache"]
+        self._schedule.restore(None if parts is None else Outcome(*parts))
+
+    def close(self) -> None:
+        """Give the engines back."""
+        self._schedule.close()
+
+    def _one_step(self) -> StepRow:
+        experiment = self._experiment
+        epoch, step_in_epoch = divmod(self._step, self.steps_per_epoch)
+        rule = UpdateRule(
+            learning_rate(experiment, self._step, self.steps_per_epoch * experiment.epochs),
+            experiment.momentum,
+            experiment.weight_decay,
+        )
+        watch = Stopwatch()
+        images, labels = self._batch(epoch, step_in_epoch)
+        load_ms = watch.lap_ms()
+        batch = self._schedule.gradients(self._weights, images, labels)
+        watch.lap_ms()
+        self._arithmetic.update(self._weights, self._momenta, batch.gradients, rule)
+        update_ms = watch.lap_ms()
+        step_ms = watch.total_ms()
+        loss = float(batch.losses.mean())
+        if loss != loss:
+            raise FloatingPointError(
+                f"the loss is not a number at step {self._step}: the training has diverged, "
+                "lower the learning rate"
+            )
+        row = {
+            "epoch": epoch + 1,
+            "step": self._step,
+            "loss": loss,
+            "correct": _count_correct(batch.probabilities, labels),
+            "accepts": batch.accepts,
+            "rejects": None if batch.accepts is None else len(labels) - batch.accepts,
+            "step_ms": step_ms,
+            "load_ms": load_ms,
+            "update_ms": update_ms,
+            **asdict(batch.times),
+        }
+        self._step += 1
+        return row
+
+    def _batch(self, epoch: int, step_in_epoch: int) -> tuple[Tensor, Tensor]:
+        data = self._dataset
+        if epoch != self._order_epoch:
+            self._order = epoch_order(len(data.train_labels), self._experiment.seed, epoch)
+            self._order_epoch = epoch
+        first = step_in_epoch * self._experiment.batch_size
+        index = self._order[first : first + self._experiment.batch_size]
+        images = data.normalised(data.train_images.index_select(0, index))
+        return images, data.train_labels.index_select(0, index)
+
+
+def _count_correct(probabilities: Tensor, labels: Tensor) -> int:
+    return int((probabilities.argmax(1) == labels).sum())
+
+
+def _parts(outcome: Outcome) -> tuple[Tensor | Sequence[Tensor | None], ...]:
+    return outcome.labels, outcome.probabilities, outcome.masks, outcome.inputs

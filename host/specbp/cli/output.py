@@ -1,0 +1,60 @@
+"""Prints finished cells: a table for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from specbp.errors import SpecbpError
+from specbp.frames import Frames
+from specbp.matrix.expand import Cell
+
+
+def rows_of(frames: Frames, cells: Sequence[Cell]) -> pd.DataFrame:
+    """Return the rows of the frame `runs` that belong to `cells`, in their order."""
+    return frames.runs.set_index("cell", drop=False).reindex([cell.hash for cell in cells])
+
+
+def fail_if_any_failed(runs: pd.DataFrame) -> None:
+    """Raise a SpecbpError that counts the failed rows of the frame `runs`, if there are any."""
+    failed = runs[runs["status"] == "failed"]
+    if len(failed):
+        raise SpecbpError(
+            f"{len(failed)} of {len(runs)} cells failed, the first with {failed['reason'].iloc[0]}"
+        )
+
+
+def print_json(runs: pd.DataFrame) -> None:
+    """Print rows of the frame `runs` as a JSON list."""
+    sys.stdout.write(runs.to_json(orient="records", indent=2) + "\n")
+
+
+def print_table(runs: pd.DataFrame) -> None:
+    """Print rows of the frame `runs` as a table, one line of numbers each."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("arm", overflow="fold")
+    for heading in ("seed", "ms/step", "5%..95%", "train s", "accepted", "bound", "test right"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in runs.to_dict("records"):
+        if row["status"] == "ok":
+            table.add_row(
+                row["arm"],
+                str(row["seed"]),
+                f"{row['step_ms']:.2f}",
+                f"{row['step_ms_p05']:.2f}..{row['step_ms_p95']:.2f}",
+                f"{row['train_s']:.1f}",
+                _share(row["accept_rate"]),
+                "" if pd.isna(row["bound"]) else f"{row['bound']:.2f}",
+                "synthetic" if row["synthetic"] else _share(row["test_accuracy"]),
+            )
+        else:
+            table.add_row(row["arm"], str(row["seed"]), row["status"])
+    Console().print(table)
+
+
+def _share(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.1%}"

@@ -1,0 +1,85 @@
+"""Draws how a matrix goes on: a bar on a terminal, a line per finished cell elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from specbp.matrix.expand import Cell
+
+
+class ProgressDisplay:
+    """A listener that draws on `console`; use it as a context manager.
+
+    Args:
+        console: where to draw; standard error, so that results can be piped.
+        cells: how many cells there are to run.
+    """
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self._console = console
+        self._cells = cells
+        self._finished = 0
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ProgressDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
+        """Start a bar for cells that take turns."""
+        first = cells[0].experiment
+        what = f"{first.dataset} {first.model} batch {first.batch_size} seed {first.seed}"
+        arms = f"{len(cells)} arm{'s' if len(cells) > 1 else ''} in turns"
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(f"{what}: {arms}", total=steps, completed=steps_done)
+        if not self._console.is_terminal:
+            resumed = f", going on from step {steps_done} of {steps}" if steps_done else ""
+            self._print(f"training {what}: {arms}{resumed}")
+
+    def advanced(self, cell: Cell, steps: int) -> None:
+        """Move the bar on."""
+        if self._task is not None:
+            self._progress.advance(self._task, steps)
+
+    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
+        """Print a line for the cell."""
+        self._finished += 1
+        counter = f"[{self._finished}/{self._cells}]"
+        name = f"{cell.experiment.dataset}, seed {cell.experiment.seed}, {cell.experiment.arm}"
+        if run["status"] == "ok":
+            self._print(
+                f"{counter} {name}: {run['step_ms']:.2f} ms/step, "
+                + ("synthetic data" if run["synthetic"] else f"{run['test_accuracy']:.1%} right")
+            )
+        else:
+            self._print(f"{counter} {name}: {run['status']}: {run['reason']}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,34 @@
+"""`specbp report`: frames to a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from specbp.matrix.store import load
+
+
+def report(
+    results: Annotated[Path, typer.Argument(help="results folder", metavar="RESULTS")],
+    output: Annotated[
+        Path | None, typer.Option(help="folder for the report", show_default="RESULTS/report")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="title of the page", show_default="name of the folder")
+    ] = None,
+) -> None:
+    """Print the comparison and write it as one HTML page and as Markdown.
+
+    Times are held against both baselines, sequential training on one thread and on as many
+    threads as the arm used, with 95% intervals; accuracies against sequential training.
+    """
+    from specbp.report import print_summary, summarise, write_report
+
+    frames = load(results)
+    paths = write_report(frames, output or results / "report", title or results.resolve().name)
+    console = Console()
+    print_summary(summarise(frames), console)
+    console.print(f"\nreport: {paths.html}\n        {paths.markdown}", soft_wrap=True)

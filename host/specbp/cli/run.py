@@ -1,0 +1,52 @@
+"""`specbp run`: one experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from specbp.cli.options import with_experiment_options
+from specbp.cli.output import fail_if_any_failed, print_json, print_table, rows_of
+from specbp.cli.training import CheckpointSeconds, DataRoot, Fresh, train
+from specbp.experiment import experiment_from
+from specbp.matrix.expand import Cell
+from specbp.matrix.store import Store
+
+
+@with_experiment_options
+def run(
+    given: dict[str, Any],
+    results: Annotated[Path, typer.Option(help="folder that keeps the frames")] = Path(
+        "results/run"
+    ),
+    data_root: DataRoot = None,
+    fresh: Fresh = False,
+    checkpoint_seconds: CheckpointSeconds = 30.0,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="print the row of the frame runs as JSON")
+    ] = False,
+) -> None:
+    """Train once and print what it took.
+
+    The frames are kept, so that `specbp report` and `specbp compare` can read them; the same
+    experiment again prints them without training. Example:
+
+    specbp run --dataset digits --model digits-cnn --schedule speculative --epochs 10
+    """
+    cell = Cell("run", 0, experiment_from(given, "specbp run"))
+    train(
+        [cell],
+        results,
+        data_root,
+        retry_failed=True,
+        fresh=fresh,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    runs = rows_of(Store.open(results).load(), [cell])
+    if json_output:
+        print_json(runs)
+    else:
+        print_table(runs)
+    fail_if_any_failed(runs)

@@ -1,0 +1,22 @@
+"""The learning rate of each step."""
+
+from __future__ import annotations
+
+import math
+
+from specbp.experiment import Experiment
+
+
+def learning_rate(experiment: Experiment, step: int, total_steps: int) -> float:
+    """Return the learning rate of `step` (from 0) out of `total_steps`.
+
+    It rises linearly over the first `learning_rate_warmup` share of the steps and then stays, or
+    falls along half a cosine (Loshchilov & Hutter, "SGDR", ICLR 2017) to zero at the end.
+    """
+    warmup_steps = experiment.learning_rate_warmup * total_steps
+    if step < warmup_steps:
+        return experiment.learning_rate * (step + 1) / (warmup_steps + 1)
+    if experiment.learning_rate_decay == "constant":
+        return experiment.learning_rate
+    progress = (step - warmup_steps) / (total_steps - warmup_steps)
+    return experiment.learning_rate * (1 + math.cos(math.pi * progress)) / 2

@@ -1,0 +1,1 @@
+"""Matrices: expand a file into cells, run what is missing, keep the frames."""

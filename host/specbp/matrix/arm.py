@@ -1,0 +1,134 @@
+"""One cell in training: its rows so far, and what becomes of them when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from specbp.backends import Training
+from specbp.matrix.expand import Cell
+from specbp.schedules.bound import Passes, speculative_bound
+
+
+class Arm:
+    """A training and the rows of its frames.
+
+    Attributes:
+        cell: what is trained.
+        training: the training in progress.
+        epochs: rows of the frame `epochs`.
+        unsaved_steps: rows of the frame `steps` since the last checkpoint.
+    """
+
+    def __init__(self, cell: Cell, training: Training) -> None:
+        self.cell = cell
+        self.training = training
+        self.epochs: list[dict[str, Any]] = []
+        self.unsaved_steps: list[dict[str, Any]] = []
+        self._train_s = 0.0
+        self._sums = _no_sums()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.training.steps_per_epoch * self.cell.experiment.epochs
+
+    def advance(self, steps: int, round_number: int) -> None:
+        """Train `steps` steps, and evaluate where an epoch ends with them."""
+        rows = self.training.advance(steps)
+        for row in rows:
+            self.unsaved_steps.append({"cell": self.cell.hash, "round": round_number, **row})
+            self._train_s += row["step_ms"] / 1e3
+            for name in self._sums:
+                self._sums[name] += row[name] or 0
+        if self.training.step % self.training.steps_per_epoch == 0:
+            self._end_epoch()
+
+    def state(self) -> dict[str, Any]:
+        """Return what is needed to go on later."""
+        return {
+            "training": self.training.state(),
+            "epochs": self.epochs,
+            "train_s": self._train_s,
+            "sums": self._sums,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self.training.restore(state["training"])
+        self.epochs = state["epochs"]
+        self._train_s = state["train_s"]
+        self._sums = state["sums"]
+
+    def run_row(self, steps: pa.Table, passes: Passes) -> dict[str, Any]:
+        """Return what is known at the end for the frame `runs`.
+
+        Args:
+            steps: all rows of the frame `steps`.
+            passes: of the sequential training that the bound is held against.
+        """
+        times = steps.column("step_ms").to_numpy()
+        accept_rate = _accept_rate(_total(steps, "accepts"), _total(steps, "rejects"))
+        experiment = self.cell.experiment
+        if experiment.reuse is None:
+            bound = 1.0 if experiment.threads == 1 else None
+        else:
+            assert accept_rate is not None
+            bound = speculative_bound(passes, experiment.reuse, experiment.engines, accept_rate)
+        return {
+            "steps": len(times),
+            "train_s": self._train_s,
+            "step_ms": float(np.median(times)),
+            "step_ms_p05": float(np.percentile(times, 5)),
+            "step_ms_p95": float(np.percentile(times, 95)),
+            "test_accuracy": self.epochs[-1]["test_accuracy"],
+            "accept_rate": accept_rate,
+            "bound": bound,
+            "initial_weights_sha256": self.training.initial_weights_sha256,
+            "sample_order_sha256": self.training.sample_order_sha256,
+            "final_weights_sha256": self.training.weights_sha256(),
+            "dataset_sha256": self.training.dataset_sha256,
+        }
+
+    def _end_epoch(self) -> None:
+        steps = self.training.steps_per_epoch
+        samples = steps * self.cell.experiment.batch_size
+        speculative = self.cell.experiment.schedule != "sequential"
+        self.epochs.append(
+            {
+                "cell": self.cell.hash,
+                "epoch": len(self.epochs) + 1,
+                "loss": self._sums["loss"] / steps,
+                "train_accuracy": self._sums["correct"] / samples,
+                "test_accuracy": self.training.test_accuracy(),
+                "accept_rate": self._sums["accepts"] / samples if speculative else None,
+                "train_s": self._train_s,
+            }
+        )
+        self._sums = _no_sums()
+
+
+def passes_of(steps: pa.Table) -> Passes:
+    """Return the median times of the passes, in ms, from rows of the frame `steps`."""
+    forward = np.median(steps.column("forward_ms").to_numpy())
+    backward = np.median(steps.column("backward_ms").to_numpy())
+    weight_gradients = np.median(steps.column("weight_gradient_ms").to_numpy())
+    return Passes(float(forward), float(backward - weight_gradients), float(weight_gradients))
+
+
+def _no_sums() -> dict[str, float]:
+    return {"loss": 0.0, "correct": 0, "accepts": 0}
+
+
+def _total(steps: pa.Table, column: str) -> float | None:
+    values = steps.column(column)
+    return None if values.null_count else float(np.sum(values.to_numpy()))
+
+
+def _accept_rate(accepts: float | None, rejects: float | None) -> float | None:
+    if accepts is None or rejects is None:
+        return None
+    return accepts / (accepts + rejects)

@@ -1,0 +1,214 @@
+"""From a matrix file to cells: base experiment, axes, exclude, include, repeats.
+
+A matrix is a TOML file:
+
+    name = "batch-size"
+    repeats = 3                     # seeds: the base seed, plus 1, plus 2
+
+    [base]                          # any field of an experiment
+    dataset = "digits"
+
+    [axes]                          # every combination of these
+    batch_size = [1, 4, 16]
+    arm = [                         # values that are tables set several fields at once
+        { schedule = "sequential" },
+        { schedule = "pipelined", learning_rate = 0.01 },
+    ]
+
+    [[exclude]]                     # combinations with all of these fields are left out
+    batch_size = 1
+    schedule = "pipelined"
+
+    [[include]]                     # one more: the base experiment with these fields
+    batch_size = 256
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specbp.errors import UsageError, nearest
+from specbp.experiment import Experiment, content_hash, experiment_from
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Fields = dict[str, Any]
+
+_KEYS = ("name", "repeats", "base", "axes", "exclude", "include")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fully specified run of a matrix.
+
+    Attributes:
+        matrix: name of the matrix.
+        repeat: 0 for the base seed, 1 for the next one.
+        experiment: what to run.
+    """
+
+    matrix: str
+    repeat: int
+    experiment: Experiment
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the experiment: names the cell's folder."""
+        return self.experiment.hash
+
+    @property
+    def workload(self) -> str:
+        """Hash of what the arms of a comparison share; cells that have it in common take turns."""
+        return content_hash(self.experiment.workload)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix as written, checked for its form.
+
+    Attributes:
+        name: how results refer to it.
+        repeats: seeds per combination.
+        base: fields that all cells share unless they say otherwise.
+        axes: for each axis the fields that each of its values sets.
+        exclude: combinations with all the fields of one of these are left out.
+        include: each adds one combination to those of the axes.
+    """
+
+    name: str
+    repeats: int
+    base: Fields
+    axes: list[list[Fields]]
+    exclude: list[Fields]
+    include: list[Fields]
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read a matrix file.
+
+    Raises:
+        UsageError: the file is missing, is not TOML, or has a key that means nothing.
+    """
+    try:
+        return matrix_from(tomllib.loads(path.read_text("utf-8")), path.stem, path.name)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such matrix file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def matrix_from(given: Mapping[str, Any], name: str, where: str) -> Matrix:
+    """Check the form of a matrix given as plain values.
+
+    Args:
+        given: the content of a matrix file.
+        name: the matrix's name where it does not give one.
+        where: what to call it in an error.
+
+    Raises:
+        UsageError: a key that means nothing, or a value of the wrong form.
+    """
+    for key in given:
+        if key not in _KEYS:
+            raise UsageError(f'{where}: unknown key "{key}"{nearest(key, _KEYS)}')
+    repeats = given.get("repeats", 1)
+    if not isinstance(repeats, int) or repeats < 1:
+        raise UsageError(f"{where}: repeats = {repeats!r}: it must be a whole number from 1")
+    return Matrix(
+        str(given.get("name", name)),
+        repeats,
+        _fields(given.get("base", {}), f"{where}: [base]"),
+        _axes(given.get("axes", {}), where),
+        [_fields(one, f"{where}: [[exclude]]") for one in _list(given, "exclude", where)],
+        [_fields(one, f"{where}: [[include]]") for one in _list(given, "include", where)],
+    )
+
+
+def expand(matrix: Matrix, where: str) -> list[Cell]:
+    """Return the cells of `matrix`, each once, in the order in which they are written.
+
+    Raises:
+        UsageError: a cell is not a valid experiment, or an exclude matches no cell.
+    """
+    combinations = [
+        matrix.base | _merged(values) for values in itertools.product(*matrix.axes)
+    ] if matrix.axes or not matrix.include else []  # fmt: skip
+    matched: set[int] = set()
+    kept = [one for one in combinations if not _excluded(one, matrix.exclude, matched)]
+    for number, exclude in enumerate(matrix.exclude):
+        if number not in matched:
+            raise UsageError(f"{where}: [[exclude]] {exclude} matches no combination")
+    kept += [matrix.base | one for one in matrix.include]
+    cells: dict[str, Cell] = {}
+    for fields in kept:
+        first = experiment_from(fields, where)
+        for repeat in range(matrix.repeats):
+            experiment = first.model_copy(update={"seed": first.seed + repeat})
+            cell = Cell(matrix.name, repeat, experiment)
+            cells.setdefault(cell.hash, cell)
+    return list(cells.values())
+
+
+def _fields(given: object, where: str) -> Fields:
+    if not isinstance(given, dict):
+        raise UsageError(f"{where}: it must be a table of experiment fields")
+    for key in given:
+        _check_field(key, where)
+    return dict(given)
+
+
+def _check_field(key: str, where: str) -> None:
+    if key not in Experiment.model_fields:
+        raise UsageError(f'{where}: unknown key "{key}"{nearest(key, Experiment.model_fields)}')
+
+
+def _list(given: Mapping[str, Any], key: str, where: str) -> list[object]:
+    value = given.get(key, [])
+    if not isinstance(value, list):
+        raise UsageError(f"{where}: write [[{key}]] with double brackets, once per entry")
+    return value
+
+
+def _axes(given: object, where: str) -> list[list[Fields]]:
+    if not isinstance(given, dict):
+        raise UsageError(f"{where}: [axes] must be a table of lists")
+    axes = []
+    for name, values in given.items():
+        place = f"{where}: [axes] {name}"
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"{place}: it must be a list with at least one value")
+        if all(isinstance(value, dict) for value in values):
+            axes.append([_fields(value, place) for value in values])
+        else:
+            _check_field(name, f"{where}: [axes]")
+            axes.append([{name: value} for value in values])
+    return axes
+
+
+def _merged(values: Iterable[Fields]) -> Fields:
+    return {key: value for fields in values for key, value in fields.items()}
+
+
+def _excluded(fields: Fields, excludes: list[Fields], matched: set[int]) -> bool:
+    """Whether one of `excludes` holds for `fields`; notes in `matched` which ones ever did."""
+    hits = {
+        number
+        for number, exclude in enumerate(excludes)
+        if all(_value(fields, key) == value for key, value in exclude.items())
+    }
+    matched |= hits
+    return bool(hits)
+
+
+def _value(fields: Fields, key: str) -> Any:
+    return fields.get(key, Experiment.model_fields[key].default)

@@ -1,0 +1,37 @@
+"""Who hears how a matrix goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from specbp.matrix.expand import Cell
+
+
+class Listener(Protocol):
+    """Hears how a matrix goes on; the command line draws it, tests record it."""
+
+    def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
+        """Training of `cells` begins: `steps` in all, of which some may be done already."""
+        ...
+
+    def advanced(self, cell: Cell, steps: int) -> None:
+        """A cell has done `steps` more steps."""
+        ...
+
+    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
+        """A cell is on disk; `run` is its row of the frame `runs`."""
+        ...
+
+
+class Silence:
+    """A listener that says nothing."""
+
+    def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
+        """Say nothing."""
+
+    def advanced(self, cell: Cell, steps: int) -> None:
+        """Say nothing."""
+
+    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
+        """Say nothing."""

@@ -1,0 +1,56 @@
+"""Frames to a comparison: statistics, a printed table, Markdown, and one HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from specbp.errors import UsageError
+from specbp.frames import Frames
+from specbp.report import markdown, page
+from specbp.report.compare import compare, compare_each, summarise
+from specbp.report.summary import ArmComparison, Summary
+from specbp.report.terminal import print_summary
+
+__all__ = [
+    "ArmComparison",
+    "ReportPaths",
+    "Summary",
+    "compare",
+    "compare_each",
+    "print_summary",
+    "summarise",
+    "write_report",
+]
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report was written."""
+
+    html: Path
+    markdown: Path
+
+
+def write_report(frames: Frames, folder: Path, title: str) -> ReportPaths:
+    """Write ``report.html`` and ``report.md`` into `folder`, which is made if it is not there.
+
+    The same frames and title give the same bytes.
+
+    Raises:
+        NothingMeasuredError: no cell was measured.
+        UsageError: the arms did not do equal work, or the folder cannot be written.
+    """
+    summary = summarise(frames)
+    paths = ReportPaths(folder / "report.html", folder / "report.md")
+    texts = {
+        paths.html: page.render(frames, summary, title),
+        paths.markdown: markdown.render(summary, title),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {folder}: {error.strerror}") from error
+    return paths

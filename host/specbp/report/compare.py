@@ -1,0 +1,233 @@
+"""Frames to the numbers of a report and of the verb ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from specbp.errors import NothingMeasuredError, UsageError, nearest
+from specbp.frames import Frames
+from specbp.report.pairing import (
+    EQUAL_WORK,
+    Arm,
+    Comparison,
+    Row,
+    common_seeds,
+    comparisons,
+    equal_resources_baseline,
+    one_thread_baseline,
+    same_machine,
+)
+from specbp.report.provenance import provenance
+from specbp.report.statistics import mean_with_interval, paired_difference, ratio_with_interval
+from specbp.report.summary import (
+    IS_BASELINE,
+    NOT_MEASURED,
+    ArmComparison,
+    ArmSummary,
+    ComparisonSummary,
+    LeftOut,
+    NotCompared,
+    StepTime,
+    Summary,
+)
+
+PERCENT = 100.0
+
+
+def summarise(frames: Frames) -> Summary:
+    """Compute the summary of `frames`.
+
+    Raises:
+        NothingMeasuredError: no cell was measured.
+        UsageError: arms that should have done equal work did not, or steps are missing.
+    """
+    found = comparisons(frames.runs)
+    measured = [run for comparison in found for arm in comparison.arms for run in arm.runs]
+    if not measured:
+        raise NothingMeasuredError(
+            f"none of the {len(frames.runs)} cells was measured: there is nothing to report"
+        )
+    steps = _steps_by_cell(frames.steps)
+    return Summary(
+        comparisons=tuple(
+            _summarise_comparison(comparison, steps) for comparison in found if comparison.arms
+        ),
+        left_out=tuple(
+            _left_out(comparison, row) for comparison in found for row in comparison.left_out
+        ),
+        provenance=provenance(measured),
+    )
+
+
+def compare_each(frames: Frames, arm: str, baseline: str) -> tuple[ArmComparison, ...]:
+    """Hold `arm` against `baseline` in every comparison that has both.
+
+    Raises:
+        UsageError: no such arm, or the two were nowhere timed together.
+    """
+    found = comparisons(frames.runs)
+    names = {known.name for comparison in found for known in comparison.arms}
+    if not names:
+        raise NothingMeasuredError("no cell was measured: there is nothing to compare")
+    for name in (arm, baseline):
+        if name not in names:
+            raise UsageError(
+                f'no measured arm is called "{name}"{nearest(name, names)}: '
+                f"there are {'; '.join(sorted(names))}"
+            )
+    steps = _steps_by_cell(frames.steps)
+    results = [
+        _against(comparison, arms[arm], arms[baseline], steps)
+        for comparison in found
+        if {arm, baseline} <= set(arms := {known.name: known for known in comparison.arms})
+    ]
+    done = tuple(result for result in results if isinstance(result, ArmComparison))
+    if not done:
+        reasons = {result.reason for result in results if isinstance(result, NotCompared)}
+        reason = ", ".join(sorted(reasons)) or "measured in different comparisons"
+        raise UsageError(f'"{arm}" cannot be held against "{baseline}": {reason}')
+    return done
+
+
+def compare(
+    frames: Frames, arm: str, baseline: str, comparison: str | None = None
+) -> ArmComparison:
+    """Hold `arm` against `baseline` in the one comparison that has both, or in the one titled so.
+
+    Raises:
+        UsageError: no such arm or comparison, or several comparisons and no title.
+    """
+    found = {result.comparison: result for result in compare_each(frames, arm, baseline)}
+    if comparison is None and len(found) == 1:
+        return next(iter(found.values()))
+    if comparison is None:
+        raise UsageError(f"several comparisons have both arms: choose one of {'; '.join(found)}")
+    if comparison not in found:
+        raise UsageError(
+            f'no comparison of both arms is called "{comparison}"{nearest(comparison, found)}: '
+            f"there are {'; '.join(found)}"
+        )
+    return found[comparison]
+
+
+def _steps_by_cell(steps: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(cell): group for cell, group in steps.groupby("cell", sort=False)}
+
+
+def _summarise_comparison(
+    comparison: Comparison, steps: Mapping[str, pd.DataFrame]
+) -> ComparisonSummary:
+    hashes = {
+        run["seed"]: {"seed": run["seed"], **{name: run[name] for name in EQUAL_WORK}}
+        for arm in comparison.arms
+        for run in arm.runs
+    }
+    return ComparisonSummary(
+        title=comparison.title,
+        work=comparison.work,
+        synthetic=comparison.synthetic,
+        arms=tuple(_summarise_arm(comparison, arm, steps) for arm in comparison.arms),
+        hashes=tuple(hashes[seed] for seed in sorted(hashes)),
+    )
+
+
+def _summarise_arm(
+    comparison: Comparison, arm: Arm, steps: Mapping[str, pd.DataFrame]
+) -> ArmSummary:
+    times = np.concatenate([_step_times(run, steps) for run in arm.runs])
+    p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
+    accuracy = _accuracies(arm.runs, comparison.synthetic)
+    return ArmSummary(
+        name=arm.name,
+        sequential=arm.sequential,
+        seeds=arm.seeds,
+        steps=len(times),
+        step_time=StepTime(median, p05, p95),
+        bound=_mean(run["bound"] for run in arm.runs),
+        accept_rate=_mean(run["accept_rate"] for run in arm.runs),
+        accuracy=mean_with_interval(accuracy) if accuracy else None,
+        one_thread=_against(comparison, arm, one_thread_baseline(comparison, arm), steps),
+        equal_resources=_against(comparison, arm, equal_resources_baseline(comparison, arm), steps),
+    )
+
+
+def _against(
+    comparison: Comparison, arm: Arm, baseline: Arm | None, steps: Mapping[str, pd.DataFrame]
+) -> ArmComparison | NotCompared:
+    if baseline is None:
+        return NOT_MEASURED
+    if baseline.name == arm.name:
+        return IS_BASELINE
+    pairs = common_seeds(arm, baseline)
+    if not pairs:
+        return NotCompared("not measured at the same seeds")
+    if not same_machine(pairs):
+        return NotCompared("measured on another machine")
+    rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
+    ours = _accuracies([run for run, _ in pairs], comparison.synthetic)
+    theirs = _accuracies([other for _, other in pairs], comparison.synthetic)
+    return ArmComparison(
+        comparison=comparison.title,
+        arm=arm.name,
+        baseline=baseline.name,
+        seeds=tuple(run["seed"] for run, _ in pairs),
+        time=ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds]),
+        accuracy=paired_difference(ours, theirs) if ours and theirs else None,
+        synthetic=comparison.synthetic,
+    )
+
+
+def _paired_rounds(
+    run: Row, other: Row, steps: Mapping[str, pd.DataFrame]
+) -> tuple[list[float], list[float]]:
+    """Return the time of every round of both runs, ms; the rounds must have equal steps."""
+    blocks = []
+    for row in (run, other):
+        times = _step_times(row, steps)
+        blocks.append(
+            pd.Series(times).groupby(steps[row["cell"]]["round"].to_numpy()).agg(["sum", "size"])
+        )
+    ours, theirs = blocks
+    if not ours["size"].equals(theirs["size"]):
+        raise UsageError(
+            f'cells {run["cell"]} ("{run["arm"]}") and {other["cell"]} ("{other["arm"]}") at seed '
+            f"{run['seed']} do not have the same rounds with the same number of steps: "
+            "their times cannot be paired"
+        )
+    return ours["sum"].tolist(), theirs["sum"].tolist()
+
+
+def _step_times(run: Row, steps: Mapping[str, pd.DataFrame]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the wall time of every step of `run`, ms."""
+    name = f'cell {run["cell"]} ("{run["arm"]}", seed {run["seed"]})'
+    if run["cell"] not in steps:
+        raise UsageError(f"{name} is marked ok but has no steps: the result set is incomplete")
+    times = steps[run["cell"]]["step_ms"].to_numpy(dtype=np.float64)
+    if not (np.isfinite(times) & (times > 0)).all():
+        raise UsageError(f"{name} has steps without a positive step_ms: it was not timed properly")
+    return times
+
+
+def _accuracies(runs: Sequence[Row], synthetic: bool) -> list[float]:
+    """Return the test accuracies in percent; none at all if one is missing or may not be used."""
+    found = [run["test_accuracy"] for run in runs]
+    return [] if synthetic or None in found else [PERCENT * value for value in found]
+
+
+def _mean(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _left_out(comparison: Comparison, row: Row) -> LeftOut:
+    return LeftOut(
+        comparison=comparison.title,
+        arm=str(row["arm"]),
+        seed=int(row["seed"]),
+        status=str(row["status"]),
+        reason=str(row["reason"] or "no reason recorded"),
+    )

@@ -1,0 +1,106 @@
+"""The figures of one comparison as inline SVG, each with a caption that says how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from specbp.report.curves import Breakdown
+from specbp.report.palette import Style
+from specbp.report.plots import accept_figure, accuracy_figure
+from specbp.report.rows import breakdown_figure, ratio_figure
+from specbp.report.summary import ArmComparison, ComparisonSummary
+from specbp.report.svg import drawing_style, inline_svg
+from specbp.report.wording import SYNTHETIC
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure as it stands in the page."""
+
+    title: str
+    svg: str
+    caption: str
+
+
+RATIO_CAPTION = (
+    "Left of the line at 1 an arm is faster than its baseline, right of it slower. Filled mark: "
+    "against sequential training on one thread; hollow mark: against sequential training with "
+    "the same number of threads. Bars are 95% intervals, thin ticks below them the ratio of each "
+    "seed alone, thick ticks the ideal bound of the arm against one thread."
+)
+ACCURACY_CAPTION = (
+    "Higher and further left is better: more accuracy after less time. Thick lines are means over "
+    "the seeds of accuracy and of time after each epoch, thin lines single seeds."
+)
+ACCEPT_CAPTION = (
+    "Share of the samples whose speculated gradient was kept. Rejected samples get the ordinary "
+    "backward on top of the speculated one, so a low share costs time; a high share is not by "
+    "itself good for accuracy. Thick lines are means over the seeds, thin lines single seeds."
+)
+BREAKDOWN_CAPTION = (
+    "The two bars of an arm with two engines are spent at the same time: engine 0 runs forward, "
+    "engine 1 the speculated backward. Bars are durations in the mean step, not moments: where the "
+    "bar of engine 1 is shorter than the whole step (thick tick), that engine was idle for the "
+    "difference. Wait is the time engine 0 waited for engine 1. Rest is what was not timed apart, "
+    "such as bookkeeping; work on the cache is not recorded by engine and stands in the table only."
+)
+
+
+def illustrations(
+    name: str,
+    comparison: ComparisonSummary,
+    curves: pd.DataFrame,
+    breakdowns: Sequence[Breakdown],
+    styles: Mapping[str, Style],
+) -> list[Illustration]:
+    """Draw what `comparison` has numbers for; `name` makes the ids of its figures unique."""
+    wanted: list[tuple[bool, str, str, Callable[[], Figure]]] = [
+        (
+            _has_ratios(comparison),
+            "Step time against both baselines",
+            RATIO_CAPTION,
+            lambda: ratio_figure(comparison, styles),
+        ),
+        (
+            _has_points(curves, "test_percent"),
+            "Test accuracy against training time",
+            ACCURACY_CAPTION,
+            lambda: accuracy_figure(curves, styles),
+        ),
+        (
+            bool(breakdowns),
+            "Where the time of a step goes",
+            BREAKDOWN_CAPTION,
+            lambda: breakdown_figure(breakdowns),
+        ),
+        (
+            bool(curves["accept_percent"].notna().any()),
+            "Accepted samples",
+            ACCEPT_CAPTION,
+            lambda: accept_figure(curves, styles),
+        ),
+    ]
+    mark = f" ({SYNTHETIC})" if comparison.synthetic else ""
+    drawn = []
+    for number, (possible, title, caption, draw) in enumerate(wanted):
+        if possible:
+            with drawing_style():
+                svg = inline_svg(draw(), f"{name}-{number}", f"{title}{mark}: {comparison.title}")
+            drawn.append(Illustration(title + mark, svg, caption))
+    return drawn
+
+
+def _has_ratios(comparison: ComparisonSummary) -> bool:
+    return any(
+        isinstance(found, ArmComparison)
+        for arm in comparison.arms
+        for found in (arm.one_thread, arm.equal_resources)
+    )
+
+
+def _has_points(curves: pd.DataFrame, name: str) -> bool:
+    return bool((curves[name].notna() & curves["train_s"].notna()).any())

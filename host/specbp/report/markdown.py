@@ -1,0 +1,79 @@
+"""The report's summary as Markdown with GitHub tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from specbp.report.headline import headline
+from specbp.report.method import citation_words, method_words
+from specbp.report.summary import ComparisonSummary, Summary
+from specbp.report.tables import Table, hash_table, left_out_table, machine_table, software_table
+from specbp.report.wording import (
+    COLUMNS,
+    DOI,
+    PAPER,
+    Cell,
+    full_title,
+    summary_rows,
+    totals,
+    work_words,
+)
+
+
+def render(summary: Summary, title: str) -> str:
+    """Return the report as Markdown."""
+    blocks = [f"# {escaped(title)}", escaped(totals(summary))]
+    blocks += [f"> **Note.** {escaped(warning)}" for warning in summary.provenance.warnings]
+    for comparison in summary.comparisons:
+        blocks += comparison_blocks(comparison)
+    if summary.left_out:
+        blocks += ["## Not measured", table(left_out_table(summary.left_out))]
+    blocks.append("## How it was measured")
+    blocks += [f"**{escaped(head)}.** {escaped(text)}" for head, text in method_words(summary)]
+    blocks += ["## Machine and versions"]
+    blocks += [table(machine_table(summary.provenance)), table(software_table(summary.provenance))]
+    blocks += [
+        "## How to cite",
+        f"The method: {escaped(PAPER)}, DOI [{DOI}](https://doi.org/{DOI}).",
+    ]
+    blocks += [f"These numbers: {escaped(citation_words(summary, title))}."]
+    return "\n\n".join(blocks) + "\n"
+
+
+def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
+    """Return heading, headline, summary table and hashes of one comparison."""
+    headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
+    rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
+    return [
+        f"## {escaped(full_title(comparison))}",
+        escaped(work_words(comparison.work)),
+        f"**{escaped(headline(comparison))}**",
+        _lines(headings, rows),
+        "Equal work:",
+        table(hash_table(comparison)),
+    ]
+
+
+def table(content: Table) -> str:
+    """Return `content` as a GitHub table."""
+    return _lines(content.headings, content.rows)
+
+
+def escaped(text: str) -> str:
+    """Return `text` so that Markdown and HTML in it are shown, not obeyed, on a single line."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", flat)
+
+
+def _lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    first = [line(escaped(heading) for heading in headings), line("---" for _ in headings)]
+    return "\n".join([*first, *(line(escaped(value) for value in row) for row in rows)])
+
+
+def _words(cell: Cell) -> str:
+    number = " ".join(part for part in (cell.value, cell.interval) if part)
+    return f"{number} ({cell.remark})" if cell.remark else number

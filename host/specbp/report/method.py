@@ -1,0 +1,111 @@
+"""How the numbers of a report were measured, in words, with the limits of each statistic."""
+
+from __future__ import annotations
+
+from specbp.report.pairing import EQUAL_WORK
+from specbp.report.statistics import RESAMPLES
+from specbp.report.summary import ArmComparison, Summary
+
+
+def method_words(summary: Summary) -> list[tuple[str, str]]:
+    """Return (heading, paragraph) pairs; the same words for every rendering."""
+    return [
+        ("Interleaving", _interleaving(summary)),
+        ("Equal work", _equal_work()),
+        ("Two baselines", _baselines()),
+        ("Ratio of step times", _ratio()),
+        ("Accuracy", _accuracy()),
+        ("Ideal bound", _bound()),
+        ("Many intervals", _many()),
+    ]
+
+
+def _interleaving(summary: Summary) -> str:
+    against = [
+        found
+        for comparison in summary.comparisons
+        for arm in comparison.arms
+        for found in (arm.one_thread, arm.equal_resources)
+        if isinstance(found, ArmComparison)
+    ]
+    rounds = sorted({found.time.rounds for found in against})
+    blocks = sorted({comparison.work["block_steps"] for comparison in summary.comparisons})
+    measured = ""
+    if rounds:
+        span = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+        measured = f" Each ratio here rests on {span} rounds, all seeds together."
+    return (
+        "The arms of a comparison are trained in one process and take turns: in every round each "
+        f"arm runs the same number of steps ({', '.join(map(str, blocks))}; the last round may "
+        "be shorter), in an order shuffled anew, so that slow drifts of the machine meet all of "
+        f"them.{measured} No step and no round is left out, the first ones included. The time of "
+        "a step is wall time, without evaluation on the test set."
+    )
+
+
+def _equal_work() -> str:
+    names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in EQUAL_WORK)
+    return (
+        f"Two arms are compared only at the same seed and only if the SHA-256 of {names} agree; "
+        "otherwise no report is made. The hashes are listed with each comparison."
+    )
+
+
+def _baselines() -> str:
+    return (
+        "Every arm is held against sequential training on one thread, and against sequential "
+        "training with as many threads as all engines of the arm have together. A speed-up "
+        "against the first alone may be owed to the additional threads. A baseline that is "
+        "missing from the results is shown as not measured."
+    )
+
+
+def _ratio() -> str:
+    return (
+        "Total step time of the arm over that of the baseline, at the seeds both have. Its 95% "
+        "interval is a paired stationary bootstrap (Politis and Romano 1994) over rounds within "
+        f"each seed, {RESAMPLES} resamples, widened with Student's t. Rounds are drawn in runs, "
+        "because neighbouring rounds resemble each other. It speaks of rounds like these in these "
+        "processes on this machine: it does not cover how another machine, or another start of "
+        "the process, would differ. The ratios of single seeds, drawn as thin ticks, show the "
+        "latter. Noise that only one arm meets and that lasts over many rounds makes it too "
+        "narrow: in simulations with 3 seeds of 22 rounds the interval held the true ratio in 97% "
+        "of cases without such noise, in 91% at an autocorrelation of 0.5, in 81% at 0.7."
+    )
+
+
+def _accuracy() -> str:
+    return (
+        "Mean over seeds after the last epoch, and mean of the differences arm minus sequential "
+        "on one thread at the same seed, with Student's t intervals. With 3 seeds such an "
+        "interval reaches 2.5 standard deviations to each side, and the standard deviation is "
+        "itself known only to within a factor of 0.5 to 6: it can show that a difference is large "
+        "against the scatter between seeds, but it cannot show that two methods are equal. From "
+        "one seed there is no interval. Nothing here speaks of other data sets, networks or "
+        "learning rates."
+    )
+
+
+def _bound() -> str:
+    return (
+        "Ideal step time over sequential F + B at the measured accept rate: what the schedule "
+        "could reach if overlapping cost nothing. It refers to one thread."
+    )
+
+
+def _many() -> str:
+    return (
+        '"Faster", "slower", "lower" and "higher" mean that the 95% interval leaves out no '
+        'difference; "not told apart" means that it does not, which is no proof of equality. One '
+        "such interval in twenty misses by chance, and the fastest of several arms looks a little "
+        "faster than it is."
+    )
+
+
+def citation_words(summary: Summary, title: str) -> str:
+    """Say how to cite the numbers: title, software, commit and time."""
+    found = summary.provenance
+    versions = ", ".join(sorted({software.specbp for software in found.software}))
+    commits = ", ".join(sorted({software.commit for software in found.software}))
+    when = f", from {found.started[0]} to {found.started[1]}" if found.started else ""
+    return f'"{title}", measured with specbp {versions}, commit {commits}{when}'

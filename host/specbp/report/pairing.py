@@ -1,0 +1,228 @@
+"""Which runs may be held against each other: comparisons, their arms, and the baselines.
+
+A comparison is every cell with equal work, seeds aside; its arms differ in method only. Two arms
+are compared at the same seed, and only if they started from the same weights and saw the same
+samples in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from specbp.errors import UsageError
+from specbp.experiment import METHOD_FIELDS, WORK_FIELDS
+from specbp.frames import RUNS
+
+Row = Mapping[str, Any]
+"""One row of the frame ``runs`` in plain values, ``None`` where it is null."""
+
+SHARED_FIELDS = tuple(name for name in WORK_FIELDS if name != "seed")
+"""The fields equal in every cell of a comparison; the seeds are its repeats."""
+
+EQUAL_WORK = ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
+"""The columns that must be equal between two arms at the same seed."""
+
+MACHINE = ("cpu", "cores", "platform")
+"""The columns that tell machines apart; times are not compared across them."""
+
+_KINDS = {column.name: column.kind for column in RUNS}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The measured runs of one method within a comparison, one per seed."""
+
+    name: str
+    runs: tuple[Row, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were measured, ascending."""
+        return tuple(run["seed"] for run in self.runs)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The content hashes of the runs, in the order of the seeds."""
+        return tuple(run["cell"] for run in self.runs)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether forward, backward and update follow one another."""
+        return bool(self.runs[0]["schedule"] == "sequential")
+
+    @property
+    def engines(self) -> int:
+        """Workers that compute at the same time."""
+        return int(self.runs[0]["engines"])
+
+    @property
+    def threads(self) -> int:
+        """Threads of all engines together: the resources the arm was given."""
+        return self.engines * int(self.runs[0]["threads"])
+
+    @property
+    def backend(self) -> str:
+        """What executed the schedule."""
+        return str(self.runs[0]["backend"])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms that did the same work.
+
+    Attributes:
+        title: what tells this comparison from the others of the result set.
+        work: the fields that all arms share, seed left out.
+        arms: sequential ones first; empty when every cell failed or was skipped.
+        left_out: rows that were not measured, with their reasons.
+    """
+
+    title: str
+    work: Mapping[str, Any]
+    arms: tuple[Arm, ...]
+    left_out: tuple[Row, ...]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any arm trained on random data, so that no accuracy may be claimed."""
+        return any(run["synthetic"] for arm in self.arms for run in arm.runs)
+
+
+def plain_rows(runs: pd.DataFrame) -> list[Row]:
+    """Return the rows of the frame ``runs`` with nulls as ``None`` and whole numbers as ``int``.
+
+    Pandas turns a column of integers into floats as soon as one of them is null.
+    """
+
+    def plain(name: str, value: Any) -> Any:
+        if pd.isna(value):
+            return None
+        return _KINDS[name](value) if name in _KINDS else value
+
+    return [
+        {str(name): plain(str(name), value) for name, value in record.items()}
+        for record in runs.to_dict("records")
+    ]
+
+
+def comparisons(runs: pd.DataFrame) -> tuple[Comparison, ...]:
+    """Sort `runs` into comparisons, in the order of the values that tell them apart.
+
+    Raises:
+        UsageError: two arms at the same seed did not do equal work, or a run is there twice.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in plain_rows(runs):
+        groups.setdefault(tuple(row[name] for name in SHARED_FIELDS), []).append(row)
+    keys = sorted(groups, key=_sortable)
+    works = [dict(zip(SHARED_FIELDS, key, strict=True)) for key in keys]
+    return tuple(
+        _comparison(title, work, groups[key])
+        for title, work, key in zip(_titles(works), works, keys, strict=True)
+    )
+
+
+def one_thread_baseline(comparison: Comparison, arm: Arm) -> Arm | None:
+    """Return the sequential arm with one thread on the backend of `arm`, if it was measured."""
+    return _sequential(comparison, arm.backend, threads=1)
+
+
+def equal_resources_baseline(comparison: Comparison, arm: Arm) -> Arm | None:
+    """Return the sequential arm with as many threads as all engines of `arm` have together."""
+    return _sequential(comparison, arm.backend, threads=arm.threads)
+
+
+def common_seeds(arm: Arm, baseline: Arm) -> tuple[tuple[Row, Row], ...]:
+    """Return the runs of `arm` and `baseline` that share a seed, pair by pair."""
+    by_seed = {run["seed"]: run for run in baseline.runs}
+    return tuple((run, by_seed[run["seed"]]) for run in arm.runs if run["seed"] in by_seed)
+
+
+def same_machine(pairs: Iterable[tuple[Row, Row]]) -> bool:
+    """Return whether the two runs of every pair were timed on the same kind of machine."""
+    return all(one[name] == other[name] for one, other in pairs for name in MACHINE)
+
+
+def _sequential(comparison: Comparison, backend: str, threads: int) -> Arm | None:
+    for arm in comparison.arms:
+        if arm.sequential and arm.backend == backend and arm.threads == threads:
+            return arm
+    return None
+
+
+def _comparison(title: str, work: Mapping[str, Any], rows: Sequence[Row]) -> Comparison:
+    by_arm: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=_method_order):
+        if row["status"] == "ok":
+            by_arm.setdefault(row["arm"], []).append(row)
+    arms = tuple(Arm(name, tuple(runs)) for name, runs in by_arm.items())
+    for arm in arms:
+        _check_one_run_per_seed(arm)
+    _check_equal_work(arms)
+    left_out = tuple(row for row in sorted(rows, key=_method_order) if row["status"] != "ok")
+    return Comparison(title, work, arms, left_out)
+
+
+def _check_one_run_per_seed(arm: Arm) -> None:
+    for earlier, later in zip(arm.runs, arm.runs[1:], strict=False):
+        if earlier["seed"] == later["seed"]:
+            raise UsageError(
+                f"{_named(earlier)} and {_named(later)} are the same run: "
+                "leave one of them out of the result set"
+            )
+
+
+def _check_equal_work(arms: Sequence[Arm]) -> None:
+    reference: dict[int, Row] = {}
+    for run in (run for arm in arms for run in arm.runs):
+        first = reference.setdefault(run["seed"], run)
+        for name in EQUAL_WORK:
+            if run[name] is None:
+                raise UsageError(f"{_named(run)} has no {name}: equal work cannot be checked")
+            if run[name] != first[name]:
+                raise UsageError(
+                    f"{_named(first)} and {_named(run)} did not do equal work: {name} is "
+                    f"{str(first[name])[:12]} in one and {str(run[name])[:12]} in the other"
+                )
+
+
+def _named(run: Row) -> str:
+    return f'cell {run["cell"]} ("{run["arm"]}", seed {run["seed"]})'
+
+
+def _method_order(row: Row) -> tuple[Any, ...]:
+    method = _sortable(tuple(row[name] for name in METHOD_FIELDS))
+    return (row["schedule"] != "sequential", method, str(row["arm"]), row["seed"])
+
+
+def _sortable(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Make mixed values comparable: nulls first, then numbers by size, then words."""
+    return tuple(
+        (0, 0.0, "")
+        if value is None
+        else (2, 0.0, value)
+        if isinstance(value, str)
+        else (1, float(value), "")
+        for value in values
+    )
+
+
+def _titles(works: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name each comparison by the fields that differ between them, or by what was trained."""
+    differing = [name for name in SHARED_FIELDS if len({work[name] for work in works}) > 1]
+    if not differing:
+        return [f"{work['model']} on {work['dataset']}" for work in works]
+    return [
+        ", ".join(
+            f"{name} = {'all' if work[name] is None else _word(work[name])}" for name in differing
+        )
+        for work in works
+    ]
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

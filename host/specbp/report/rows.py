@@ -1,0 +1,191 @@
+"""Figures with a row for every arm: ratios to the baselines, and where the time of a step goes.
+
+Names of arms stand above their rows, inside the figure, so that the figure is no wider than a
+phone. Call these under `svg.drawing_style`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from specbp.report.curves import ONE_ENGINE, REST, Bar, Breakdown
+from specbp.report.palette import INK, PAPER, PART_COLOURS, Style
+from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
+
+WIDTH = 5.6
+"""Width of every figure, inch; 72 SVG units each."""
+
+ROW = 0.225
+"""Height of one row of text or marks, inch."""
+
+NAME_CHARACTERS = 54
+"""What fits on one line across a figure."""
+
+ONE_THREAD, EQUAL_THREADS = "1 thread", "equal threads"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where names and rows stand, counted downwards in rows."""
+
+    names: tuple[tuple[str, float], ...]
+    rows: tuple[tuple[float, ...], ...]
+    bottom: float
+
+
+def ratio_figure(comparison: ComparisonSummary, styles: Mapping[str, Style]) -> Figure:
+    """Draw the ratio of every arm to both baselines, with intervals, seeds and bound."""
+    shown = [(arm, _ratios(arm)) for arm in comparison.arms if _ratios(arm)]
+    layout = _layout([(arm.name, len(ratios)) for arm, ratios in shown])
+    figure, axes = _figure(layout, above=1.4, below=4.2)
+    for (arm, ratios), heights in zip(shown, layout.rows, strict=True):
+        for (label, against), y in zip(ratios, heights, strict=True):
+            if isinstance(against, ArmComparison):
+                _draw_ratio(axes, against, y, styles[arm.name], filled=label == ONE_THREAD)
+            else:
+                axes.text(1.0, y, f" {against.reason}", va="center", style="italic")
+            if label == ONE_THREAD and arm.bound is not None:
+                axes.plot([arm.bound] * 2, [y - 0.45, y + 0.45], color=INK, lw=2.4)
+    _label_rows(axes, layout, [label for _, ratios in shown for label, _ in ratios])
+    axes.axvline(1.0, color=INK, lw=1.0)
+    axes.set_xlim(*_ratio_limits(shown))
+    for words, side, gap in (
+        ("\N{LEFTWARDS ARROW} faster", "right", -5),
+        ("slower \N{RIGHTWARDS ARROW}", "left", 5),
+    ):
+        axes.annotate(
+            words, (1.0, -1.1), (gap, 0), textcoords="offset points", ha=side, va="center"
+        )
+    axes.set_xlabel("step time / step time of sequential training")
+    figure.legend(handles=_ratio_legend(shown), loc="outside lower center", ncols=2)
+    return figure
+
+
+def breakdown_figure(breakdowns: Sequence[Breakdown]) -> Figure:
+    """Draw where the time of a mean step goes, one bar per engine."""
+    layout = _layout([(item.arm, len(item.bars)) for item in breakdowns])
+    figure, axes = _figure(layout, above=0.5, below=4.8)
+    for item, heights in zip(breakdowns, layout.rows, strict=True):
+        for bar, y in zip(item.bars, heights, strict=True):
+            _draw_bar(axes, bar, y)
+        span = [heights[0] - 0.5, heights[-1] + 0.5]
+        axes.plot([item.step_ms] * 2, span, color=INK, lw=2.0)
+    labels = [f"engine {bar.engine}" for item in breakdowns for bar in item.bars]
+    _label_rows(axes, layout, labels)
+    axes.set_xlim(0, 1.04 * max(_longest(item) for item in breakdowns))
+    axes.set_xlabel("time in a mean step, ms")
+    figure.legend(handles=_part_legend(breakdowns), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _layout(groups: Sequence[tuple[str, int]]) -> _Layout:
+    """Place each name above its rows; a long name takes several lines."""
+    y, names, rows = 0.0, [], []
+    for name, number in groups:
+        wrapped = "\n".join(textwrap.wrap(name, NAME_CHARACTERS)) or name
+        lines = 1 + wrapped.count("\n")
+        names.append((wrapped, y + (lines - 1) / 2))
+        y += lines
+        rows.append(tuple(y + number for number in range(number)))
+        y += number + 0.5
+    return _Layout(tuple(names), tuple(rows), y)
+
+
+def _figure(layout: _Layout, above: float, below: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, ROW * (layout.bottom + above + below)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_ylim(layout.bottom - 0.3, -above)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return figure, axes
+
+
+def _label_rows(axes: Axes, layout: _Layout, labels: Sequence[str]) -> None:
+    axes.set_yticks([y for heights in layout.rows for y in heights], labels)
+    for name, y in layout.names:
+        text = axes.annotate(name, (0.01, y), xycoords=("figure fraction", "data"), va="center")
+        text.set(weight="bold", linespacing=1.25, in_layout=False)
+        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1.0})
+
+
+def _ratios(arm: ArmSummary) -> list[tuple[str, ArmComparison | NotCompared]]:
+    """Return what `arm` is held against; a sequential arm is itself the one at equal threads."""
+    if not arm.sequential:
+        return [(ONE_THREAD, arm.one_thread), (EQUAL_THREADS, arm.equal_resources)]
+    return [(ONE_THREAD, arm.one_thread)] if isinstance(arm.one_thread, ArmComparison) else []
+
+
+def _draw_ratio(axes: Axes, against: ArmComparison, y: float, style: Style, filled: bool) -> None:
+    time = against.time
+    axes.plot(time.by_seed, [y + 0.36] * len(time.by_seed), "|", color=style.colour, ms=5, mew=1.0)
+    if time.low is not None and time.high is not None:
+        axes.plot([time.low, time.high], [y, y], color=style.colour, lw=2.2)
+    face = style.colour if filled else PAPER
+    axes.plot([time.ratio], [y], style.marker, color=style.colour, mfc=face, ms=7, mew=1.5)
+
+
+def _ratio_limits(
+    shown: Sequence[tuple[ArmSummary, Sequence[tuple[str, ArmComparison | NotCompared]]]],
+) -> tuple[float, float]:
+    """Return limits that hold every mark and leave room for words on both sides of 1."""
+    found = [1.0, *(arm.bound for arm, _ in shown if arm.bound is not None)]
+    for _, ratios in shown:
+        for _, against in ratios:
+            if isinstance(against, ArmComparison):
+                time = against.time
+                ends = [end for end in (time.low, time.high) if end is not None]
+                found += [time.ratio, *time.by_seed, *ends]
+    low, high = min(found), max(found)
+    room = max(high - low, 0.2)
+    return min(low, 1 - 0.3 * room) - 0.05 * room, max(high, 1 + 0.3 * room) + 0.05 * room
+
+
+def _ratio_legend(
+    shown: Sequence[tuple[ArmSummary, Sequence[tuple[str, ArmComparison | NotCompared]]]],
+) -> list[Line2D]:
+    def mark(label: str, marker: str, size: float, face: str, line: str = "") -> Line2D:
+        return Line2D(
+            [], [], color=INK, marker=marker, ms=size, mfc=face, ls=line, lw=2.2, label=label
+        )
+
+    marks = [
+        mark("against 1 thread, 95%", "o", 7, INK, "-"),
+        mark("against equal threads, 95%", "o", 7, PAPER, "-"),
+        mark("each seed alone", "|", 5, INK),
+    ]
+    if any(arm.bound is not None for arm, _ in shown):
+        bound = mark("ideal bound (1 thread)", "|", 11, INK)
+        bound.set_markeredgewidth(2.4)
+        marks.append(bound)
+    return marks
+
+
+def _draw_bar(axes: Axes, bar: Bar, y: float) -> None:
+    left = 0.0
+    for name, ms in bar.parts:
+        colour = PART_COLOURS[name][0]
+        axes.barh(y, ms, left=left, height=0.74, color=colour, edgecolor=INK, linewidth=0.5)
+        left += ms
+
+
+def _longest(item: Breakdown) -> float:
+    return max(item.step_ms, *(sum(ms for _, ms in bar.parts) for bar in item.bars))
+
+
+def _part_legend(breakdowns: Sequence[Breakdown]) -> list[Patch | Line2D]:
+    drawn = {name for item in breakdowns for bar in item.bars for name, _ in bar.parts}
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=PART_COLOURS[name][0], edgecolor=INK, linewidth=0.5, label=name)
+        for name in (*ONE_ENGINE, REST)
+        if name in drawn
+    ]
+    step = Line2D([], [], color=INK, marker="|", ms=11, mew=2.0, ls="", label="whole step")
+    return [*handles, step]

@@ -1,0 +1,193 @@
+"""The statistics of a report, each with its limits stated where it is computed.
+
+All intervals are two-sided and aim at 95%. One interval in twenty misses even when everything
+assumed here holds, so a table of many arms is expected to contain a few that miss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """The time of one arm over the time of another; dimensionless, below 1 is faster.
+
+    Attributes:
+        ratio: total over all rounds and seeds of the arm, over that of the baseline.
+        low: lower end of the 95% interval; ``None`` with a single round per seed.
+        high: upper end.
+        rounds: blocks of steps that entered, over all seeds.
+        by_seed: the ratio of each seed alone, to see how far processes agree.
+    """
+
+    ratio: float
+    low: float | None
+    high: float | None
+    rounds: int
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """A mean in the unit of its values, with a 95% interval; no interval from one value."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def ratio_with_interval(
+    arm_times: Sequence[Sequence[float] | Floats],
+    baseline_times: Sequence[Sequence[float] | Floats],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> RatioInterval:
+    """Return total arm time over total baseline time, with a paired block-bootstrap interval.
+
+    Every sequence holds one seed; its entries are the times of consecutive rounds, in any unit.
+    Entry r of the arm and of the baseline ran next to each other, so noise that both meet
+    cancels: rounds are resampled as pairs. Neighbouring rounds resemble each other, so they are
+    drawn in runs of random length within each seed, the stationary bootstrap (Politis and
+    Romano, JASA 89, 1994, DOI 10.1080/01621459.1994.10476870). The spread of the resampled log
+    ratio becomes an interval with Student's t, as percentiles of so few rounds are too narrow
+    (Hesterberg, The American Statistician 69, 2015, DOI 10.1080/00031305.2015.1089789). No round
+    is left out, the first ones included.
+
+    Limits. The interval speaks of rounds like these in these processes on this machine: what a
+    process draws once and keeps (memory layout, a noisy neighbour for all of its life) is seen
+    only by comparing `by_seed`. Noise that only one arm meets and that lasts over many rounds
+    makes it too narrow: simulated with three seeds of 22 rounds, 95% became 97% without
+    autocorrelation of such noise, 91% at 0.5 and 81% at 0.7.
+
+    Raises:
+        ValueError: the two are not paired round by round, or a time is not positive and finite.
+    """
+    arm, baseline = _paired(arm_times), _paired(baseline_times)
+    if [len(times) for times in arm] != [len(times) for times in baseline]:
+        raise ValueError("arm and baseline must have the same seeds and the same rounds in each")
+    ratio = sum(times.sum() for times in arm) / sum(times.sum() for times in baseline)
+    margin = _log_margin(arm, baseline, resamples, np.random.default_rng(seed))
+    return RatioInterval(
+        ratio=float(ratio),
+        low=None if margin is None else float(ratio * math.exp(-margin)),
+        high=None if margin is None else float(ratio * math.exp(margin)),
+        rounds=sum(len(times) for times in arm),
+        by_seed=tuple(float(a.sum() / b.sum()) for a, b in zip(arm, baseline, strict=True)),
+    )
+
+
+def mean_with_interval(values: Sequence[float]) -> MeanInterval:
+    """Return the mean of `values` with Student's t interval, mean ± t·s/√n.
+
+    Limits. With 3 seeds t is 4.30, so the interval is 2.5 standard deviations to each side, and
+    the standard deviation itself is known only to within a factor of 0.5 to 6. It can show that
+    a difference is large against the scatter between seeds; it cannot show that two methods are
+    equal. It assumes a normal scatter between seeds and knows nothing of other data sets,
+    networks or learning rates. It is not cut off at 0 or 100%. Equal values give an interval of
+    no width, which only says that the scatter is below what n seeds can show.
+
+    Raises:
+        ValueError: no values, or one that is not finite.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size == 0 or not np.isfinite(numbers).all():
+        raise ValueError("a mean needs at least one value, all of them finite")
+    mean, n = float(numbers.mean()), int(numbers.size)
+    if n == 1:
+        return MeanInterval(mean, None, None, 1)
+    margin = _t_quantile(n - 1) * float(numbers.std(ddof=1)) / math.sqrt(n)
+    return MeanInterval(mean, mean - margin, mean + margin, n)
+
+
+def paired_difference(arm: Sequence[float], baseline: Sequence[float]) -> MeanInterval:
+    """Return the mean of `arm` less `baseline` over seeds with Student's t interval.
+
+    Entry i of both must come from the same seed: what a seed does to both arms cancels. The
+    limits of `mean_with_interval` hold for the differences.
+
+    Raises:
+        ValueError: unequal numbers of values.
+    """
+    if len(arm) != len(baseline):
+        raise ValueError("a paired difference needs one value of each arm for every seed")
+    return mean_with_interval([a - b for a, b in zip(arm, baseline, strict=True)])
+
+
+def _paired(times: Sequence[Sequence[float] | Floats]) -> list[Floats]:
+    arrays = [np.asarray(series, dtype=np.float64) for series in times]
+    if not arrays or any(series.ndim != 1 or series.size == 0 for series in arrays):
+        raise ValueError("a ratio needs at least one seed, each with at least one round")
+    if any(not np.isfinite(series).all() or (series <= 0).any() for series in arrays):
+        raise ValueError("a ratio needs times that are positive and finite")
+    return arrays
+
+
+def _log_margin(
+    arm: Sequence[Floats], baseline: Sequence[Floats], resamples: int, rng: np.random.Generator
+) -> float | None:
+    """Return half the width of the interval of the log ratio; ``None`` if a seed has one round."""
+    shortest = min(len(times) for times in arm)
+    if shortest < 2:
+        return None
+    length = _mean_block_length(shortest)
+    arm_total, baseline_total = np.zeros(resamples), np.zeros(resamples)
+    for a, b in zip(arm, baseline, strict=True):
+        drawn = _stationary_indices(len(a), length, resamples, rng)
+        arm_total += a[drawn].sum(axis=1)
+        baseline_total += b[drawn].sum(axis=1)
+    spread = float(np.log(arm_total / baseline_total).std(ddof=1))
+    # Deviations are taken from the sample's own mean, which hides the share (2L - 1)/n of the
+    # variance; for L = 1 this is the familiar n/(n - 1).
+    spread /= math.sqrt(1 - (2 * length - 1) / shortest)
+    return _t_quantile(_degrees_of_freedom(arm, length)) * spread
+
+
+def _mean_block_length(rounds: int) -> float:
+    """Return the mean number of consecutive rounds drawn together, 1.5·n^(1/3), at most n/4.
+
+    The rate n^(1/3) is the one that minimises the error of the variance (Politis and White,
+    Econometric Reviews 23, 2004, DOI 10.1081/ETC-120028836); the factor was chosen by simulation.
+    """
+    return max(1.0, min(1.5 * math.pow(rounds, 1 / 3), rounds / 4))
+
+
+def _degrees_of_freedom(series: Sequence[Floats], length: float) -> float:
+    """Return how many independent values the variance estimate is worth, at least 1.
+
+    Blocks with restart probability 1/L weigh lag k by q^|k|, q = 1 - 1/L; the estimate is worth
+    n over the sum of squared weights, (1 + q²)/(1 - q²), less one mean per seed.
+    """
+    keep = (1 - 1 / length) ** 2
+    rounds = sum(len(times) for times in series)
+    return max(1.0, rounds * (1 - keep) / (1 + keep) - len(series))
+
+
+def _stationary_indices(
+    rounds: int, length: float, resamples: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw `resamples` rows of round numbers: runs of mean `length`, wrapping at the end."""
+    restarts = rng.random((resamples, rounds)) < 1 / length
+    restarts[:, 0] = True
+    position = np.arange(rounds)
+    last_restart = np.maximum.accumulate(np.where(restarts, position, 0), axis=1)
+    starts = rng.integers(0, rounds, (resamples, rounds))
+    begun = np.take_along_axis(starts, last_restart, axis=1)
+    drawn: npt.NDArray[np.int64] = (begun + position - last_restart) % rounds
+    return drawn
+
+
+def _t_quantile(degrees_of_freedom: float) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, degrees_of_freedom))

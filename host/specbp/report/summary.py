@@ -1,0 +1,122 @@
+"""The one structure that holds the numbers of a report; every rendering reads it, none computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specbp.report.provenance import Provenance
+from specbp.report.statistics import MeanInterval, RatioInterval
+
+
+@dataclass(frozen=True)
+class ArmComparison:
+    """One arm held against another that did the same work.
+
+    Attributes:
+        comparison: title of the comparison both belong to.
+        arm: name of the arm.
+        baseline: name of the arm it is held against.
+        seeds: the seeds both were measured with; only these enter.
+        time: total step time of `arm` over that of `baseline`.
+        accuracy: test accuracy of `arm` minus that of `baseline`, percentage points; ``None``
+            where none may be claimed (synthetic data) or none was measured.
+        synthetic: trained on random data.
+    """
+
+    comparison: str
+    arm: str
+    baseline: str
+    seeds: tuple[int, ...]
+    time: RatioInterval
+    accuracy: MeanInterval | None
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """Why there is no ratio where one is expected; shown in its place."""
+
+    reason: str
+
+
+IS_BASELINE = NotCompared("is the baseline")
+NOT_MEASURED = NotCompared("not measured")
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Wall time of a step over all steps of all seeds, ms."""
+
+    median: float
+    p05: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """All that a report says about one arm of one comparison.
+
+    Attributes:
+        name: short name of the method.
+        sequential: nothing overlaps; a baseline or a control.
+        seeds: the seeds measured.
+        steps: steps timed, all seeds together.
+        step_time: ms.
+        bound: ideal step time over one-thread sequential F + B, mean over seeds.
+        accept_rate: accepted share of the samples, mean over seeds; ``None`` if not speculative.
+        accuracy: test accuracy after the last epoch, percent; ``None`` for synthetic data.
+        one_thread: against the sequential arm with one thread.
+        equal_resources: against the sequential arm with as many threads as all engines together.
+    """
+
+    name: str
+    sequential: bool
+    seeds: tuple[int, ...]
+    steps: int
+    step_time: StepTime
+    bound: float | None
+    accept_rate: float | None
+    accuracy: MeanInterval | None
+    one_thread: ArmComparison | NotCompared
+    equal_resources: ArmComparison | NotCompared
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell that was not measured, and why."""
+
+    comparison: str
+    arm: str
+    seed: int
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """The arms of one comparison, side by side.
+
+    Attributes:
+        title: what tells it from the other comparisons.
+        work: the fields all arms share.
+        synthetic: trained on random data; timing only.
+        arms: sequential ones first.
+        hashes: for every seed the hashes that all arms have in common.
+    """
+
+    title: str
+    work: Mapping[str, Any]
+    synthetic: bool
+    arms: tuple[ArmSummary, ...]
+    hashes: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything a report shows but its curves."""
+
+    comparisons: tuple[ComparisonSummary, ...]
+    left_out: tuple[LeftOut, ...]
+    provenance: Provenance

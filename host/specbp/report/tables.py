@@ -1,0 +1,134 @@
+"""The tables of a report beside the summary: plain strings, for every rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
+from specbp.report.provenance import Provenance
+from specbp.report.summary import ComparisonSummary, LeftOut
+from specbp.report.wording import milliseconds
+
+DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading for each column and rows of as many strings."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def left_out_table(left_out: Sequence[LeftOut]) -> Table:
+    """Return the cells that were not measured, with their reasons."""
+    return Table(
+        ("comparison", "arm", "seed", "status", "reason"),
+        tuple(
+            (item.comparison, item.arm, str(item.seed), item.status, item.reason)
+            for item in left_out
+        ),
+    )
+
+
+def machine_table(found: Provenance) -> Table:
+    """Return the machines that contributed."""
+    return Table(
+        ("processor", "cores", "memory, GiB", "system", "runs"),
+        tuple(
+            (item.cpu, item.cores, item.memory_gib, item.platform, str(item.runs))
+            for item in found.machines
+        ),
+    )
+
+
+def software_table(found: Provenance) -> Table:
+    """Return the sets of versions that contributed."""
+    return Table(
+        ("specbp", "commit", "Python", "PyTorch", "NumPy", "runs"),
+        tuple(
+            (item.specbp, item.commit, item.python, item.torch, item.numpy, str(item.runs))
+            for item in found.software
+        ),
+    )
+
+
+def work_table(comparison: ComparisonSummary) -> Table:
+    """Return every field that the arms share."""
+    return Table(
+        ("field", "value"),
+        tuple(
+            (
+                name,
+                DASH if value is None else f"{value:g}" if isinstance(value, float) else str(value),
+            )
+            for name, value in comparison.work.items()
+        ),
+    )
+
+
+def hash_table(comparison: ComparisonSummary) -> Table:
+    """Return the hashes that all arms have in common, seed by seed."""
+    names = tuple(name for name in comparison.hashes[0] if name != "seed")
+    return Table(
+        ("seed", *(name.removesuffix("_sha256").replace("_", " ") + ", SHA-256" for name in names)),
+        tuple((str(row["seed"]), *(str(row[name]) for name in names)) for row in comparison.hashes),
+    )
+
+
+def epoch_table(curves: pd.DataFrame) -> Table:
+    """Return the means over seeds behind the curves, arm by arm and epoch by epoch."""
+    columns = {
+        "train_s": ("time so far, s", "{:.2f}"),
+        "loss": ("loss, nat", "{:.4f}"),
+        "train_percent": ("training accuracy, %", "{:.2f}"),
+        "test_percent": ("test accuracy, %", "{:.2f}"),
+        "accept_percent": ("accepted, %", "{:.1f}"),
+    }
+    kept = {name: what for name, what in columns.items() if curves[name].notna().any()}
+    means = mean_over_seeds(curves)
+    return Table(
+        ("arm", "epoch", *(heading for heading, _ in kept.values())),
+        tuple(
+            (
+                str(row["arm"]),
+                str(row["epoch"]),
+                *(
+                    DASH if pd.isna(row[name]) else form.format(row[name])
+                    for name, (_, form) in kept.items()
+                ),
+            )
+            for row in means.to_dict("records")
+        ),
+    )
+
+
+def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
+    """Return the mean parts of a step, ms, also those that no bar shows."""
+
+    def shown(value: float | None) -> str:
+        return DASH if value is None else milliseconds(value)
+
+    return Table(
+        (
+            "arm",
+            "whole step",
+            *ONE_ENGINE,
+            REST,
+            "of backward: weight gradient",
+            "cache, any engine",
+        ),
+        tuple(
+            (
+                item.arm,
+                shown(item.step_ms),
+                *(shown(item.part(name)) for name in (*ONE_ENGINE, REST)),
+                shown(item.weight_gradient_ms),
+                shown(item.cache_ms),
+            )
+            for item in breakdowns
+        ),
+    )

@@ -1,0 +1,211 @@
+"""Numbers into words: the cells of the summary table, for every rendering.
+
+A cell has a value, an interval and a remark. HTML, Markdown and terminal lay the three out
+differently, but none of them rounds or judges anything itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specbp.report.statistics import MeanInterval
+from specbp.report.summary import (
+    IS_BASELINE,
+    ArmComparison,
+    ArmSummary,
+    ComparisonSummary,
+    NotCompared,
+    Summary,
+)
+
+SYNTHETIC = "synthetic data"
+MINUS = "\N{MINUS SIGN}"
+PAPER = (
+    'S. Park and T. Suh, "Speculative Backpropagation for CNN Parallel Training", '
+    "IEEE Access, vol. 8, pp. 215365\N{EN DASH}215374, 2020"
+)
+DOI = "10.1109/ACCESS.2020.3040849"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of the summary table: a value, its interval, and what follows from it."""
+
+    value: str
+    interval: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a column of the summary table, with its unit."""
+
+    name: str
+    unit: str = ""
+
+
+COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
+    (Heading("arm"), lambda arm, _: Cell(arm.name, "", _seeds(len(arm.seeds)))),
+    (Heading("step time", "ms, median [p05, p95]"), lambda arm, _: _step_time(arm)),
+    (
+        Heading("time / sequential, 1 thread", "ratio [95%]"),
+        lambda arm, _: ratio_cell(arm, arm.one_thread),
+    ),
+    (
+        Heading("ideal bound", "ratio to 1 thread"),
+        lambda arm, _: Cell(_or_dash(arm.bound, "{:.3f}")),
+    ),
+    (
+        Heading("time / sequential, equal threads", "ratio [95%]"),
+        lambda arm, _: ratio_cell(arm, arm.equal_resources),
+    ),
+    (Heading("accepted", "% of samples"), lambda arm, _: Cell(_accepted(arm))),
+    (Heading("test accuracy", "% [95%]"), lambda arm, synthetic: _accuracy(arm, synthetic)),
+    (
+        Heading("accuracy \N{MINUS SIGN} sequential", "points [95%]"),
+        lambda arm, synthetic: _difference(arm, synthetic),
+    ),
+)
+"""The columns of the summary table; the second entry makes the cell of an arm."""
+
+
+def summary_rows(comparison: ComparisonSummary) -> list[list[Cell]]:
+    """Return the summary table of `comparison`, one list of cells per arm."""
+    return [[cell(arm, comparison.synthetic) for _, cell in COLUMNS] for arm in comparison.arms]
+
+
+def work_words(work: Mapping[str, Any]) -> str:
+    """Describe what was trained in one line."""
+    subset = "" if work["train"] is None else f" ({work['train']} training samples)"
+    epochs = f"{work['epochs']} epoch{'s' if work['epochs'] != 1 else ''}"
+    return (
+        f"{work['model']} on {work['dataset']}{subset}, {work['arithmetic']}, "
+        f"batch size {work['batch_size']}, {epochs}, SGD with learning rate "
+        f"{work['learning_rate']:g} and momentum {work['momentum']:g}"
+    )
+
+
+def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> Cell:
+    """Return the cell of a ratio to a baseline, or why there is none."""
+    if isinstance(against, NotCompared):
+        return Cell("1", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
+    time = against.time
+    interval = interval_words(time.low, time.high, "{:.3f}") or "no interval: one round"
+    remarks = [time_verdict(against)]
+    if len(against.seeds) < len(arm.seeds):
+        remarks.append(f"{_seeds(len(against.seeds))} in common")
+    return Cell(f"{time.ratio:.3f}", interval, ", ".join(word for word in remarks if word))
+
+
+def full_title(comparison: ComparisonSummary) -> str:
+    """Return the title of `comparison`, marked if it trained on synthetic data."""
+    return f"{comparison.title} ({SYNTHETIC})" if comparison.synthetic else comparison.title
+
+
+def interval_words(low: float | None, high: float | None, form: str) -> str:
+    """Return ``[low, high]``, or nothing where there is no interval."""
+    if low is None or high is None:
+        return ""
+    return f"[{number_words(low, form)}, {number_words(high, form)}]"
+
+
+def number_words(value: float, form: str) -> str:
+    """Return `value` in `form`, with a typographic minus sign and none before a zero."""
+    number = form.format(value)
+    if float(number) == 0:
+        return form.replace("+", "").format(0.0)
+    return number.replace("-", MINUS)
+
+
+def milliseconds(value: float) -> str:
+    """Return `value`, ms, with three significant digits and never an exponent."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def accuracy_words(accuracy: MeanInterval) -> tuple[str, str]:
+    """Return a mean in percent and its interval in words."""
+    interval = interval_words(accuracy.low, accuracy.high, "{:.2f}") or "no interval: one seed"
+    return f"{accuracy.mean:.2f}", interval
+
+
+def totals(summary: Summary) -> str:
+    """Say how much was measured, in one line."""
+    arms = {arm.name for comparison in summary.comparisons for arm in comparison.arms}
+    runs = sum(len(arm.seeds) for item in summary.comparisons for arm in item.arms)
+    parts = [
+        count(len(summary.comparisons), "comparison"),
+        count(len(arms), "arm"),
+        count(runs, "training run"),
+    ]
+    if summary.left_out:
+        parts.append(f"{count(len(summary.left_out), 'cell')} failed or skipped")
+    return ", ".join(parts)
+
+
+def _step_time(arm: ArmSummary) -> Cell:
+    time = arm.step_time
+    return Cell(milliseconds(time.median), f"[{milliseconds(time.p05)}, {milliseconds(time.p95)}]")
+
+
+def _accepted(arm: ArmSummary) -> str:
+    if arm.sequential:
+        return "\N{EN DASH}"
+    return "not recorded" if arm.accept_rate is None else f"{100 * arm.accept_rate:.1f}"
+
+
+def _accuracy(arm: ArmSummary, synthetic: bool) -> Cell:
+    if arm.accuracy is None:
+        return Cell(SYNTHETIC if synthetic else "not measured")
+    return Cell(*accuracy_words(arm.accuracy))
+
+
+def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
+    if synthetic:
+        return Cell(SYNTHETIC)
+    against = arm.one_thread
+    if isinstance(against, NotCompared):
+        return Cell("0", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
+    if against.accuracy is None:
+        return Cell("not measured")
+    difference = against.accuracy
+    interval = interval_words(difference.low, difference.high, "{:+.2f}") or "no interval: one seed"
+    return Cell(number_words(difference.mean, "{:+.2f}"), interval, accuracy_verdict(against))
+
+
+def time_verdict(against: ArmComparison) -> str:
+    """Return ``faster``, ``slower`` or ``not told apart``; nothing without an interval."""
+    return _verdict(against.time.low, against.time.high, 1.0, ("faster", "slower"))
+
+
+def accuracy_verdict(against: ArmComparison) -> str:
+    """Return ``lower``, ``higher`` or ``not told apart``; nothing without an interval."""
+    if against.accuracy is None:
+        return ""
+    return _verdict(against.accuracy.low, against.accuracy.high, 0.0, ("lower", "higher"))
+
+
+def _verdict(low: float | None, high: float | None, neutral: float, words: tuple[str, str]) -> str:
+    """Return which side of `neutral` the interval is on; no word without an interval."""
+    if low is None or high is None:
+        return ""
+    if high < neutral:
+        return words[0]
+    return words[1] if low > neutral else "not told apart"
+
+
+def _seeds(number: int) -> str:
+    return count(number, "seed")
+
+
+def count(number: int, noun: str) -> str:
+    """Return `number` and `noun`, in the plural unless there is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "\N{EN DASH}" if value is None else form.format(value)
