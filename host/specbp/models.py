@@ -103,9 +103,9 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
     """Build the model called `name` with initial weights drawn from `seed`.
 
     Args:
-        name: a key of `MODELS`, or ``module:attribute`` for your own ``nn.Sequential``, or a
-            function that takes nothing and returns one; the current folder is searched too.
-            Its weights are drawn anew, so that the seed decides them.
+        name: a key of `MODELS`, or ``module:attribute`` for your own: a function that takes
+            nothing and returns an ``nn.Sequential``, or one that is built already, whose layers
+            are then initialised anew from the seed. The current folder is searched too.
         channels: channels of the images.
         classes: number of labels.
         seed: seeds PyTorch's default initialisation; the global generator is left untouched.
@@ -114,18 +114,18 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
         UsageError: no such model, or the attribute is not what it must be.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
         if name in MODELS:
+            torch.manual_seed(seed)
             return MODELS[name](channels, classes)
         if ":" in name:
-            return _own(name)
+            return _own(name, seed)
     raise UsageError(
         f'unknown model "{name}"{nearest(name, MODELS)}: '
         f"choose one of {', '.join(MODELS)}, or your own as module:attribute"
     )
 
 
-def _own(name: str) -> nn.Sequential:
+def _own(name: str, seed: int) -> nn.Sequential:
     module_name, _, attribute = name.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
@@ -134,13 +134,15 @@ def _own(name: str) -> nn.Sequential:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(f'model "{name}": {error}') from error
-    if not callable(found):
-        raise UsageError(f'model "{name}" is a {type(found).__name__}, not an nn.Sequential')
-    model = copy.deepcopy(found) if isinstance(found, nn.Sequential) else found()
+    torch.manual_seed(seed)
+    if isinstance(found, nn.Sequential):
+        model = copy.deepcopy(found)
+        for module in model.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+        return model
+    model = found() if callable(found) else found
     if not isinstance(model, nn.Sequential):
         raise UsageError(f'model "{name}" gives a {type(model).__name__}, not an nn.Sequential')
-    for module in model.modules():
-        reset = getattr(module, "reset_parameters", None)
-        if callable(reset):
-            reset()
     return model

@@ -14,7 +14,7 @@ from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.float32 import Float32
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
-from specbp.datasets import Dataset
+from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment, available_cores
 from specbp.learning_rate import learning_rate

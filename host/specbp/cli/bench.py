@@ -10,12 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from specbp.cli.output import fail_if_any_failed, print_json, rows_of
-from specbp.cli.training import CheckpointSeconds, DataRoot, Fresh, train
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell, expand, read_matrix
-from specbp.matrix.store import Store
 
 
 def bench(
@@ -35,9 +33,7 @@ def bench(
     retry_failed: Annotated[bool, typer.Option(help="run failed cells again")] = False,
     fresh: Fresh = False,
     checkpoint_seconds: CheckpointSeconds = 30.0,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="print the frame runs as JSON")
-    ] = False,
+    json_output: JsonOutput = False,
 ) -> None:
     """Run the cells of a matrix that its results folder does not have yet.
 
@@ -53,9 +49,13 @@ def bench(
     if dry_run:
         Console().print(_cells_table(cells))
         return
+    from specbp.cli.output import fail_if_any_failed, print_json, rows_of
+    from specbp.cli.training import train
+    from specbp.matrix.store import load
+
     folder = results or Path("results") / read.name
     train(cells, folder, data_root, retry_failed, fresh, checkpoint_seconds)
-    runs = rows_of(Store.open(folder).load(), cells)
+    runs = rows_of(load(folder), cells)
     if json_output:
         print_json(runs)
     else:

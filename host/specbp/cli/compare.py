@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from specbp.errors import GateFellError
-from specbp.matrix.store import load
 
 
 def compare(
@@ -32,6 +31,7 @@ def compare(
 
     specbp compare results/demo --arm pipelined --max-ratio 0.9
     """
+    from specbp.matrix.store import load
     from specbp.report import compare_each
 
     found = compare_each(load(results), arm, baseline)

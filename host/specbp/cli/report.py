@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from specbp.matrix.store import load
-
 
 def report(
     results: Annotated[Path, typer.Argument(help="results folder", metavar="RESULTS")],
@@ -25,6 +23,7 @@ def report(
     Times are held against both baselines, sequential training on one thread and on as many
     threads as the arm used, with 95% intervals; accuracies against sequential training.
     """
+    from specbp.matrix.store import load
     from specbp.report import print_summary, summarise, write_report
 
     frames = load(results)

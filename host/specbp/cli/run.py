@@ -7,12 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.cli.options import with_experiment_options
-from specbp.cli.output import fail_if_any_failed, print_json, print_table, rows_of
-from specbp.cli.training import CheckpointSeconds, DataRoot, Fresh, train
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
-from specbp.matrix.store import Store
 
 
 @with_experiment_options
@@ -24,9 +22,7 @@ def run(
     data_root: DataRoot = None,
     fresh: Fresh = False,
     checkpoint_seconds: CheckpointSeconds = 30.0,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="print the row of the frame runs as JSON")
-    ] = False,
+    json_output: JsonOutput = False,
 ) -> None:
     """Train once and print what it took.
 
@@ -35,6 +31,10 @@ def run(
 
     specbp run --dataset digits --model digits-cnn --schedule speculative --epochs 10
     """
+    from specbp.cli.output import fail_if_any_failed, print_json, print_table, rows_of
+    from specbp.cli.training import train
+    from specbp.matrix.store import load
+
     cell = Cell("run", 0, experiment_from(given, "specbp run"))
     train(
         [cell],
@@ -44,7 +44,7 @@ def run(
         fresh=fresh,
         checkpoint_seconds=checkpoint_seconds,
     )
-    runs = rows_of(Store.open(results).load(), [cell])
+    runs = rows_of(load(results), [cell])
     if json_output:
         print_json(runs)
     else:

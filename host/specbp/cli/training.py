@@ -8,28 +8,18 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from specbp.cli.progress import ProgressDisplay
-from specbp.datasets import Dataset, load
+from specbp.datasets.loading import Dataset, load
 from specbp.errors import NothingMeasuredError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
 from specbp.matrix.run import forget, missing, pytorch_opener, run_cells
 from specbp.matrix.session import OpenTraining, Stopped
 from specbp.matrix.store import Store
-
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(help="folder of the data sets", envvar="SPECBP_DATA", show_default="data"),
-]
-Fresh = Annotated[bool, typer.Option("--fresh", help="train again what is there already")]
-CheckpointSeconds = Annotated[
-    float, typer.Option(min=0, help="time between checkpoints of what is in training, s")
-]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by convention 128 + SIGINT."""

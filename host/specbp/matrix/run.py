@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from specbp.backends import Training
 from specbp.backends.pytorch import PytorchTraining
-from specbp.datasets import Dataset
+from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.checkpoint import Checkpoint, Saved

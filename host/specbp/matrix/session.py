@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from specbp.backends import Training
-from specbp.datasets import describe
+from specbp.datasets.catalog import describe
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.frames import table

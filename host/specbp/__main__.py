@@ -1,0 +1,5 @@
+"""`python -m specbp` is the command `specbp`."""
+
+from specbp.cli import main
+
+main()

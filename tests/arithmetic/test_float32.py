@@ -1,0 +1,139 @@
+"""Every layer function against autograd, over random shapes, strides and padding."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import Float32
+from specbp.network import lower
+
+arithmetic = Float32()
+small = st.integers(1, 4)
+
+
+@st.composite
+def images_and_layers(draw):
+    """A layer that needs an image, and an image [batch, channels, height, width] that fits it."""
+    channels, kernel = draw(small), draw(st.sampled_from([1, 2, 3, 5]))
+    stride = draw(st.integers(1, 2))
+    padding = draw(st.integers(0, kernel // 2))
+    least = max(1, kernel - 2 * padding)
+    height, width = draw(st.integers(least, least + 6)), draw(st.integers(least, least + 6))
+    layer = draw(
+        st.sampled_from(
+            [
+                nn.Conv2d(channels, draw(small), kernel, stride, padding),
+                nn.MaxPool2d(kernel, stride, padding),
+                nn.AvgPool2d(kernel, stride, padding),
+                nn.ReLU(),
+            ]
+        )
+    )
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    image = torch.randn(draw(small), channels, height, width, generator=generator)
+    return layer, image
+
+
+def lowered(module, image_shape):
+    """Lower one layer, with what it takes to end in a logit behind it, and return it alone."""
+    tail = [nn.Flatten()] if not isinstance(module, nn.Linear) else []
+    probe = nn.Sequential(copy.deepcopy(module), *tail)
+    features = probe(torch.zeros(1, *image_shape)).shape[1]
+    network, weights = lower(nn.Sequential(*probe, nn.Linear(features, 2)), image_shape, 2)
+    return network.layers[0], weights[0]
+
+
+def assert_close(actual, expected):
+    """Agree to 1e-5 of the largest value: sums of floats in another order differ by less."""
+    expected = expected.detach()
+    scale = max(1.0, float(expected.abs().max()))
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+@settings(max_examples=150, deadline=None)
+@given(images_and_layers())
+def test_a_layer_agrees_with_autograd(case):
+    module, image = case
+    layer, weights = lowered(module, tuple(image.shape[1:]))
+    x = image.clone().requires_grad_()
+    expected = module(x)
+    delta = torch.randn_like(expected)
+    expected.backward(delta)
+
+    output, mask = arithmetic.forward(layer, weights, image)
+    assert_close(output, expected)
+    assert_close(arithmetic.input_gradient(layer, weights, mask, delta), x.grad)
+    if layer.has_weights:
+        weight_gradient, bias_gradient = arithmetic.weight_gradient(layer, image, delta)
+        assert_close(weight_gradient, module.weight.grad)
+        assert_close(bias_gradient, module.bias.grad)
+
+
+@settings(max_examples=50, deadline=None)
+@given(small, small, small)
+def test_linear_agrees_with_autograd(batch, inputs, outputs):
+    module = nn.Linear(inputs, outputs)
+    layer, weights = lowered(module, (inputs,))
+    x = torch.randn(batch, inputs, requires_grad=True)
+    expected = module(x)
+    delta = torch.randn_like(expected)
+    expected.backward(delta)
+
+    output, mask = arithmetic.forward(layer, weights, x.detach())
+    weight_gradient, bias_gradient = arithmetic.weight_gradient(layer, x.detach(), delta)
+    assert_close(output, expected)
+    assert_close(arithmetic.input_gradient(layer, weights, mask, delta), x.grad)
+    assert_close(weight_gradient, module.weight.grad)
+    assert_close(bias_gradient, module.bias.grad)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 8), st.integers(2, 20))
+def test_the_loss_and_its_gradient_agree_with_autograd(batch, classes):
+    logits = (10 * torch.randn(batch, classes)).requires_grad_()
+    labels = torch.randint(classes, (batch,))
+    expected = functional.cross_entropy(logits, labels, reduction="none")
+    expected.mean().backward()
+
+    probabilities, losses = arithmetic.softmax_cross_entropy(logits.detach(), labels)
+    assert_close(losses, expected)
+    assert_close(arithmetic.logit_gradient(probabilities, labels, batch), logits.grad)
+
+
+def test_the_gradient_of_some_samples_keeps_the_scale_of_the_whole_batch():
+    probabilities, labels = torch.softmax(torch.randn(6, 4), 1), torch.arange(6) % 4
+    whole = arithmetic.logit_gradient(probabilities, labels, 6)
+    some = torch.tensor([1, 4])
+    part = arithmetic.logit_gradient(probabilities[some], labels[some], 6)
+    assert torch.equal(part, whole[some])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+def test_updates_agree_with_torch_sgd(momentum, weight_decay):
+    module = nn.Linear(5, 3)
+    weights = [(module.weight.detach().clone(), module.bias.detach().clone())]
+    momenta = [(torch.zeros(3, 5), torch.zeros(3))]
+    optimizer = torch.optim.SGD(
+        module.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay
+    )
+    for _ in range(4):
+        gradients = [(torch.randn(3, 5), torch.randn(3))]
+        module.weight.grad, module.bias.grad = (one.clone() for one in gradients[0])
+        optimizer.step()
+        arithmetic.update(weights, momenta, gradients, UpdateRule(0.1, momentum, weight_decay))
+        assert_close(weights[0][0], module.weight.detach())
+        assert_close(weights[0][1], module.bias.detach())
+
+
+def test_adding_gradients_adds_weights_and_biases():
+    first, second = [(torch.ones(2, 2), torch.ones(2))], [(torch.full((2, 2), 3.0), torch.ones(2))]
+    ((weight, bias),) = arithmetic.add(first, second)
+    assert torch.equal(weight, torch.full((2, 2), 4.0))
+    assert torch.equal(bias, torch.full((2,), 2.0))

@@ -1,0 +1,111 @@
+"""A training against the plain PyTorch loop of the same recipe, and against itself."""
+
+import math
+
+import pytest
+import torch
+from tests.oracle import PlainLoop
+
+from specbp.backends.pytorch import PytorchTraining
+from specbp.errors import UsageError
+from specbp.experiment import experiment_from
+from specbp.frames import SCHEMAS
+
+FAST = {"dataset": "digits", "model": "digits-cnn", "epochs": 2, "learning_rate": 0.02}
+ARMS = [
+    {"schedule": "sequential"},
+    {"schedule": "sequential", "threads": 2},
+    {"schedule": "speculative", "reuse": "outcomes"},
+    {"schedule": "speculative", "reuse": "replay"},
+    {"schedule": "pipelined"},
+]
+
+
+def losses(rows):
+    return torch.tensor([row["loss"] for row in rows])
+
+
+def test_the_first_steps_have_the_losses_of_the_plain_loop(digits):
+    experiment = experiment_from(
+        FAST | {"weight_decay": 0.001, "learning_rate_warmup": 0.1, "learning_rate_decay": "cosine"}
+    )
+    training, plain = PytorchTraining(experiment, digits), PlainLoop(experiment, digits)
+    actual, expected = losses(training.advance(40)), torch.tensor(plain.advance(40))
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def mean_difference(dataset, fields, seeds):
+    """Mean over seeds of test accuracy, ours minus the plain loop's, and its standard error."""
+    differences = []
+    for seed in seeds:
+        experiment = experiment_from(fields | {"seed": seed})
+        accuracies = []
+        for make in (PytorchTraining, PlainLoop):
+            training = make(experiment, dataset)
+            training.advance(training.steps_per_epoch * experiment.epochs)
+            accuracies.append(training.test_accuracy())
+        differences.append(accuracies[0] - accuracies[1])
+    values = torch.tensor(differences)
+    return float(values.mean()), float(values.std()) / math.sqrt(len(differences)), accuracies
+
+
+def test_digits_reach_97_percent_like_the_plain_loop(digits):
+    fields = {"dataset": "digits", "model": "digits-cnn", "epochs": 10}
+    difference, standard_error, (accuracy, _) = mean_difference(digits, fields, range(3))
+    assert accuracy >= 0.97
+    assert abs(difference) <= max(3 * standard_error, 0.005)
+
+
+def test_fashion_mnist_with_lenet5_agrees_with_the_plain_loop(real_data):
+    fields = {"dataset": "fashion-mnist", "model": "lenet5", "train": 5000, "test": 2000}
+    fields |= {"epochs": 2, "learning_rate": 0.02, "threads": 2}
+    dataset = real_data("fashion-mnist", train=5000, test=2000)
+    difference, standard_error, (accuracy, _) = mean_difference(dataset, fields, range(3))
+    assert accuracy >= 0.7
+    assert abs(difference) <= max(3 * standard_error, 0.01)
+
+
+def test_a_row_has_the_columns_of_the_frame(digits):
+    (row,) = PytorchTraining(experiment_from(FAST), digits).advance(1)
+    assert row.keys() | {"cell", "round"} == {column.name for column in SCHEMAS["steps"]}
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=str)
+def test_a_training_gives_the_same_bits_twice(digits, arm):
+    first, second = (PytorchTraining(experiment_from(FAST | arm), digits) for _ in range(2))
+    assert torch.equal(losses(first.advance(60)), losses(second.advance(60)))
+    assert first.weights_sha256() == second.weights_sha256()
+    assert first.test_accuracy() == second.test_accuracy()
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=str)
+@pytest.mark.parametrize("steps_before", [1, 30, 44, 50])
+def test_a_restored_training_goes_on_as_if_never_interrupted(digits, tmp_path, arm, steps_before):
+    experiment = experiment_from(FAST | arm)
+    whole, first, second = (PytorchTraining(experiment, digits) for _ in range(3))
+    whole.advance(60)
+    first.advance(steps_before)
+    torch.save(first.state(), tmp_path / "state.pt")
+    second.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    second.advance(60 - steps_before)
+    assert second.step == whole.step
+    assert second.weights_sha256() == whole.weights_sha256()
+
+
+def test_all_arms_start_from_equal_weights_in_equal_order_and_other_seeds_do_not(digits):
+    trainings = [PytorchTraining(experiment_from(FAST | arm), digits) for arm in ARMS]
+    other = PytorchTraining(experiment_from(FAST | {"seed": 1}), digits)
+    for what in ("initial_weights_sha256", "sample_order_sha256"):
+        assert len({getattr(training, what) for training in trainings}) == 1
+        assert getattr(other, what) != getattr(trainings[0], what)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused(digits):
+    with pytest.raises(UsageError, match="batch_size = 2000 is larger than the training set"):
+        PytorchTraining(experiment_from(FAST | {"batch_size": 2000}), digits)
+
+
+def test_a_diverged_training_says_so(digits):
+    training = PytorchTraining(experiment_from(FAST | {"learning_rate": 1e6}), digits)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        training.advance(50)

@@ -1,0 +1,130 @@
+"""A matrix from the command line: to its end, killed and resumed, stopped, refused."""
+
+import json
+import random
+import signal
+import time
+
+import pytest
+
+import specbp as package
+from specbp.frames import repeatable_columns
+
+
+def repeatable(folder):
+    """The frames of a results folder without times, sorted, as text."""
+    frames = package.load(folder)
+    return [
+        getattr(frames, name)[repeatable_columns(name)]
+        .sort_values(["cell"] + [c for c in ("epoch", "step") if c in getattr(frames, name)])
+        .to_csv(index=False)
+        for name in ("runs", "epochs", "steps")
+    ]
+
+
+def wait_for_checkpoint(process, folder, checkpoints):
+    """Wait until a number of checkpoints were written, or the process ended."""
+    seen = set()
+    deadline = time.monotonic() + 120
+    while len(seen) < checkpoints and process.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        seen |= {
+            (p.parent.name, p.stat().st_mtime_ns) for p in folder.glob("unfinished/*/state.pt")
+        }
+        time.sleep(0.002)
+
+
+def test_a_matrix_runs_to_its_end_and_then_has_nothing_to_do(specbp, tiny, tmp_path):
+    code, output, error = specbp("bench", tiny, "--results", "out")
+    assert code == 0, error
+    assert "8 cells in out" in output
+    assert "[8/8]" in error
+    assert (package.load(tmp_path / "out").runs["status"] == "ok").all()
+    code, output, error = specbp("bench", tiny, "--results", "out", "--json")
+    assert code == 0
+    assert "8 of 8 cells are there already" in error
+    assert {row["status"] for row in json.loads(output)} == {"ok"}
+
+
+@pytest.mark.parametrize("checkpoints", [1, random.randint(2, 25)])
+def test_killed_at_a_random_cell_and_restarted_it_gives_the_frames_of_an_undisturbed_run(
+    specbp, tiny, tmp_path, checkpoints
+):
+    assert specbp("bench", tiny, "--results", "whole")[0] == 0
+    process = specbp.start("bench", tiny, "--results", "killed", "--checkpoint-seconds", 0)
+    wait_for_checkpoint(process, tmp_path / "killed", checkpoints)
+    process.kill()
+    process.wait()
+    code, _, error = specbp("bench", tiny, "--results", "killed")
+    assert code == 0, error
+    assert repeatable(tmp_path / "killed") == repeatable(tmp_path / "whole"), (
+        f"killed after {checkpoints} checkpoints"
+    )
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(specbp, tiny, tmp_path):
+    process = specbp.start("bench", tiny, "--results", "out", "--checkpoint-seconds", 0)
+    wait_for_checkpoint(process, tmp_path / "out", 1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in error
+    code, _, error = specbp("bench", tiny, "--results", "out")
+    assert code == 0
+    assert "going on from step" in error
+
+
+def test_a_dry_run_prints_the_cells_and_writes_nothing(specbp, tiny, tmp_path):
+    code, output, _ = specbp("bench", tiny, "--dry-run")
+    assert code == 0
+    assert "8 cells" in output
+    assert output.count("pipelined") == 2
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_filter_picks_cells_and_none_left_is_exit_code_4(specbp, tiny):
+    code, output, _ = specbp("bench", tiny, "--dry-run", "--filter", "seed=1")
+    assert (code, output.count("pipelined")) == (0, 1)
+    assert specbp.fails("bench", tiny, "--filter", "seed=9")[0] == 4
+    assert specbp.fails("bench", tiny, "--filter", "sed=1")[0] == 2
+
+
+def test_a_failed_cell_is_reported_and_the_rest_are_kept(specbp, tmp_path):
+    (tmp_path / "bad.toml").write_text(
+        "[base]\ntrain = 320\nepochs = 1\n[axes]\nlearning_rate = [0.01, 1e9]\n"
+    )
+    code, _, error = specbp("bench", "bad.toml")
+    assert code == 1
+    assert "1 of 2 cells failed" in error
+    assert "lower the learning rate" in error
+    runs = package.load(tmp_path / "results" / "bad").runs
+    assert sorted(runs["status"]) == ["failed", "ok"]
+    code, _, error = specbp("bench", "bad.toml")
+    assert code == 1
+    assert "2 of 2 cells are there already" in error
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ("[base]\nepoch = 3", 'did you mean "epochs"'),
+        ('[base]\ndataset = "cifar100"\nmodel = "cifar-cnn"', "cifar-100-python"),
+        ('[base]\ndataset = "digits"\nmodel = "lenet5"', "does not fit"),
+        ('[base]\nschedule = "speculative"\ngate_metric = "mean"\ngate_threshold = 0.5', "range"),
+        ("[base]\nbatch_size = 5000", "larger than the training set"),
+        ("[base]\ntrain = 5000", "5000"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_work(specbp, tmp_path, matrix, message):
+    (tmp_path / "m.toml").write_text(matrix)
+    code, line = specbp.fails("bench", "m.toml", "--data-root", "nowhere", SPECBP_DATA="")
+    assert code == 2
+    assert message in line
+    assert not list((tmp_path).glob("results/m/cells/*"))
+
+
+def test_results_of_another_version_and_folders_in_the_way_are_refused(specbp, tiny, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "format.json").write_text('{"format": 0}')
+    assert "written in results format 0" in specbp.fails("bench", tiny, "--results", "old")[1]
+    assert "cannot write" in specbp.fails("bench", tiny, "--results", "tiny.toml/out")[1]

@@ -1,0 +1,53 @@
+"""From a finished matrix to the report, and the gate of `compare`."""
+
+import json
+
+import pytest
+from tests.cli.conftest import TINY, CommandLine
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY)
+    specbp = CommandLine(folder)
+    assert specbp("bench", "tiny.toml", "--results", "out")[0] == 0
+    return specbp
+
+
+def test_the_report_is_printed_and_written(finished):
+    code, output, error = finished("report", "out", "--title", "A title")
+    assert code == 0, error
+    assert "pipelined" in output
+    page = (finished.folder / "out" / "report" / "report.html").read_text()
+    assert "<title>A title" in page
+    assert "pipelined" in page
+    assert "| pipelined" in (finished.folder / "out" / "report" / "report.md").read_text()
+
+
+def test_compare_prints_the_ratio_with_its_interval(finished):
+    code, output, _ = finished("compare", "out", "--arm", "pipelined", "--json")
+    assert code == 0
+    (comparison,) = json.loads(output)
+    assert comparison["time"]["low"] < comparison["time"]["ratio"] < comparison["time"]["high"]
+    assert comparison["seeds"] == [0, 1]
+
+
+def test_a_gate_falls_with_exit_code_3(finished):
+    assert finished("compare", "out", "--arm", "pipelined", "--max-ratio", "1000")[0] == 0
+    code, _, error = finished("compare", "out", "--arm", "pipelined", "--max-ratio", "0.001")
+    assert code == 3
+    assert "is not below 0.001" in error
+
+
+def test_an_unknown_arm_is_named_with_the_nearest(finished):
+    code, line = finished.fails("compare", "out", "--arm", "pipelind")
+    assert code == 2
+    assert 'did you mean "pipelined"' in line
+
+
+def test_a_report_of_nothing_is_exit_code_4(finished, tmp_path):
+    (tmp_path / "empty" / "cells").mkdir(parents=True)
+    (tmp_path / "empty" / "format.json").write_text('{"format": 1}')
+    assert finished.fails("report", tmp_path / "empty")[0] == 4
+    assert finished.fails("report", tmp_path / "nowhere")[0] == 2

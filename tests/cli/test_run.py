@@ -1,0 +1,36 @@
+import json
+
+
+def test_one_experiment_prints_a_table_and_keeps_its_frames(specbp, tmp_path):
+    arguments = ("run", "--dataset", "digits", "--model", "digits-cnn", "--schedule", "speculative")
+    code, output, error = specbp(*arguments, "--epochs", "1", "--reuse", "replay")
+    assert code == 0, error
+    assert "speculative" in output
+    assert (tmp_path / "results" / "run" / "cells").is_dir()
+    code, output, error = specbp(*arguments, "--epochs", "1", "--reuse", "replay", "--json")
+    assert "are there already" in error
+    (row,) = json.loads(output)
+    assert row["reuse"] == "replay"
+    assert row["epochs"] == 1
+
+
+def test_sequential_training_reaches_97_percent_on_digits(specbp):
+    code, output, error = specbp(
+        "run", "--dataset", "digits", "--model", "digits-cnn", "--schedule", "sequential",
+        "--epochs", "10", "--json",
+    )  # fmt: skip
+    assert code == 0, error
+    assert json.loads(output)[0]["test_accuracy"] >= 0.97
+
+
+def test_help_names_every_knob(specbp):
+    code, output, _ = specbp("run", "--help")
+    assert code == 0
+    for option in ("--learning-rate", "--gate-threshold", "--threads", "--block-steps"):
+        assert option in output
+
+
+def test_bad_values_are_one_line(specbp):
+    assert 'did you mean "digits"' in specbp.fails("run", "--dataset", "digit")[1]
+    assert 'did you mean "sequential"' in specbp.fails("run", "--schedule", "sequental")[1]
+    assert "threads = 'many'" in specbp.fails("run", "--threads", "many")[1]

@@ -1,0 +1,59 @@
+"""The training everyone knows: a plain PyTorch loop with autograd and torch.optim.SGD."""
+
+import torch
+from torch.nn import functional
+
+from specbp.learning_rate import learning_rate
+from specbp.models import build
+from specbp.sampling import epoch_order, steps_per_epoch
+
+
+class PlainLoop:
+    """Trains `experiment` on `dataset` with nothing of specbp but its recipe."""
+
+    def __init__(self, experiment, dataset):
+        info = dataset.info
+        self.experiment, self.dataset = experiment, dataset
+        self.model = build(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=experiment.learning_rate,
+            momentum=experiment.momentum,
+            weight_decay=experiment.weight_decay,
+        )
+        self.steps_per_epoch = steps_per_epoch(len(dataset.train_labels), experiment.batch_size)
+        self.step = 0
+
+    def advance(self, steps):
+        """Train and return the loss of each step."""
+        torch.set_num_threads(self.experiment.threads)
+        return [self._one_step() for _ in range(steps)]
+
+    def _one_step(self):
+        experiment, data = self.experiment, self.dataset
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        if position == 0:
+            self.order = epoch_order(len(data.train_labels), experiment.seed, epoch)
+        first = position * experiment.batch_size
+        index = self.order[first : first + experiment.batch_size]
+        images = data.normalised(data.train_images[index])
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(
+                experiment, self.step, self.steps_per_epoch * experiment.epochs
+            )
+        loss = functional.cross_entropy(self.model(images), data.train_labels[index])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def test_accuracy(self):
+        data = self.dataset
+        correct = 0
+        for first in range(0, len(data.test_labels), 500):
+            images = data.normalised(data.test_images[first : first + 500])
+            predicted = self.model(images).argmax(1)
+            correct += int((predicted == data.test_labels[first : first + 500]).sum())
+        return correct / len(data.test_labels)
