@@ -86,12 +86,15 @@ def test_a_truncated_frame_is_named_with_what_to_do(tmp_path):
     write(store, "aa")
     steps = tmp_path / "cells" / "aa" / "steps.parquet"
     steps.write_bytes(steps.read_bytes()[:50])
-    with pytest.raises(UsageError, match="delete the folder .*aa and run the matrix again"):
+    with pytest.raises(UsageError, match=r"delete the folder .*aa and run the matrix again"):
         specbp.load(tmp_path)
 
 
 def test_two_processes_do_not_write_at_once(tmp_path):
     store, other = Store.create(tmp_path), Store.create(tmp_path)
-    with store.locked(), pytest.raises(UsageError, match="another specbp is writing"):
-        with other.locked():
-            pass
+    with (
+        store.locked(),
+        pytest.raises(UsageError, match="another specbp is writing"),
+        other.locked(),
+    ):
+        pass

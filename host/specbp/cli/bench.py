@@ -28,19 +28,24 @@ def bench(
             "--filter", metavar="FIELD=VALUE", help="run only cells with this; may be repeated"
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="print the cells and train nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the cells and train nothing")
+    ] = False,
     data_root: DataRoot = None,
-    retry_failed: Annotated[bool, typer.Option(help="run failed cells again")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="run failed cells again")
+    ] = False,
     fresh: Fresh = False,
     checkpoint_seconds: CheckpointSeconds = 30.0,
     json_output: JsonOutput = False,
 ) -> None:
     """Run the cells of a matrix that its results folder does not have yet.
 
-    The arms of a comparison are trained in turns, block by block. Stop it at any time: the same
-    command goes on where it was. Example:
+    The arms of a comparison are trained in turns, block by block.
+    Stop it at any time: the same command goes on where it was. Example:
 
-    specbp bench bench/matrices/demo.toml && specbp report results/demo
+    specbp bench bench/matrices/demo.toml
+    specbp report results/demo
     """
     read = read_matrix(matrix)
     cells = _filtered(expand(read, matrix.name), filters or [])

@@ -20,8 +20,9 @@ def report(
 ) -> None:
     """Print the comparison and write it as one HTML page and as Markdown.
 
-    Times are held against both baselines, sequential training on one thread and on as many
-    threads as the arm used, with 95% intervals; accuracies against sequential training.
+    Times are held against both baselines, sequential training on one thread
+    and on as many threads as the arm used, with 95% intervals;
+    accuracies against sequential training.
     """
     from specbp.matrix.store import load
     from specbp.report import print_summary, summarise, write_report

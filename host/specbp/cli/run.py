@@ -26,10 +26,10 @@ def run(
 ) -> None:
     """Train once and print what it took.
 
-    The frames are kept, so that `specbp report` and `specbp compare` can read them; the same
-    experiment again prints them without training. Example:
+    The frames are kept for `specbp report` and `specbp compare`;
+    the same experiment again prints them without training. Example:
 
-    specbp run --dataset digits --model digits-cnn --schedule speculative --epochs 10
+    specbp run --dataset digits --schedule speculative --epochs 10
     """
     from specbp.cli.output import fail_if_any_failed, print_json, print_table, rows_of
     from specbp.cli.training import train
