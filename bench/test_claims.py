@@ -7,11 +7,11 @@ claim fails, a noisy one that merely touches it does not.
 import time
 
 import pytest
-from tests.oracle import PlainLoop
 
 from specbp.frames import table
 from specbp.matrix.arm import passes_of
 from specbp.report.statistics import ratio_with_interval
+from tests.oracle import PlainLoop
 
 ROUNDS, STEPS = 30, 10
 

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from tests.oracle import PlainLoop
 
 from specbp.backends.pytorch import PytorchTraining
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
+from tests.oracle import PlainLoop
 
 FAST = {"dataset": "digits", "model": "digits-cnn", "epochs": 2, "learning_rate": 0.02}
 ARMS = [

@@ -19,13 +19,20 @@ from specbp.report.pairing import (
     comparisons,
     equal_resources_baseline,
     one_thread_baseline,
-    same_machine,
+    timed_in_turns,
 )
 from specbp.report.provenance import provenance
-from specbp.report.statistics import mean_with_interval, paired_difference, ratio_with_interval
+from specbp.report.statistics import (
+    MeanInterval,
+    mean_with_interval,
+    paired_difference,
+    ratio_with_interval,
+)
 from specbp.report.summary import (
     IS_BASELINE,
+    NOT_IN_TURNS,
     NOT_MEASURED,
+    OTHER_SEEDS,
     ArmComparison,
     ArmSummary,
     ComparisonSummary,
@@ -141,6 +148,8 @@ def _summarise_arm(
     times = np.concatenate([_step_times(run, steps) for run in arm.runs])
     p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
     accuracy = _accuracies(arm.runs, comparison.synthetic)
+    one_thread = one_thread_baseline(comparison, arm)
+    equal_resources = equal_resources_baseline(comparison, arm)
     return ArmSummary(
         name=arm.name,
         sequential=arm.sequential,
@@ -150,8 +159,9 @@ def _summarise_arm(
         bound=_mean(run["bound"] for run in arm.runs),
         accept_rate=_mean(run["accept_rate"] for run in arm.runs),
         accuracy=mean_with_interval(accuracy) if accuracy else None,
-        one_thread=_against(comparison, arm, one_thread_baseline(comparison, arm), steps),
-        equal_resources=_against(comparison, arm, equal_resources_baseline(comparison, arm), steps),
+        one_thread=_against(comparison, arm, one_thread, steps),
+        equal_resources=_against(comparison, arm, equal_resources, steps),
+        accuracy_change=_accuracy_change(comparison, arm, one_thread),
     )
 
 
@@ -162,23 +172,38 @@ def _against(
         return NOT_MEASURED
     if baseline.name == arm.name:
         return IS_BASELINE
-    pairs = common_seeds(arm, baseline)
+    if not common_seeds(arm, baseline):
+        return OTHER_SEEDS
+    pairs = timed_in_turns(common_seeds(arm, baseline))
     if not pairs:
-        return NotCompared("not measured at the same seeds")
-    if not same_machine(pairs):
-        return NotCompared("measured on another machine")
+        return NOT_IN_TURNS
     rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
-    ours = _accuracies([run for run, _ in pairs], comparison.synthetic)
-    theirs = _accuracies([other for _, other in pairs], comparison.synthetic)
+    accuracy = _accuracy_change(comparison, arm, baseline)
     return ArmComparison(
         comparison=comparison.title,
         arm=arm.name,
         baseline=baseline.name,
         seeds=tuple(run["seed"] for run, _ in pairs),
         time=ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds]),
-        accuracy=paired_difference(ours, theirs) if ours and theirs else None,
+        accuracy=accuracy if isinstance(accuracy, MeanInterval) else None,
         synthetic=comparison.synthetic,
     )
+
+
+def _accuracy_change(
+    comparison: Comparison, arm: Arm, baseline: Arm | None
+) -> MeanInterval | NotCompared:
+    """Hold the test accuracy of `arm` against that of `baseline`, whenever each was trained."""
+    if baseline is None:
+        return NOT_MEASURED
+    if baseline.name == arm.name:
+        return IS_BASELINE
+    pairs = common_seeds(arm, baseline)
+    if not pairs:
+        return OTHER_SEEDS
+    ours = _accuracies([run for run, _ in pairs], comparison.synthetic)
+    theirs = _accuracies([other for _, other in pairs], comparison.synthetic)
+    return paired_difference(ours, theirs) if ours and theirs else NOT_MEASURED
 
 
 def _paired_rounds(

@@ -40,8 +40,8 @@ class Breakdown:
         step_ms: mean wall time of a step, ms.
         bars: one per engine.
         weight_gradient_ms: the part of backward that computes weight gradients, ms.
-        cache_ms: reading and writing the cache on either engine, ms; not a part of a bar of its
-            own, as it is not recorded on which engine it was spent.
+        cache_ms: reading and writing the cache, ms; in no bar, as one number holds what both
+            engines spent on it.
     """
 
     arm: str

@@ -45,8 +45,9 @@ BREAKDOWN_CAPTION = (
     "The two bars of an arm with two engines are spent at the same time: engine 0 runs forward, "
     "engine 1 the speculated backward. Bars are durations in the mean step, not moments: where the "
     "bar of engine 1 is shorter than the whole step (thick tick), that engine was idle for the "
-    "difference. Wait is the time engine 0 waited for engine 1. Rest is what was not timed apart, "
-    "such as bookkeeping; work on the cache is not recorded by engine and stands in the table only."
+    "difference. Wait is the time engine 0 waited for engine 1. Redo is the ordinary backward of "
+    "rejected samples. Rest is what was not timed apart, bookkeeping and work on the cache: that "
+    "is shared by both engines, recorded as one number, and stands in the table only."
 )
 
 

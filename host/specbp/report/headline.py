@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 from specbp.report.wording import (
     accuracy_verdict,
@@ -13,33 +14,76 @@ from specbp.report.wording import (
     time_verdict,
 )
 
-_NO_BASELINE = 2
+NOISY = 2.0
+"""A 95th percentile above this many medians is worth a caution."""
+
+_BASELINES = ("one thread", "equal threads")
 
 
 def headline(comparison: ComparisonSummary) -> str:
-    """State what `comparison` found: every arm is counted, the fastest is given in numbers."""
+    """State what `comparison` found: every arm is counted, the fastest is given in numbers.
+
+    An arm counts as faster only if it is faster than both baselines. More threads can slow small
+    networks down, and then the baseline on equal threads alone would flatter every other arm.
+    """
     arms = [arm for arm in comparison.arms if not arm.sequential]
     if not arms:
         return "Only sequential arms were measured, so there is nothing to hold against them."
-    fastest = min(arms, key=_rank)
-    if _rank(fastest)[0] == _NO_BASELINE:
-        return "No sequential baseline was measured beside these arms, so no speed-up is claimed."
+    judged = [arm for arm in arms if _held_against(arm)]
+    if not judged:
+        return "No sequential baseline was timed beside these arms, so no speed-up is claimed."
+    fastest = min(judged, key=_worst_ratio)
     if len(arms) == 1:
         parts = [f'"{fastest.name}" {_took(fastest)}', *_accuracy_change(fastest)]
     else:
-        parts = [_time_counts(arms), *_accuracy_counts(arms)]
+        parts = [_time_counts(judged, len(arms)), *_accuracy_counts(arms)]
         parts += [f'the fastest, "{fastest.name}", {_took(fastest)}', *_accuracy_change(fastest)]
     if comparison.synthetic:
         parts.append("the data is synthetic, so no accuracy is claimed")
     return "; ".join(parts) + "."
 
 
-def _rank(arm: ArmSummary) -> tuple[int, float]:
-    """Order arms by their ratio at equal resources, then by that to one thread."""
-    for place, against in enumerate((arm.equal_resources, arm.one_thread)):
-        if isinstance(against, ArmComparison):
-            return (place, against.time.ratio)
-    return (_NO_BASELINE, 0.0)
+def cautions(comparison: ComparisonSummary) -> list[str]:
+    """Return what makes the times of `comparison` less telling than they look."""
+    found = [
+        f'"{against.arm}" took {against.time.ratio:.2f} times as long as sequential training on '
+        "one thread: here more threads do not help sequential training, so one thread is the "
+        "harder baseline, and ratios to equal threads flatter."
+        for against in (arm.one_thread for arm in comparison.arms if arm.sequential)
+        if isinstance(against, ArmComparison) and time_verdict(against) == "slower"
+    ]
+    noisiest = max(comparison.arms, key=_tail)
+    if _tail(noisiest) > NOISY:
+        found.append(
+            f"One step in twenty took more than {_tail(noisiest):.1f} times the median of its arm "
+            f'("{noisiest.name}"): the machine was busy with other work, or its clock unsteady. '
+            "Times from an idle machine would say more."
+        )
+    return found
+
+
+def _tail(arm: ArmSummary) -> float:
+    return arm.step_time.p95 / arm.step_time.median
+
+
+def _held_against(arm: ArmSummary) -> list[ArmComparison]:
+    both = (arm.one_thread, arm.equal_resources)
+    return [against for against in both if isinstance(against, ArmComparison)]
+
+
+def _worst_ratio(arm: ArmSummary) -> float:
+    """Return the ratio to the harder of the baselines that were measured."""
+    return max(against.time.ratio for against in _held_against(arm))
+
+
+def _time_verdict_of_both(arm: ArmSummary) -> str:
+    """Return ``faster`` than every baseline measured, ``slower`` than one of them, or neither."""
+    verdicts = [time_verdict(against) for against in _held_against(arm)]
+    if "" in verdicts:
+        return ""
+    if "slower" in verdicts:
+        return "slower"
+    return "faster" if set(verdicts) == {"faster"} else "not told apart"
 
 
 def _took(arm: ArmSummary) -> str:
@@ -59,47 +103,50 @@ def _took(arm: ArmSummary) -> str:
 
 
 def _accuracy_change(arm: ArmSummary) -> list[str]:
-    if isinstance(arm.one_thread, NotCompared) or arm.one_thread.accuracy is None:
+    change = arm.accuracy_change
+    if isinstance(change, NotCompared):
         return []
-    difference = arm.one_thread.accuracy
-    interval = interval_words(difference.low, difference.high, "{:+.2f}")
-    number = number_words(difference.mean, "{:+.2f}")
-    verdict = accuracy_verdict(arm.one_thread) or "no interval from one seed"
+    interval = interval_words(change.low, change.high, "{:+.2f}")
+    number = number_words(change.mean, "{:+.2f}")
     words = " ".join(part for part in (number, "points", interval) if part)
+    verdict = accuracy_verdict(change) or "no interval from one seed"
     return [f"its test accuracy changed by {words} ({verdict})"]
 
 
-def _time_counts(arms: Sequence[ArmSummary]) -> str:
-    judged = [arm.equal_resources for arm in arms if isinstance(arm.equal_resources, ArmComparison)]
-    basis = "on equal threads"
-    if not judged:
-        judged = [arm.one_thread for arm in arms if isinstance(arm.one_thread, ArmComparison)]
-        basis = "on one thread"
-    verdicts = [time_verdict(against) for against in judged]
-    counts = _tally(verdicts, ("faster", "slower", "not told apart"), "without an interval")
-    beside = len(arms) - len(judged)
-    left = f" ({beside} more: not measured against it)" if beside else ""
-    return f"Of {count(len(judged), 'arm')} against sequential training {basis}, {counts}{left}"
+def _time_counts(judged: Sequence[ArmSummary], arms: int) -> str:
+    """Count the arms by their verdict against the baselines."""
+    both = all(len(_held_against(arm)) == len(_BASELINES) for arm in judged)
+    basis = "both baselines" if both else "the baselines measured"
+    counts = _tally(
+        [_time_verdict_of_both(arm) for arm in judged],
+        {
+            "faster": f"faster than {basis}",
+            "slower": "slower than at least one",
+            "not told apart": "not told apart from at least one",
+            "": "without an interval",
+        },
+    )
+    beside = arms - len(judged)
+    left = f" ({count(beside, 'more arm')} without a baseline)" if beside else ""
+    return f"Held against sequential training on {' and on '.join(_BASELINES)}, {counts}{left}"
 
 
 def _accuracy_counts(arms: Sequence[ArmSummary]) -> list[str]:
-    judged = [
-        arm.one_thread
-        for arm in arms
-        if isinstance(arm.one_thread, ArmComparison) and arm.one_thread.accuracy is not None
-    ]
-    if not judged:
+    changes = [arm.accuracy_change for arm in arms]
+    verdicts = [accuracy_verdict(one) for one in changes if isinstance(one, MeanInterval)]
+    if not verdicts:
         return []
-    verdicts = [accuracy_verdict(against) for against in judged]
-    counts = _tally(verdicts, ("lower", "higher", "not told apart"), "from one seed only")
-    return [f"in test accuracy {counts}"]
+    words = ("lower", "higher", "not told apart")
+    named = {word: word for word in words} | {"": "from one seed only"}
+    return [f"in test accuracy {_tally(verdicts, named)}"]
 
 
-def _tally(verdicts: Sequence[str], words: Sequence[str], without: str) -> str:
-    """Count `verdicts`, such as ``1 is faster and 2 are slower``."""
-    counts = [
-        f"{verdicts.count(word)} {'is' if verdicts.count(word) == 1 else 'are'} {shown}"
-        for word, shown in [*((word, word) for word in words), ("", without)]
-        if word in verdicts
-    ]
+def _tally(verdicts: Sequence[str], words: Mapping[str, str]) -> str:
+    """Count `verdicts`, such as ``1 arm is faster and 2 are slower``."""
+    counts: list[str] = []
+    for word, shown in words.items():
+        number = verdicts.count(word)
+        if number:
+            noun = "" if counts else f" arm{'' if number == 1 else 's'}"
+            counts.append(f"{number}{noun} {'is' if number == 1 else 'are'} {shown}")
     return ", ".join(counts[:-1]) + (" and " if len(counts) > 1 else "") + counts[-1]

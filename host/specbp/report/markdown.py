@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from specbp.report.headline import headline
+from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import Table, hash_table, left_out_table, machine_table, software_table
@@ -49,6 +49,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         f"## {escaped(full_title(comparison))}",
         escaped(work_words(comparison.work)),
         f"**{escaped(headline(comparison))}**",
+        *(f"> **Caution.** {escaped(caution)}" for caution in cautions(comparison)),
         _lines(headings, rows),
         "Equal work:",
         table(hash_table(comparison)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from specbp.report.pairing import EQUAL_WORK
 from specbp.report.statistics import RESAMPLES
 from specbp.report.summary import ArmComparison, Summary
 
@@ -36,18 +35,19 @@ def _interleaving(summary: Summary) -> str:
         measured = f" Each ratio here rests on {span} rounds, all seeds together."
     return (
         "The arms of a comparison are trained in one process and take turns: in every round each "
-        f"arm runs the same number of steps ({', '.join(map(str, blocks))}; the last round may "
-        "be shorter), in an order shuffled anew, so that slow drifts of the machine meet all of "
-        f"them.{measured} No step and no round is left out, the first ones included. The time of "
-        "a step is wall time, without evaluation on the test set."
+        f"arm runs the same number of steps ({', '.join(map(str, blocks))}, or fewer where an "
+        "epoch ends), in an order shuffled anew, so that slow drifts of the machine meet all of "
+        f"them.{measured} Libraries are warmed up on a copy that is thrown away; of the training "
+        "itself no step and no round is left out. The time of a step is wall time, without "
+        "evaluation on the test set. Arms not timed in turns are not held against each other."
     )
 
 
 def _equal_work() -> str:
-    names = ", ".join(name.removesuffix("_sha256").replace("_", " ") for name in EQUAL_WORK)
     return (
-        f"Two arms are compared only at the same seed and only if the SHA-256 of {names} agree; "
-        "otherwise no report is made. The hashes are listed with each comparison."
+        "Two arms are compared only at the same seed and only if the SHA-256 of their initial "
+        "weights, of the order of their samples and of the data agree; otherwise no report is "
+        "made. The hashes are listed with each comparison."
     )
 
 
@@ -55,8 +55,10 @@ def _baselines() -> str:
     return (
         "Every arm is held against sequential training on one thread, and against sequential "
         "training with as many threads as all engines of the arm have together. A speed-up "
-        "against the first alone may be owed to the additional threads. A baseline that is "
-        "missing from the results is shown as not measured."
+        "against the first alone may be owed to the additional threads; one against the second "
+        "alone may be owed to threads that hinder each other. The headline therefore counts an "
+        "arm as faster only if it is faster than both. A baseline that is missing from the "
+        "results is shown as not measured."
     )
 
 

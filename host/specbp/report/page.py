@@ -10,7 +10,7 @@ from markupsafe import Markup
 from specbp.frames import Frames
 from specbp.report.curves import breakdowns, epoch_curves
 from specbp.report.figures import Illustration, illustrations
-from specbp.report.headline import headline
+from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
 from specbp.report.pairing import Comparison, comparisons
 from specbp.report.palette import Style, css_variables, styles
@@ -54,6 +54,7 @@ class Section:
     title: str
     work: str
     headline: str
+    cautions: list[str]
     synthetic: bool
     rows: list[list[Cell]]
     illustrations: list[Illustration]
@@ -109,6 +110,7 @@ def _section(
         title=full_title(found),
         work=work_words(found.work),
         headline=headline(found),
+        cautions=cautions(found),
         synthetic=found.synthetic,
         rows=summary_rows(found),
         illustrations=illustrations(name, found, curves, parts, looks),

@@ -26,9 +26,6 @@ SHARED_FIELDS = tuple(name for name in WORK_FIELDS if name != "seed")
 EQUAL_WORK = ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
 """The columns that must be equal between two arms at the same seed."""
 
-MACHINE = ("cpu", "cores", "platform")
-"""The columns that tell machines apart; times are not compared across them."""
-
 _KINDS = {column.name: column.kind for column in RUNS}
 
 
@@ -142,9 +139,16 @@ def common_seeds(arm: Arm, baseline: Arm) -> tuple[tuple[Row, Row], ...]:
     return tuple((run, by_seed[run["seed"]]) for run in arm.runs if run["seed"] in by_seed)
 
 
-def same_machine(pairs: Iterable[tuple[Row, Row]]) -> bool:
-    """Return whether the two runs of every pair were timed on the same kind of machine."""
-    return all(one[name] == other[name] for one, other in pairs for name in MACHINE)
+def timed_in_turns(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], ...]:
+    """Return the pairs whose two runs were trained in turns, in one session on one machine.
+
+    Only their times can be compared; a run repeated alone, later or elsewhere, met other noise.
+    """
+    return tuple(
+        (one, other)
+        for one, other in pairs
+        if one["session"] is not None and one["session"] == other["session"]
+    )
 
 
 def _sequential(comparison: Comparison, backend: str, threads: int) -> Arm | None:

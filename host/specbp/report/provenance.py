@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from specbp.report.pairing import MACHINE, Row
+from specbp.report.pairing import Row
+
+MACHINE = ("cpu", "cores", "platform")
+"""The columns that tell machines apart; times are not compared across them."""
 
 SOFTWARE = (
     "specbp_version",
@@ -112,7 +115,7 @@ def _warnings(machines: Sequence[Machine], software: Sequence[Software]) -> tupl
     if len(machines) > 1:
         found.append(
             f"Runs come from {len(machines)} machines: times must not be compared across them. "
-            "Ratios are given only between arms timed on the same machine."
+            "Ratios are given only between arms that were timed in turns on the same one."
         )
     if len(software) > 1:
         found.append(

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from specbp.report.curves import ONE_ENGINE, REST, Bar, Breakdown
 from specbp.report.palette import INK, PAPER, PART_COLOURS, Style
@@ -28,7 +29,12 @@ ROW = 0.225
 NAME_CHARACTERS = 54
 """What fits on one line across a figure."""
 
+LINEAR_UP_TO = 4.0
+"""Ratios further apart than this factor are drawn on a logarithmic scale."""
+
 ONE_THREAD, EQUAL_THREADS = "1 thread", "equal threads"
+
+_Shown = Sequence[tuple[ArmSummary, Sequence[tuple[str, ArmComparison | NotCompared]]]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def ratio_figure(comparison: ComparisonSummary, styles: Mapping[str, Style]) -> 
                 axes.plot([arm.bound] * 2, [y - 0.45, y + 0.45], color=INK, lw=2.4)
     _label_rows(axes, layout, [label for _, ratios in shown for label, _ in ratios])
     axes.axvline(1.0, color=INK, lw=1.0)
-    axes.set_xlim(*_ratio_limits(shown))
+    _scale_ratios(axes, shown)
     for words, side, gap in (
         ("\N{LEFTWARDS ARROW} faster", "right", -5),
         ("slower \N{RIGHTWARDS ARROW}", "left", 5),
@@ -63,7 +69,6 @@ def ratio_figure(comparison: ComparisonSummary, styles: Mapping[str, Style]) -> 
         axes.annotate(
             words, (1.0, -1.1), (gap, 0), textcoords="offset points", ha=side, va="center"
         )
-    axes.set_xlabel("step time / step time of sequential training")
     figure.legend(handles=_ratio_legend(shown), loc="outside lower center", ncols=2)
     return figure
 
@@ -132,10 +137,11 @@ def _draw_ratio(axes: Axes, against: ArmComparison, y: float, style: Style, fill
     axes.plot([time.ratio], [y], style.marker, color=style.colour, mfc=face, ms=7, mew=1.5)
 
 
-def _ratio_limits(
-    shown: Sequence[tuple[ArmSummary, Sequence[tuple[str, ArmComparison | NotCompared]]]],
-) -> tuple[float, float]:
-    """Return limits that hold every mark and leave room for words on both sides of 1."""
+def _scale_ratios(axes: Axes, shown: _Shown) -> None:
+    """Set limits that hold every mark and leave room for words on both sides of 1.
+
+    The scale is logarithmic where the marks lie far apart: a ratio of 10 would hide the others.
+    """
     found = [1.0, *(arm.bound for arm, _ in shown if arm.bound is not None)]
     for _, ratios in shown:
         for _, against in ratios:
@@ -144,12 +150,24 @@ def _ratio_limits(
                 ends = [end for end in (time.low, time.high) if end is not None]
                 found += [time.ratio, *time.by_seed, *ends]
     low, high = min(found), max(found)
-    room = max(high - low, 0.2)
-    return min(low, 1 - 0.3 * room) - 0.05 * room, max(high, 1 + 0.3 * room) + 0.05 * room
+    label = "step time / step time of sequential training"
+    if high / low <= LINEAR_UP_TO:
+        room = max(high - low, 0.2)
+        left, right = min(low, 1 - 0.3 * room), max(high, 1 + 0.3 * room)
+        axes.set_xlim(left - 0.05 * room, right + 0.05 * room)
+        axes.set_xlabel(label)
+        return
+    axes.set_xscale("log")
+    room = high / low
+    axes.set_xlim(min(low, room**-0.3) * room**-0.05, max(high, room**0.3) * room**0.05)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(f"{label} (logarithmic)")
 
 
 def _ratio_legend(
-    shown: Sequence[tuple[ArmSummary, Sequence[tuple[str, ArmComparison | NotCompared]]]],
+    shown: _Shown,
 ) -> list[Line2D]:
     def mark(label: str, marker: str, size: float, face: str, line: str = "") -> Line2D:
         return Line2D(

@@ -18,10 +18,11 @@ class ArmComparison:
         comparison: title of the comparison both belong to.
         arm: name of the arm.
         baseline: name of the arm it is held against.
-        seeds: the seeds both were measured with; only these enter.
+        seeds: the seeds at which both were timed in turns; only these enter `time`.
         time: total step time of `arm` over that of `baseline`.
-        accuracy: test accuracy of `arm` minus that of `baseline`, percentage points; ``None``
-            where none may be claimed (synthetic data) or none was measured.
+        accuracy: test accuracy of `arm` minus that of `baseline` over all seeds of both,
+            percentage points; ``None`` where none may be claimed (synthetic data) or none was
+            measured.
         synthetic: trained on random data.
     """
 
@@ -43,6 +44,8 @@ class NotCompared:
 
 IS_BASELINE = NotCompared("is the baseline")
 NOT_MEASURED = NotCompared("not measured")
+OTHER_SEEDS = NotCompared("not measured at the same seeds")
+NOT_IN_TURNS = NotCompared("not timed in turns with this arm")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class ArmSummary:
         accuracy: test accuracy after the last epoch, percent; ``None`` for synthetic data.
         one_thread: against the sequential arm with one thread.
         equal_resources: against the sequential arm with as many threads as all engines together.
+        accuracy_change: test accuracy minus that of the sequential arm with one thread, over the
+            seeds of both, percentage points.
     """
 
     name: str
@@ -81,6 +86,7 @@ class ArmSummary:
     accuracy: MeanInterval | None
     one_thread: ArmComparison | NotCompared
     equal_resources: ArmComparison | NotCompared
+    accuracy_change: MeanInterval | NotCompared
 
 
 @dataclass(frozen=True)

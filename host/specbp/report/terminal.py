@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from specbp.report.headline import headline
+from specbp.report.headline import cautions, headline
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.wording import COLUMNS, Cell, full_title, summary_rows, totals, work_words
 
@@ -35,6 +35,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Text(full_title(comparison), "bold"))
         console.print(Text(work_words(comparison.work), "dim"))
         console.print(Text(headline(comparison)))
+        for caution in cautions(comparison):
+            console.print(Text(f"caution: {caution}", "yellow"))
         for table in summary_tables(comparison):
             console.print(Padding(table, (1, 0, 0, 0)))
     for item in summary.left_out:

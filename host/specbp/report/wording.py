@@ -96,7 +96,7 @@ def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> Cell:
     interval = interval_words(time.low, time.high, "{:.3f}") or "no interval: one round"
     remarks = [time_verdict(against)]
     if len(against.seeds) < len(arm.seeds):
-        remarks.append(f"{_seeds(len(against.seeds))} in common")
+        remarks.append(f"from {_seeds(len(against.seeds))}")
     return Cell(f"{time.ratio:.3f}", interval, ", ".join(word for word in remarks if word))
 
 
@@ -167,14 +167,15 @@ def _accuracy(arm: ArmSummary, synthetic: bool) -> Cell:
 def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
     if synthetic:
         return Cell(SYNTHETIC)
-    against = arm.one_thread
-    if isinstance(against, NotCompared):
-        return Cell("0", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
-    if against.accuracy is None:
-        return Cell("not measured")
-    difference = against.accuracy
-    interval = interval_words(difference.low, difference.high, "{:+.2f}") or "no interval: one seed"
-    return Cell(number_words(difference.mean, "{:+.2f}"), interval, accuracy_verdict(against))
+    change = arm.accuracy_change
+    if isinstance(change, NotCompared):
+        return Cell("0", "", "this arm") if change == IS_BASELINE else Cell(change.reason)
+    interval = interval_words(change.low, change.high, "{:+.2f}") or "no interval: one seed"
+    remarks = [accuracy_verdict(change)]
+    if change.n < len(arm.seeds):
+        remarks.append(f"from {_seeds(change.n)}")
+    words = ", ".join(word for word in remarks if word)
+    return Cell(number_words(change.mean, "{:+.2f}"), interval, words)
 
 
 def time_verdict(against: ArmComparison) -> str:
@@ -182,11 +183,9 @@ def time_verdict(against: ArmComparison) -> str:
     return _verdict(against.time.low, against.time.high, 1.0, ("faster", "slower"))
 
 
-def accuracy_verdict(against: ArmComparison) -> str:
+def accuracy_verdict(change: MeanInterval) -> str:
     """Return ``lower``, ``higher`` or ``not told apart``; nothing without an interval."""
-    if against.accuracy is None:
-        return ""
-    return _verdict(against.accuracy.low, against.accuracy.high, 0.0, ("lower", "higher"))
+    return _verdict(change.low, change.high, 0.0, ("lower", "higher"))
 
 
 def _verdict(low: float | None, high: float | None, neutral: float, words: tuple[str, str]) -> str:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from specbp.frames import Frames
+from specbp.report.curves import epoch_curves
+from specbp.report.pairing import comparisons
+from specbp.report.palette import styles
+from specbp.report.plots import accept_figure, accuracy_figure
+from specbp.report.svg import drawing_style
+
+
+def test_accuracy_is_drawn_for_every_seed_and_for_their_mean(plain: Frames) -> None:
+    (comparison,) = comparisons(plain.runs)
+    curves = epoch_curves(plain, comparison)
+    looks = styles((arm.name, arm.sequential) for arm in comparison.arms)
+    with drawing_style():
+        figure = accuracy_figure(curves, looks)
+    axes = figure.axes[0]
+    assert len([line for line in axes.lines if len(line.get_xdata())]) == 3 * 3 + 3  # type: ignore[arg-type]
+    assert axes.get_xlabel() == "training time so far, s"
+    assert axes.get_ylabel() == "test accuracy, %"
+    marked: Any = [line for line in axes.lines if line.get_marker() != "None"]
+    assert sorted(float(line.get_ydata()[0]) for line in marked) == pytest.approx([88, 90, 90])
+
+
+def test_accept_rate_is_drawn_for_arms_that_have_one(plain: Frames) -> None:
+    (comparison,) = comparisons(plain.runs)
+    looks = styles((arm.name, arm.sequential) for arm in comparison.arms)
+    with drawing_style():
+        figure = accept_figure(epoch_curves(plain, comparison), looks)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["pipelined"]
+    low, high = figure.axes[0].get_ylim()
+    assert low < 0 < 100 < high
