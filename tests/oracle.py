@@ -1,8 +1,13 @@
 """The training everyone knows: a plain PyTorch loop with autograd and torch.optim.SGD."""
 
+from dataclasses import dataclass
+from statistics import mean, stdev
+
 import torch
 from torch.nn import functional
 
+from specbp.backends.pytorch import PytorchTraining
+from specbp.experiment import experiment_from
 from specbp.learning_rate import learning_rate
 from specbp.models import build
 from specbp.sampling import epoch_order, steps_per_epoch
@@ -57,3 +62,32 @@ class PlainLoop:
             predicted = self.model(images).argmax(1)
             correct += int((predicted == data.test_labels[first : first + 500]).sum())
         return correct / len(data.test_labels)
+
+
+@dataclass
+class Agreement:
+    """Test accuracies by seed: of our training, and of the plain loop of the same recipe."""
+
+    ours: list
+    plain: list
+
+    @property
+    def within_seed_noise(self):
+        """The mean difference is below twice the standard deviation between seeds."""
+        difference = mean(a - b for a, b in zip(self.ours, self.plain, strict=True))
+        return abs(difference) <= 2 * max(stdev(self.plain), 0.002)
+
+
+def compare_with_plain_loop(dataset, fields, seeds):
+    """Train both for each seed."""
+    agreement = Agreement([], [])
+    for seed in seeds:
+        experiment = experiment_from(fields | {"seed": seed})
+        for make, accuracies in (
+            (PytorchTraining, agreement.ours),
+            (PlainLoop, agreement.plain),
+        ):
+            training = make(experiment, dataset)
+            training.advance(training.steps_per_epoch * experiment.epochs)
+            accuracies.append(training.test_accuracy())
+    return agreement

@@ -86,3 +86,13 @@ def test_every_specbp_command_runs(checkout, subtests):
             if done.returncode == 2 and "fetch" in done.stderr and "cifar" in command:
                 pytest.skip(f"the data set is not here: {done.stderr.strip()}")
             assert done.returncode == 0, done.stderr
+
+
+def test_the_python_of_the_readme_runs(checkout):
+    """It reads the results of the demo, which the tests above left."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pipelined" in done.stdout

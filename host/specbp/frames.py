@@ -123,7 +123,8 @@ STEPS: tuple[Column, ...] = (
     Column("backward_ms", float, "backward: ordinary if sequential, else speculative, ms", False),
     Column("weight_gradient_ms", float, "the weight-gradient part of backward_ms, ms", False),
     Column("redo_ms", float, "ordinary backward of rejected samples, ms", False),
-    Column("cache_ms", float, "reading and writing the cache, on either engine, ms", False),
+    Column("recall_ms", float, "reading the cache, on the backward engine, ms", False),
+    Column("store_ms", float, "writing the cache, on the forward engine, ms", False),
     Column("update_ms", float, "adding gradients up and updating the weights, ms", False),
     Column("wait_ms", float, "time the forward engine waited for the other, ms", False),
 )

@@ -156,18 +156,18 @@ DEMO_ARMS: tuple[tuple[dict[str, Any], dict[str, float], float], ...] = (
     (
         SPECULATIVE,
         {"load": 0.25, "forward": 3.8, "backward": 7.5, "gate": 0.2, "redo": 0.35}
-        | {"update": 0.55, "wait": 3.4, "cache": 0.6},
+        | {"update": 0.55, "wait": 3.4, "recall": 0.4, "store": 0.2},
         0.969,
     ),
     (
         {**SPECULATIVE, "reuse": "replay"},
         {"load": 0.25, "forward": 3.9, "backward": 7.6, "gate": 0.2, "redo": 0.9}
-        | {"update": 0.55, "wait": 3.3, "cache": 1.1},
+        | {"update": 0.55, "wait": 3.3, "recall": 0.7, "store": 0.4},
         0.935,
     ),
     (
         PIPELINED,
-        {"load": 0.25, "forward": 3.6, "backward": 7.3, "update": 0.5, "wait": 3.4, "cache": 0.1},
+        {"load": 0.25, "forward": 3.6, "backward": 7.3, "update": 0.5, "wait": 3.4, "recall": 0.05},
         0.970,
     ),
 )
@@ -179,7 +179,9 @@ def _demo_cell(
     """Make one cell that looks like a measured one: 10 epochs of 45 steps."""
     made = make_cell(rounds=1, steps_per_round=1, accuracy=accuracy, **work)
     speculative = "wait" in parts
-    engine0 = sum(parts.get(name, 0.0) for name in ("load", "forward", "gate", "redo", "update"))
+    engine0 = sum(
+        parts.get(name, 0.0) for name in ("load", "forward", "gate", "redo", "store", "update")
+    )
     nominal = engine0 + (parts["wait"] if speculative else parts["backward"]) + 0.15
     made.steps, made.epochs, elapsed = [], [], 0.0
     accept = {"outcomes": 0.96, "replay": 0.85}.get(str(made.run["reuse"]), 1.0)

@@ -54,13 +54,12 @@ def test_one_engine_has_one_bar_that_adds_up_to_the_step(cell: Make, gather: Mak
 
 
 def test_two_engines_have_two_bars_and_backward_is_on_the_second(cell: Make, gather: Make) -> None:
-    parts = {"backward_ms": 6.0, "wait_ms": 2.0, "gate_ms": 0.0, "cache_ms": 1.5}
+    parts = {"backward_ms": 6.0, "wait_ms": 2.0, "gate_ms": 0.0, "recall_ms": 1.5, "store_ms": 0.5}
     frames = gather(cell(10.0, schedule="pipelined", step_columns=parts))
     (item,) = breakdowns(frames, only(frames))
     first, second = item.bars
-    assert [name for name, _ in first.parts] == ["forward", "update", "wait", REST]
-    assert second.parts == (("backward", 6.0),)
-    assert item.cache_ms == 1.5
+    assert [name for name, _ in first.parts] == ["forward", "store", "update", "wait", REST]
+    assert second.parts == (("recall", 1.5), ("backward", 6.0))
     assert item.part("gate") is None
 
 

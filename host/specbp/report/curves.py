@@ -9,10 +9,13 @@ import pandas as pd
 from specbp.frames import Frames
 from specbp.report.pairing import Arm, Comparison
 
-FORWARD_ENGINE = ("load", "forward", "gate", "redo", "update", "wait")
+FORWARD_ENGINE = ("load", "forward", "gate", "redo", "store", "update", "wait")
 """Parts of a step that follow one another on engine 0 when a second engine runs backward."""
 
-ONE_ENGINE = ("load", "forward", "gate", "backward", "redo", "update", "wait")
+BACKWARD_ENGINE = ("recall", "backward")
+"""Parts of a step that follow one another on that second engine."""
+
+ONE_ENGINE = ("load", "recall", "forward", "gate", "backward", "redo", "store", "update", "wait")
 """Parts of a step that follow one another when there is one engine."""
 
 REST = "rest"
@@ -40,15 +43,12 @@ class Breakdown:
         step_ms: mean wall time of a step, ms.
         bars: one per engine.
         weight_gradient_ms: the part of backward that computes weight gradients, ms.
-        cache_ms: reading and writing the cache, ms; in no bar, as one number holds what both
-            engines spent on it.
     """
 
     arm: str
     step_ms: float
     bars: tuple[Bar, ...]
     weight_gradient_ms: float | None
-    cache_ms: float | None
 
     def part(self, name: str) -> float | None:
         """Return the mean time of the part called `name`, ms, if it was measured."""
@@ -112,5 +112,5 @@ def _breakdown(frames: Frames, arm: Arm) -> Breakdown | None:
     rest = step_ms - sum(ms for _, ms in first)
     bars = [Bar(0, (*first, (REST, rest)) if rest > 0 else first)]
     if arm.engines == 2:
-        bars.append(Bar(1, parts(("backward",))))
-    return Breakdown(arm.name, step_ms, tuple(bars), mean("weight_gradient"), mean("cache"))
+        bars.append(Bar(1, parts(BACKWARD_ENGINE)))
+    return Breakdown(arm.name, step_ms, tuple(bars), mean("weight_gradient"))

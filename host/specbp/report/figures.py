@@ -46,8 +46,7 @@ BREAKDOWN_CAPTION = (
     "engine 1 the speculated backward. Bars are durations in the mean step, not moments: where the "
     "bar of engine 1 is shorter than the whole step (thick tick), that engine was idle for the "
     "difference. Wait is the time engine 0 waited for engine 1. Redo is the ordinary backward of "
-    "rejected samples. Rest is what was not timed apart, bookkeeping and work on the cache: that "
-    "is shared by both engines, recorded as one number, and stands in the table only."
+    "rejected samples. Recall and store read and write the cache. Rest is what was not timed apart."
 )
 
 

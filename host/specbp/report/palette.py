@@ -37,6 +37,8 @@ PART_COLOURS = {
     "backward": ("#d55e01", "#d9691a"),
     "redo": ("#f0c541", "#e3b93b"),
     "update": ("#009e73", "#12a37c"),
+    "recall": ("#8a6bbf", "#a48be0"),
+    "store": ("#5b3f9a", "#7d5fc4"),
     "wait": ("#c6c6c6", "#4d5257"),
     "rest": ("#fdfdfd", "#16191d"),
 }

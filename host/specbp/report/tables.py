@@ -119,7 +119,6 @@ def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
             *ONE_ENGINE,
             REST,
             "of backward: weight gradient",
-            "cache, any engine",
         ),
         tuple(
             (
@@ -127,7 +126,6 @@ def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
                 shown(item.step_ms),
                 *(shown(item.part(name)) for name in (*ONE_ENGINE, REST)),
                 shown(item.weight_gradient_ms),
-                shown(item.cache_ms),
             )
             for item in breakdowns
         ),

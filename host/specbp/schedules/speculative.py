@@ -159,7 +159,8 @@ class Speculative:
                 weight_gradient_ms,
                 gate_ms,
                 redo_ms,
-                recall_ms + store_ms,
+                recall_ms,
+                store_ms,
                 wait_ms,
             ),
         )

@@ -24,7 +24,8 @@ class PhaseTimes:
     weight_gradient_ms: float
     gate_ms: float | None = None
     redo_ms: float | None = None
-    cache_ms: float | None = None
+    recall_ms: float | None = None
+    store_ms: float | None = None
     wait_ms: float | None = None
 
 
