@@ -24,10 +24,8 @@ def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]
     options = [_option(name) for name in Experiment.model_fields]
 
     def wrapped(**values: Any) -> None:
-        names = [option.name for option in options]
-        given = {name: values.pop(name) for name in names if values[name] is not None}
-        for name in names:
-            values.pop(name, None)
+        fields = {option.name: values.pop(option.name) for option in options}
+        given = {name: value for name, value in fields.items() if value is not None}
         command(given=given, **values)
 
     wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

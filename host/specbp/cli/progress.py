@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -33,10 +33,10 @@ class ProgressDisplay:
         self._finished = 0
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
+            BarColumn(bar_width=16),
+            TaskProgressColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -54,14 +54,14 @@ class ProgressDisplay:
     def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
         """Start a bar for cells that take turns."""
         first = cells[0].experiment
-        what = f"{first.dataset} {first.model} batch {first.batch_size} seed {first.seed}"
         arms = f"{len(cells)} arm{'s' if len(cells) > 1 else ''} in turns"
+        what = f"{first.dataset}, batch {first.batch_size}, seed {first.seed}"
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(f"{what}: {arms}", total=steps, completed=steps_done)
+        self._task = self._progress.add_task(what, total=steps, completed=steps_done)
         if not self._console.is_terminal:
             resumed = f", going on from step {steps_done} of {steps}" if steps_done else ""
-            self._print(f"training {what}: {arms}{resumed}")
+            self._print(f"training {what}, {first.model}: {arms}{resumed}")
 
     def advanced(self, cell: Cell, steps: int) -> None:
         """Move the bar on."""

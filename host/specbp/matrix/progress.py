@@ -1,4 +1,4 @@
-"""Who hears how a matrix goes on."""
+"""The seam through which a matrix tells how it goes on."""
 
 from __future__ import annotations
 
@@ -22,16 +22,3 @@ class Listener(Protocol):
     def finished(self, cell: Cell, run: dict[str, Any]) -> None:
         """A cell is on disk; `run` is its row of the frame `runs`."""
         ...
-
-
-class Silence:
-    """A listener that says nothing."""
-
-    def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
-        """Say nothing."""
-
-    def advanced(self, cell: Cell, steps: int) -> None:
-        """Say nothing."""
-
-    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
-        """Say nothing."""
