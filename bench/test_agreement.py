@@ -19,7 +19,7 @@ RECIPES = {
 
 @pytest.mark.parametrize("dataset", RECIPES)
 def test_accuracy_agrees_with_a_plain_loop_within_seed_noise(benchmark, dataset):
-    fields = RECIPES[dataset] | {"dataset": dataset, "threads": 2}
+    fields = RECIPES[dataset] | {"dataset": dataset, "threads": 1}
     data_root = Path(os.environ.get("SPECBP_DATA", "data"))
     loaded = load(dataset, data_root=data_root, train=fields.get("train"))
     agreement = benchmark.pedantic(
