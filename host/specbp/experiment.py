@@ -17,6 +17,7 @@ Schedule = Literal["sequential", "speculative"]
 Key = Literal["label", "batch"]
 Reuse = Literal["outcomes", "replay"]
 GateMetric = Literal["max", "tv", "mean", "none"]
+ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 
 FORM = 1
@@ -77,7 +78,11 @@ class Experiment(BaseModel):
         ),
     ] = "digits-cnn"
     arithmetic: Annotated[
-        Literal["float32"], Field(description="number format of the training")
+        ArithmeticName,
+        Field(
+            description="number format of the training: float32, or int16, "
+            "the fixed point of the overlay"
+        ),
     ] = "float32"
     batch_size: Annotated[int, Field(ge=1, description="samples per step")] = 32
     epochs: Annotated[int, Field(ge=1, description="passes over the training set")] = 10

@@ -37,7 +37,20 @@ class Arithmetic(Protocol):
     Tensors carry the batch in their first dimension. A *mask* is what a layer's forward leaves
     behind for its own input gradient: the output of a ReLU, the choices of a max pooling, nothing
     for the rest. Masks, layer inputs and probabilities can be picked and replaced row by row.
+    Probabilities lie in 0..1 in every format; all other tensors are in the format's own form.
     """
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Return normalised `images`, float32, as the first layer takes them; may be the same."""
+        ...
+
+    def encode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
+        """Return float32 `weights` in the form in which they are trained; may be the same."""
+        ...
+
+    def decode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
+        """Return trained `weights` as real numbers, float32 or float64; may be the same."""
+        ...
 
     def forward(
         self, layer: Layer, weights: Weights | None, x: Tensor

@@ -32,6 +32,18 @@ _kernels = torch.ops.aten
 class Float32:
     """IEEE single precision; see `specbp.arithmetic.Arithmetic` for what each method does."""
 
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Return `images` as they are."""
+        return images
+
+    def encode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
+        """Return `weights` as they are."""
+        return list(weights)
+
+    def decode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
+        """Return `weights` as they are."""
+        return list(weights)
+
     def forward(
         self, layer: Layer, weights: Weights | None, x: Tensor
     ) -> tuple[Tensor, Tensor | None]:

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import UpdateRule
+from specbp.arithmetic import Arithmetic, UpdateRule
+from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.float32 import Float32
+from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.datasets.loading import Dataset
@@ -26,6 +28,9 @@ from specbp.schedules.engines import Stopwatch
 from specbp.schedules.passes import Outcome, forward
 
 EVALUATION_BATCH = 500
+
+CALIBRATION_SAMPLES = 256
+"""int16 scales are chosen on the first batches of the first epoch, at least this many samples."""
 
 
 class PytorchTraining:
@@ -52,16 +57,17 @@ class PytorchTraining:
             )
         info = dataset.info
         model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-        self._network, self._weights = lower(model, info.image_shape, info.classes)
-        self._momenta: list[Weights] = [
-            (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
-        ]
-        self._arithmetic = Float32()
-        self._schedule = build_schedule(experiment, self._network, self._arithmetic)
+        self._network, initial = lower(model, info.image_shape, info.classes)
         self._step = 0
         self._order = epoch_order(samples, experiment.seed, 0)
         self._order_epoch = 0
-        self.initial_weights_sha256 = self.weights_sha256()
+        self._arithmetic = self._build_arithmetic(initial)
+        self._weights = self._arithmetic.encode_weights(initial)
+        self._momenta: list[Weights] = [
+            (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
+        ]
+        self._schedule = build_schedule(experiment, self._network, self._arithmetic)
+        self.initial_weights_sha256 = _sha256(initial)
         self.sample_order_sha256 = sample_order_sha256(samples, experiment.seed, experiment.epochs)
         self.dataset_sha256 = dataset.sha256
 
@@ -86,18 +92,15 @@ class PytorchTraining:
         data = self._dataset
         for first in range(0, len(data.test_labels), EVALUATION_BATCH):
             batch = slice(first, first + EVALUATION_BATCH)
-            images, labels = data.normalised(data.test_images[batch]), data.test_labels[batch]
+            images = self._images(data.test_images[batch])
+            labels = data.test_labels[batch]
             outcome, _ = forward(self._network, self._arithmetic, self._weights, images, labels)
             correct += _count_correct(outcome.probabilities, labels)
         return correct / len(data.test_labels)
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        digest = hashlib.sha256()
-        for weight, bias in self._weights:
-            digest.update(weight.numpy().tobytes())
-            digest.update(bias.numpy().tobytes())
-        return digest.hexdigest()
+        return _sha256(self._weights)
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
@@ -130,7 +133,8 @@ class PytorchTraining:
             experiment.weight_decay,
         )
         watch = Stopwatch()
-        images, labels = self._batch(epoch, step_in_epoch)
+        pixels, labels = self._batch(epoch, step_in_epoch)
+        images = self._images(pixels)
         load_ms = watch.lap_ms()
         batch = self._schedule.gradients(self._weights, images, labels)
         watch.lap_ms()
@@ -165,8 +169,32 @@ class PytorchTraining:
             self._order_epoch = epoch
         first = step_in_epoch * self._experiment.batch_size
         index = self._order[first : first + self._experiment.batch_size]
-        images = data.normalised(data.train_images.index_select(0, index))
-        return images, data.train_labels.index_select(0, index)
+        return data.train_images.index_select(0, index), data.train_labels.index_select(0, index)
+
+    def _images(self, pixels: Tensor) -> Tensor:
+        return self._arithmetic.encode_images(self._dataset.normalised(pixels))
+
+    def _build_arithmetic(self, initial: Sequence[Weights]) -> Arithmetic:
+        if self._experiment.arithmetic == "float32":
+            return Float32()
+        wanted = -(-CALIBRATION_SAMPLES // self._experiment.batch_size)
+        batches = (self._batch(0, step) for step in range(min(wanted, self.steps_per_epoch)))
+        return Int16(
+            self._network,
+            calibrate(
+                self._network,
+                initial,
+                [(self._dataset.normalised(pixels), labels) for pixels, labels in batches],
+            ),
+        )
+
+
+def _sha256(weights: Sequence[Weights]) -> str:
+    digest = hashlib.sha256()
+    for weight, bias in weights:
+        digest.update(weight.numpy().tobytes())
+        digest.update(bias.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _count_correct(probabilities: Tensor, labels: Tensor) -> int:
