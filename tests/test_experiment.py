@@ -26,6 +26,7 @@ OTHER_VALUES = {
     "momentum": 0.5,
     "weight_decay": 0.1,
     "seed": 4,
+    "arithmetic": "int16",
     "schedule": "sequential",
     "key": "batch",
     "reuse": "replay",
@@ -35,7 +36,7 @@ OTHER_VALUES = {
     "threads": 2,
     "block_steps": 7,
 }
-ONLY_ONE_VALUE = {"backend", "arithmetic"}
+ONLY_ONE_VALUE = {"backend"}
 
 
 def test_every_field_is_either_work_or_method():

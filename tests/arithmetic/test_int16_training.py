@@ -10,7 +10,7 @@ from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.int16 import Int16
 from specbp.backends.pytorch import PytorchTraining
-from specbp.datasets import load
+from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.network import lower
 from specbp.schedules import build as build_schedule
