@@ -53,15 +53,14 @@ class ProgressDisplay:
 
     def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
         """Start a bar for cells that take turns."""
-        first = cells[0].experiment
         arms = f"{len(cells)} arm{'s' if len(cells) > 1 else ''} in turns"
-        what = f"{first.dataset}, batch {first.batch_size}, seed {first.seed}"
+        what = _where(cells[0])
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(what, total=steps, completed=steps_done)
         if not self._console.is_terminal:
             resumed = f", going on from step {steps_done} of {steps}" if steps_done else ""
-            self._print(f"training {what}, {first.model}: {arms}{resumed}")
+            self._print(f"training {what}, {cells[0].experiment.model}: {arms}{resumed}")
 
     def advanced(self, cell: Cell, steps: int) -> None:
         """Move the bar on."""
@@ -72,7 +71,7 @@ class ProgressDisplay:
         """Print a line for the cell."""
         self._finished += 1
         counter = f"[{self._finished}/{self._cells}]"
-        name = f"{cell.experiment.dataset}, seed {cell.experiment.seed}, {cell.experiment.arm}"
+        name = f"{_where(cell)}: {cell.experiment.arm}"
         if run["status"] == "ok":
             self._print(
                 f"{counter} {name}: {run['step_ms']:.2f} ms/step, "
@@ -83,3 +82,8 @@ class ProgressDisplay:
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _where(cell: Cell) -> str:
+    experiment = cell.experiment
+    return f"{experiment.dataset}, batch {experiment.batch_size}, seed {experiment.seed}"
