@@ -41,11 +41,11 @@ def test_digits_reach_97_percent_like_the_plain_loop(digits):
 
 @pytest.mark.parametrize(
     ("dataset", "model", "least"),
-    [("fashion-mnist", "lenet5", 0.6), ("cifar100", "cifar-cnn", 0.03)],
+    [("fashion-mnist", "lenet5", 0.6), ("cifar100-coarse", "cifar-cnn-s", 0.1)],
 )
 def test_real_images_agree_with_the_plain_loop(real_data, dataset, model, least):
     """Small here; bench/test_agreement.py does it at full size."""
-    fields = {"dataset": dataset, "model": model, "learning_rate": 0.02, "epochs": 1}
+    fields = {"dataset": dataset, "model": model, "learning_rate": 0.02, "epochs": 3}
     loaded = real_data(dataset, train=2000, test=1000)
     agreement = compare_with_plain_loop(loaded, fields, seeds=range(3))
     assert min(agreement.ours) >= least
