@@ -40,12 +40,31 @@ struct Model {
     top = std::make_unique<Top>(&context);
   }
 
-  void tick() {
+  // A cycle has two halves: inputs settle, then the clock rises. Between them a caller may look
+  // at what is handed over in this cycle.
+  void settle() {
     memory.drive(*top, cycle);
+    low();
+  }
+  void rise() {
+    memory.sample(*top, cycle);
+    high();
+  }
+  void tick() {
+    settle();
+    rise();
+  }
+  void clock() {  // without the memory
+    low();
+    high();
+  }
+
+  void low() {
     top->clk_i = 0;
     top->eval();
     dump(0);
-    memory.sample(*top, cycle);
+  }
+  void high() {
     top->clk_i = 1;
     top->eval();
     dump(1);
@@ -61,12 +80,15 @@ struct Model {
   }
 
   void reset() {
-    memory.clear();
+    // What the outputs show before the clock has seen the reset means nothing: no handshakes.
+    top->m_axi_arready = top->m_axi_rvalid = 0;
+    top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
     top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_arvalid = 0;
     top->s_axil_bready = top->s_axil_rready = 0;
     top->rst_ni = 0;
-    for (int i = 0; i < 4; ++i) tick();
+    for (int i = 0; i < 4; ++i) clock();
     top->rst_ni = 1;
+    memory.clear();
     tick();
   }
 
@@ -76,12 +98,12 @@ struct Model {
     top->s_axil_wstrb = 0xF;
     top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 1;
     for (int i = 0; i < kBusDeadline; ++i) {
-      tick_half();
+      settle();
       const bool address = top->s_axil_awvalid && top->s_axil_awready;
       const bool data = top->s_axil_wvalid && top->s_axil_wready;
       const bool answered = top->s_axil_bvalid;
       const int response = top->s_axil_bresp;
-      finish_tick();
+      rise();
       if (address) top->s_axil_awvalid = 0;
       if (data) top->s_axil_wvalid = 0;
       if (answered) {
@@ -96,12 +118,12 @@ struct Model {
     top->s_axil_araddr = offset;
     top->s_axil_arvalid = top->s_axil_rready = 1;
     for (int i = 0; i < kBusDeadline; ++i) {
-      tick_half();
+      settle();
       const bool address = top->s_axil_arvalid && top->s_axil_arready;
       const bool answered = top->s_axil_rvalid;
       const int response = top->s_axil_rresp;
       *value = top->s_axil_rdata;
-      finish_tick();
+      rise();
       if (address) top->s_axil_arvalid = 0;
       if (answered) {
         top->s_axil_rready = 0;
@@ -118,21 +140,6 @@ struct Model {
       ++ran;
     }
     return ran;
-  }
-
- private:
-  void tick_half() {
-    memory.drive(*top, cycle);
-    top->clk_i = 0;
-    top->eval();
-    dump(0);
-  }
-  void finish_tick() {
-    memory.sample(*top, cycle);
-    top->clk_i = 1;
-    top->eval();
-    dump(1);
-    ++cycle;
   }
 };
 
