@@ -19,10 +19,10 @@ from typing import Any
 from specbp.boards.build import Kind
 from specbp.boards.memory import DeviceMemory
 from specbp.boards.peripherals import ClockRegisters, InterruptController, Peripheral, Window
-from specbp.overlay.quiet import pynq_imports
 from specbp.boards.verilated import BusError, MemoryTiming, Model
 from specbp.overlay import hwh
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.quiet import pynq_imports
 from specbp.overlay.sources import HARDWARE
 
 with pynq_imports():
@@ -32,7 +32,7 @@ with pynq_imports():
     from pynq.ps import Clocks
     from pynqmetadata.frontends import Metadata
 
-import specbp.overlay.driver  # noqa: E402, F401  registers the driver with pynq
+import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
 
 MEMORY_BASE = 0x10000000
 SLCR_BASE = 0xF8000000

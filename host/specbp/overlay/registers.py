@@ -47,7 +47,7 @@ class Map:
 def compile_map(rdl: Path) -> tuple[Map, Any]:
     """Return the map that `rdl` describes, and the compiler's own tree of it."""
     from peakrdl_regblock.udps import ALL_UDPS
-    from systemrdl import RDLCompiler
+    from systemrdl.compiler import RDLCompiler
 
     compiler = RDLCompiler()
     for property_ in ALL_UDPS:
@@ -118,9 +118,7 @@ def _one_line(text: str | None) -> str:
 def _register_block(root: Any) -> dict[str, str]:
     from peakrdl_regblock import RegblockExporter
     from peakrdl_regblock.cpuif.axi4lite import AXI4Lite_Cpuif_flattened
-    from peakrdl_regblock.udps import ALL_UDPS
 
-    assert ALL_UDPS
     with tempfile.TemporaryDirectory() as folder:
         RegblockExporter().export(
             root,
@@ -159,9 +157,9 @@ def _markdown(register_map: Map) -> str:
             codes = f" See {field.codes} codes." if field.codes else ""
             lines.append(f"| {bits} | {field.name} | {field.access} | {field.description}{codes} |")
         lines.append("")
-    for kind, codes in register_map.codes.items():
+    for kind, members in register_map.codes.items():
         lines += [f"## {kind.title()} codes", "", "| code | name | meaning |", "|---|---|---|"]
-        lines += [f"| {code.value} | {code.name} | {code.description} |" for code in codes]
+        lines += [f"| {code.value} | {code.name} | {code.description} |" for code in members]
         lines.append("")
     return "\n".join(lines)
 

@@ -6,11 +6,7 @@ from pathlib import Path
 
 _INSTALLED = Path(__file__).parent / "hardware"
 
-HARDWARE = (
-    _INSTALLED
-    if _INSTALLED.is_dir()
-    else Path(__file__).parents[3] / "overlays" / "specbp"
-)
+HARDWARE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3] / "overlays" / "specbp"
 """The folder with `rtl/`, `sim/`, `generated/` and `specbp.rdl`."""
 
 
