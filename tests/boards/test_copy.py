@@ -55,9 +55,7 @@ def test_copies_equal_numpy_under_random_stalls(shared, parts, seed, stall, wait
     program = []
     for from_, to, size in parts:
         expected[to : to + size] = source[from_ : from_ + size]
-        program.append(
-            Copy(source.device_address + from_, destination.device_address + to, size)
-        )
+        program.append(Copy(source.device_address + from_, destination.device_address + to, size))
         program += [Nop(3)] if waits else []
     driver.run([*program, End()], [source, destination])
     destination.invalidate()
