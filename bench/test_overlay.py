@@ -37,10 +37,8 @@ def rate(benchmark, name, count):
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_register_accesses(benchmark, driver, kind):
     offset = registers.WATCHDOG.offset
-    calls = {
-        "read": lambda: driver.mmio.read(offset),
-        "write": lambda: driver.mmio.write(offset, 1),
-    }
+    mmio = driver.mmio
+    calls = {"read": lambda: mmio.read(offset), "write": lambda: mmio.write(offset, 1)}
     access = calls[kind]
 
     def many():

@@ -28,7 +28,7 @@ def copies(draw):
         size = draw(st.one_of(st.integers(1, 300), st.integers(1, 12_000)))
         most = (ROOM - size) // 8
         # Near the end of a page, where a burst must be cut, or anywhere.
-        near_page = st.integers(1, 16).map(lambda words: min(most, 512 - words))
+        near_page = st.integers(1, 16).map(lambda words, most=most: min(most, 512 - words))
         where = st.one_of(near_page, st.integers(0, most))
         found.append((8 * draw(where), 8 * draw(where), size))
     return found
@@ -70,8 +70,13 @@ def test_a_copy_sees_what_the_copy_before_it_wrote(shared):
     source.flush()
     start, back = source.device_address, destination.device_address
     driver.run(
-        [Copy(start, back, 4096), Copy(back, back + 8192, 4096), Copy(back + 8192, start, 4096)]
-        + [Copy(start, back + 16384, 4096), End()],
+        [
+            Copy(start, back, 4096),
+            Copy(back, back + 8192, 4096),
+            Copy(back + 8192, start, 4096),
+            Copy(start, back + 16384, 4096),
+            End(),
+        ],
         [source, destination],
     )
     destination.invalidate()
@@ -79,7 +84,7 @@ def test_a_copy_sees_what_the_copy_before_it_wrote(shared):
 
 
 def test_a_long_copy_runs_at_the_memorys_pace(board):
-    device, driver = board
+    driver = board[1]
     size = 256 << 10
     source, destination = driver.allocate(size), driver.allocate(size)
     run = driver.run(
@@ -104,7 +109,7 @@ def test_simulated_seconds_follow_the_clock(board):
 
 
 def test_what_was_not_flushed_is_not_seen(board):
-    device, driver = board
+    driver = board[1]
     source, destination = driver.allocate(64), driver.allocate(64)
     program = [Copy(source.device_address, destination.device_address, 64), End()]
     source[:] = 1

@@ -52,7 +52,7 @@ BAD_FIELDS = {
 
 @pytest.mark.parametrize("fields", BAD_FIELDS.values(), ids=BAD_FIELDS)
 def test_a_field_out_of_range(board, buffers, assert_next_run_works, fields):
-    with pytest.raises(OverlayError, match="descriptor 1 .COPY.: a field is out of range") as found:
+    with pytest.raises(OverlayError, match=r"descriptor 1 .COPY.: a field is out") as found:
         board[1].run([Nop(), copy(buffers, **fields), End()], buffers)
     assert found.value.code == Error.RANGE
     assert found.value.registers["INDEX"] == 1
@@ -135,7 +135,7 @@ def test_a_descriptor_that_runs_for_too_long(board, assert_next_run_works):
 
 def test_a_program_that_never_ends(board, assert_next_run_works):
     started = time.monotonic()
-    with pytest.raises(DeadlineError, match="did not end within 0.3 s") as found:
+    with pytest.raises(DeadlineError, match=r"did not end within 0\.3 s") as found:
         board[1].run([Nop(0xFFFFFFFF), End()], [], deadline_s=0.3, watchdog=0)
     assert time.monotonic() - started < 5
     assert re.search(r"STATUS +0x\w+ busy=1", str(found.value))

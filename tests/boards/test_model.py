@@ -43,7 +43,7 @@ def start_nop(model, cycles):
 def test_a_register_that_is_not_there_is_a_bus_error(open_model):
     model = open_model()
     for access in (lambda: model.read(0x800), lambda: model.write(0x800, 1)):
-        with pytest.raises(BusError, match="0x800: (SLVERR|DECERR)"):
+        with pytest.raises(BusError, match=r"0x800: (SLVERR|DECERR)"):
             access()
     assert model.read(0) == 0x53504250
 

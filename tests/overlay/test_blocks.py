@@ -26,7 +26,8 @@ def test_block(block, repository, tmp_path, monkeypatch):
     # Verilator's own wrapper and make files; what else is on PATH must not come first.
     monkeypatch.setenv("VERILATOR_ROOT", str(root))
     monkeypatch.setenv("PATH", f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    # Compiling takes longer than these tests run. The wheel's make file asks for precompiled headers in a way that g++ does not know.
+    # The wheel's make file asks for precompiled headers in a way that g++ does not know; and
+    # compiling takes longer than these tests run.
     monkeypatch.setenv("MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_GLOBAL=-O0")
     monkeypatch.syspath_prepend(tests)
     runner = get_runner("verilator")

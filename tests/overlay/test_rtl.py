@@ -15,15 +15,15 @@ BUDGET = {"LUT": 2500, "FD": 3000, "RAMB": 0, "DSP": 0}
 
 def test_lint_is_clean():
     waivers = str(HARDWARE / "lint.vlt")
-    files = list(map(str, rtl_files()))
-    find_verilator().run(
-        ["--lint-only", "-Wall", "--top-module", "specbp_overlay", waivers, *files]
-    )
+    files = map(str, rtl_files())
+    flags = ["--lint-only", "-Wall", "--top-module", "specbp_overlay"]
+    find_verilator().run([*flags, waivers, *files])
 
 
-@pytest.mark.parametrize(
-    "path", sorted((HARDWARE / "rtl").glob("*.sv")), ids=lambda path: path.stem
-)
+OURS = {path.stem: path for path in sorted((HARDWARE / "rtl").glob("*.sv"))}
+
+
+@pytest.mark.parametrize("path", OURS.values(), ids=OURS)
 def test_a_file_holds_one_module_and_allows_no_implicit_nets(path):
     text = path.read_text()
     assert text.startswith("// ")
