@@ -40,7 +40,6 @@ _KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
     "trace": ("verilated_fst_c.cpp",),
     "coverage": ("verilated_cov.cpp",),
 }
-_KIND_LIBRARIES: Mapping[Kind, tuple[str, ...]] = {"fast": (), "trace": ("-lz",), "coverage": ()}
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _CXX_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-w")
 
@@ -65,7 +64,7 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
         ToolError: a tool is missing or failed.
     """
     verilator, compiler = find_verilator(), find_compiler()
-    harness = sorted((HARDWARE / "sim").glob("*.[ch]*"))
+    harness = sorted((HARDWARE / "sim").rglob("*.[ch]*"))
     settings = {
         "parameters": parameters.verilog,
         "kind": _KIND_FLAGS[kind],
@@ -144,7 +143,7 @@ def _compile_model(
         [
             *(*compiler.command, *_CXX_FLAGS, *_defines(kind), *includes, "-shared"),
             *(str(everything), *map(str, objects), "-o", str(target)),
-            *("-pthread", *_KIND_LIBRARIES[kind]),
+            "-pthread",
         ]
     )
     return target
@@ -166,7 +165,9 @@ def _defines(kind: Kind) -> tuple[str, ...]:
 
 def _includes(verilator: Verilator) -> tuple[str, ...]:
     include = verilator.root / "include"
-    return f"-I{include}", f"-I{include / 'vltstd'}"
+    # The FST writer's compression libraries, which need not be installed.
+    stand_ins = HARDWARE / "sim" / "uncompressed"
+    return f"-I{include}", f"-I{include / 'vltstd'}", f"-I{stand_ins}"
 
 
 def _tools(verilator: Verilator, compiler: Compiler) -> list[str]:
