@@ -1,1 +1,0 @@
-"""Boards: what the overlay's driver runs on, simulated ones included."""
