@@ -15,12 +15,16 @@ from specbp.sampling import epoch_order, steps_per_epoch
 
 
 class PlainLoop:
-    """Trains `experiment` on `dataset` with nothing of specbp but its recipe."""
+    """Trains `experiment` on `dataset` with nothing of specbp but its recipe.
+
+    As fast as plain PyTorch goes on a CPU: channels last, which is no worse for any of the models.
+    """
 
     def __init__(self, experiment, dataset):
         info = dataset.info
         self.experiment, self.dataset = experiment, dataset
-        self.model = build(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+        model = build(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+        self.model = model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=experiment.learning_rate,
@@ -42,7 +46,7 @@ class PlainLoop:
             self.order = epoch_order(len(data.train_labels), experiment.seed, epoch)
         first = position * experiment.batch_size
         index = self.order[first : first + experiment.batch_size]
-        images = data.normalised(data.train_images[index])
+        images = self._images(data.train_images[index])
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(
                 experiment, self.step, self.steps_per_epoch * experiment.epochs
@@ -59,10 +63,13 @@ class PlainLoop:
         data = self.dataset
         correct = 0
         for first in range(0, len(data.test_labels), 500):
-            images = data.normalised(data.test_images[first : first + 500])
+            images = self._images(data.test_images[first : first + 500])
             predicted = self.model(images).argmax(1)
             correct += int((predicted == data.test_labels[first : first + 500]).sum())
         return correct / len(data.test_labels)
+
+    def _images(self, pixels):
+        return self.dataset.normalised(pixels).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass

@@ -30,15 +30,23 @@ _kernels = torch.ops.aten
 
 
 class Float32:
-    """IEEE single precision; see `specbp.arithmetic.Arithmetic` for what each method does."""
+    """IEEE single precision; see `specbp.arithmetic.Arithmetic` for what each method does.
+
+    Args:
+        memory_format: order in which images and kernels lie in memory, theirs and that of all
+            that is computed from them. Shapes and values do not depend on it, speed does.
+    """
+
+    def __init__(self, memory_format: torch.memory_format = torch.contiguous_format) -> None:
+        self._memory_format = memory_format
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """Return `images` as they are."""
-        return images
+        """Return `images` in the memory format."""
+        return images.contiguous(memory_format=self._memory_format)
 
     def encode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
-        """Return `weights` as they are."""
-        return list(weights)
+        """Return `weights`, kernels in the memory format."""
+        return [(self._formatted(weight), bias) for weight, bias in weights]
 
     def decode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
         """Return `weights` as they are."""
@@ -76,7 +84,7 @@ class Float32:
         match layer.operation:
             case Convolution() as op:
                 gradient: Tensor = _convolution_backward(
-                    op, delta, delta.new_empty(input_shape), _given(weights)[0], (True, False)
+                    op, delta, self._empty(delta, input_shape), _given(weights)[0], (True, False)
                 )[0]
             case Linear():
                 gradient = delta @ _given(weights)[0]
@@ -85,7 +93,7 @@ class Float32:
             case MaxPooling() as op:
                 gradient = _kernels.max_pool2d_with_indices_backward(
                     delta,
-                    delta.new_empty(input_shape),
+                    self._empty(delta, input_shape),
                     op.kernel,
                     op.stride,
                     op.padding,
@@ -96,7 +104,7 @@ class Float32:
             case AveragePooling() as op:
                 gradient = _kernels.avg_pool2d_backward(
                     delta,
-                    delta.new_empty(input_shape),
+                    self._empty(delta, input_shape),
                     op.kernel,
                     op.stride,
                     op.padding,
@@ -105,14 +113,14 @@ class Float32:
                     None,
                 )
             case Flatten():
-                gradient = delta.view(input_shape)
+                gradient = self._formatted(delta.view(input_shape))
         return gradient
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
         """Return the gradients of weight and bias, summed over the batch."""
         match layer.operation:
             case Convolution() as op:
-                weight = delta.new_empty((op.out_channels, op.in_channels, *op.kernel))
+                weight = self._empty(delta, (op.out_channels, op.in_channels, *op.kernel))
                 _, weight_gradient, bias_gradient = _convolution_backward(
                     op, delta, x, weight, (False, True)
                 )
@@ -152,6 +160,17 @@ class Float32:
         if rule.weight_decay:
             torch._foreach_add_(m, w, alpha=rule.weight_decay)
         torch._foreach_add_(w, m, alpha=-rule.learning_rate)
+
+    def _formatted(self, one: Tensor) -> Tensor:
+        return one.contiguous(memory_format=self._memory_format) if one.dim() == 4 else one
+
+    def _empty(self, like: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return memory of `shape`: kernels take the order of their result from it."""
+        if len(shape) != 4:
+            return like.new_empty(shape)
+        return torch.empty(
+            shape, dtype=like.dtype, device=like.device, memory_format=self._memory_format
+        )
 
 
 def _convolution_backward(

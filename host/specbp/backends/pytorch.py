@@ -176,7 +176,7 @@ class PytorchTraining:
 
     def _build_arithmetic(self, initial: Sequence[Weights]) -> Arithmetic:
         if self._experiment.arithmetic == "float32":
-            return Float32()
+            return Float32(torch.channels_last)
         wanted = -(-CALIBRATION_SAMPLES // self._experiment.batch_size)
         batches = (self._batch(0, step) for step in range(min(wanted, self.steps_per_epoch)))
         return Int16(

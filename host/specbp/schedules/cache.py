@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from specbp.experiment import Reuse
-from specbp.schedules.passes import Outcome
+from specbp.schedules.passes import Outcome, put_rows, rows_of
 
 
 class Cache(Protocol):
@@ -81,7 +81,7 @@ class LabelCache:
             self._rows = _rows_like(kept, self._classes, self.UNSEEN)
         labels, samples = last_of_each(outcome.labels, self._classes)
         for row, new in zip(_tensors(self._rows), _tensors(kept), strict=True):
-            row.index_copy_(0, labels, new.index_select(0, samples))
+            put_rows(row, labels, rows_of(new, samples))
 
     def state(self) -> Outcome | None:
         """Return the rows."""
@@ -163,7 +163,7 @@ def _tensors(outcome: Outcome) -> Iterator[Tensor]:
 
 def _rows_like(outcome: Outcome, count: int, label: int) -> Outcome:
     def rows(one: Tensor | None) -> Tensor | None:
-        return None if one is None else one.new_zeros((count, *one.shape[1:]))
+        return None if one is None else torch.zeros_like(one[:1].expand(count, *one.shape[1:]))
 
     return Outcome(
         outcome.labels.new_full((count,), label),

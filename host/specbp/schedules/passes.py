@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
@@ -48,7 +49,34 @@ def only(tensors: Sequence[_MaybeTensor], positions: Tensor) -> Sequence[_MaybeT
 
 
 def _rows(tensors: Sequence[_MaybeTensor], index: Tensor) -> list[_MaybeTensor]:
-    return [None if one is None else one.index_select(0, index) for one in tensors]
+    return [None if one is None else rows_of(one, index) for one in tensors]
+
+
+def rows_of(one: Tensor, index: Tensor) -> Tensor:
+    """Return the rows of `one` at `index` in the same memory format."""
+    if not channels_are_last(one):
+        return one.index_select(0, index)
+    return one.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+
+
+def put_rows(target: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Copy `rows` into the rows of `target` at `index`; both have the same memory format."""
+    if channels_are_last(target):
+        target, rows = target.permute(0, 2, 3, 1), rows.permute(0, 2, 3, 1)
+    target.index_copy_(0, index, rows)
+
+
+def channels_are_last(one: Tensor) -> bool:
+    """Return whether `one` holds images whose channels lie together in memory.
+
+    Rows of such a tensor are copied whole only through a view in memory order: PyTorch's own
+    row copies would bring them into its default order, slowly.
+    """
+    return (
+        one.dim() == 4
+        and one.is_contiguous(memory_format=torch.channels_last)
+        and not one.is_contiguous()
+    )
 
 
 def by_layer(network: Network, weights: Sequence[Weights]) -> list[Weights | None]:
