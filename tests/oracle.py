@@ -11,7 +11,7 @@ from specbp.backends.pytorch import PytorchTraining
 from specbp.experiment import experiment_from
 from specbp.learning_rate import learning_rate
 from specbp.models import build
-from specbp.sampling import epoch_order, steps_per_epoch
+from specbp.sampling import sample_order, steps_per_epoch
 
 
 class PlainLoop:
@@ -43,7 +43,7 @@ class PlainLoop:
         experiment, data = self.experiment, self.dataset
         epoch, position = divmod(self.step, self.steps_per_epoch)
         if position == 0:
-            self.order = epoch_order(len(data.train_labels), experiment.seed, epoch)
+            self.order = sample_order(experiment, data.train_labels, epoch)
         first = position * experiment.batch_size
         index = self.order[first : first + experiment.batch_size]
         images = self._images(data.train_images[index])

@@ -13,22 +13,45 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from specbp.datasets.catalog import describe
 from specbp.errors import UsageError, nearest
 
-Schedule = Literal["sequential", "speculative"]
-Key = Literal["label", "batch"]
+Schedule = Literal["sequential", "speculative", "data-parallel", "selective"]
+Key = Literal["label", "bucket", "batch"]
 Reuse = Literal["outcomes", "replay"]
 GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
+Sampler = Literal["random", "blocks"]
 
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
 
-SPECULATION_DEFAULTS: dict[str, Any] = {
-    "key": "label",
-    "reuse": "outcomes",
-    "gate_metric": "max",
+KEY_DEFAULTS: dict[Any, dict[str, Any]] = {
+    "label": {"reuse": "outcomes", "gate_metric": "max", "refresh": 0, "warmup_epochs": 0},
+    "bucket": {"reuse": "replay", "gate_metric": "none", "refresh": 1, "warmup_epochs": 1},
+    "batch": {"reuse": "replay", "gate_metric": "none", "refresh": 0, "warmup_epochs": 0},
 }
+"""What a key implies unless said otherwise.
+
+`label` is the paper's scheme. A bucket's outcome belongs to another label and is many steps old:
+only `replay` makes sense of it, the last layer is refreshed, and the first epoch is sequential,
+since early weights move fastest. A batch's outcome is one step old and needs no help.
+"""
+
+SPECULATION_FIELDS = (
+    "key",
+    "buckets",
+    "reuse",
+    "refresh",
+    "weight_prediction",
+    "warmup_epochs",
+    "max_age",
+    "gate_metric",
+    "gate_threshold",
+    "gate_target",
+    "balanced",
+)
+DEFAULT_BUCKETS = 20
 DEFAULT_GATE_THRESHOLD = 0.25
+DEFAULT_SKIP_LOSS = 0.1
 PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
 """``schedule = "pipelined"`` is one-step delayed SGD: the previous batch, no gate."""
 
@@ -96,22 +119,72 @@ class Experiment(BaseModel):
     momentum: Annotated[float, Field(ge=0, lt=1, description="momentum of SGD")] = 0.9
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
     seed: Annotated[int, Field(ge=0, description="seed of initial weights and sample order")] = 0
+    sampler: Annotated[
+        Sampler,
+        Field(
+            description="order of the samples: random, or blocks: random, but in every "
+            "block_keys samples each label modulo block_keys comes once"
+        ),
+    ] = "random"
+    block_keys: Annotated[
+        int | None,
+        Field(ge=1, description="samples in a block of sampler blocks; the number of classes"),
+    ] = None
+    held_out: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="stratified part of the training set, in samples, that is held out and "
+            "takes the place of the test set: for choosing hyperparameters",
+        ),
+    ] = None
 
     backend: Annotated[Literal["cpu"], Field(description="what executes the schedule")] = "cpu"
     schedule: Annotated[
         Schedule,
         Field(
             description="order of forward, backward and update: sequential, "
-            "speculative, or pipelined (short for key=batch, reuse=replay, no gate)"
+            "speculative, or pipelined (short for key=batch, reuse=replay, no gate); controls: "
+            "data-parallel (the batch split over two engines), selective (no backward for samples "
+            "with a small loss)"
         ),
     ] = "sequential"
-    key: Annotated[Key | None, Field(description="what the cache is indexed by")] = None
+    key: Annotated[
+        Key | None,
+        Field(
+            description="what the cache is indexed by: label, bucket (label modulo buckets), "
+            "or batch (the previous batch)"
+        ),
+    ] = None
+    buckets: Annotated[int | None, Field(ge=1, description="number of keys of key bucket")] = None
     reuse: Annotated[
         Reuse | None,
         Field(
             description="outcomes: cached softmax and masks with current layer "
             "inputs; replay: everything from the cache"
         ),
+    ] = None
+    refresh: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="trailing layers with weights that are evaluated again from the cache, "
+            "with current weights, before the speculative backward",
+        ),
+    ] = None
+    weight_prediction: Annotated[
+        bool | None,
+        Field(
+            description="forward uses the weights where momentum will have brought them when "
+            "its outcome is used"
+        ),
+    ] = None
+    warmup_epochs: Annotated[
+        int | None, Field(ge=0, description="first epochs that are trained sequentially")
+    ] = None
+    max_age: Annotated[
+        int | None,
+        Field(ge=1, description="steps after which a cached outcome is not used any more"),
     ] = None
     gate_metric: Annotated[
         GateMetric | None,
@@ -128,13 +201,30 @@ class Experiment(BaseModel):
             "accepts; at most 1 for max and tv, 2/classes for mean",
         ),
     ] = None
+    gate_target: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            lt=1,
+            description="accept rate that the threshold is adapted to, starting from "
+            "gate_threshold",
+        ),
+    ] = None
+    balanced: Annotated[
+        bool | None,
+        Field(description="both engines do weight gradients, whichever is free"),
+    ] = None
+    skip_loss: Annotated[
+        float | None,
+        Field(ge=0, description="selective: samples with a smaller loss have no backward, nat"),
+    ] = None
     engines: Annotated[
         int,
         Field(
             ge=1,
             le=2,
-            description="workers that compute at the same time; "
-            "1 for sequential, 2 for speculative unless set",
+            description="workers that compute at the same time; 1 for sequential and selective, "
+            "2 for speculative and data-parallel unless set",
         ),
     ] = 1
     threads: Annotated[
@@ -158,22 +248,34 @@ class Experiment(BaseModel):
                 if fields.get(name, value) != value:
                     raise ValueError(f'schedule = "pipelined" means {name} = "{value}"')
             fields |= PIPELINED | {"schedule": "speculative"}
-        if fields.get("schedule", "sequential") == "sequential":
-            for name in (*SPECULATION_DEFAULTS, "gate_threshold"):
-                fields.pop(name, None)
-        elif fields.get("schedule") == "speculative":
-            fields = SPECULATION_DEFAULTS | {"engines": 2} | fields
-            if fields["gate_metric"] == "none":
-                fields.pop("gate_threshold", None)
-            else:
-                fields.setdefault("gate_threshold", DEFAULT_GATE_THRESHOLD)
+        schedule = fields.get("schedule", "sequential")
+        if schedule == "speculative":
+            fields = _speculation(fields)
+        else:
+            fields = {k: v for k, v in fields.items() if k not in SPECULATION_FIELDS}
+        if schedule == "selective":
+            fields.setdefault("skip_loss", DEFAULT_SKIP_LOSS)
+        else:
+            fields.pop("skip_loss", None)
+        if schedule == "data-parallel":
+            fields.setdefault("engines", 2)
+        if fields.get("sampler") != "blocks":
+            fields.pop("block_keys", None)
         return fields
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
-        if self.schedule == "sequential" and self.engines != 1:
-            raise ValueError("the sequential schedule has one engine: give it threads instead")
+        if self.schedule in ("sequential", "selective") and self.engines != 1:
+            raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
+        if self.schedule == "data-parallel" and self.engines != 2:
+            raise ValueError("the data-parallel schedule needs two engines")
+        if self.schedule == "data-parallel" and self.batch_size < 2:
+            raise ValueError("the data-parallel schedule cannot split a batch of one sample")
+        if self.weight_prediction and self.arithmetic != "float32":
+            raise ValueError("weight_prediction needs arithmetic = float32")
+        if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
+            raise ValueError(f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs")
         if self.gate_threshold is not None and self.gate_metric is not None:
             largest = gate_range(self.gate_metric, info.classes)
             if self.gate_threshold > largest:
@@ -193,24 +295,43 @@ class Experiment(BaseModel):
     def arm(self) -> str:
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        if self.schedule == "sequential":
-            words = ["sequential", threads]
-        else:
-            method = {name: getattr(self, name) for name in PIPELINED}
-            if method == PIPELINED:
-                words = ["pipelined"]
-            else:
-                words = ["speculative", f"{self.reuse}", f"{self.key} key"]
-                words.append(
-                    "no gate"
-                    if self.gate_threshold is None
-                    else f"{self.gate_metric}<{self.gate_threshold:g}"
-                )
-            if (self.engines, self.threads) != (2, 1):
-                words.append(f"{self.engines} x {threads}")
+        words: list[str] = [self.schedule]
+        if self.schedule == "speculative":
+            words = self._speculation_words()
+        elif self.schedule == "selective":
+            words.append(f"loss<{self.skip_loss:g}")
+        if self.schedule in ("sequential", "selective"):
+            words.append(threads)
+        elif (self.engines, self.threads) != (2, 1):
+            words.append(f"{self.engines} x {threads}")
         if self.backend != "cpu":
             words.append(self.backend)
         return ", ".join(words)
+
+    def _speculation_words(self) -> list[str]:
+        if all(getattr(self, name) == value for name, value in PIPELINED.items()):
+            words = ["pipelined"]
+        else:
+            key = f"{self.buckets} buckets" if self.key == "bucket" else f"{self.key} key"
+            words = ["speculative", f"{self.reuse}", key, self._gate_words()]
+        assert self.key is not None
+        for name, word in (("refresh", "refresh {}"), ("warmup_epochs", "warm-up {}")):
+            if getattr(self, name) != KEY_DEFAULTS[self.key][name]:
+                words.append(word.format(getattr(self, name)))
+        if self.weight_prediction:
+            words.append("weight prediction")
+        if self.max_age is not None:
+            words.append(f"age<={self.max_age}")
+        if not self.balanced:
+            words.append("not balanced")
+        return words
+
+    def _gate_words(self) -> str:
+        if self.gate_threshold is None:
+            return "no gate"
+        if self.gate_target is not None:
+            return f"{self.gate_metric} to accept {self.gate_target:g}"
+        return f"{self.gate_metric}<{self.gate_threshold:g}"
 
     @property
     def hash(self) -> str:
@@ -221,10 +342,8 @@ class Experiment(BaseModel):
 METHOD_FIELDS = (
     "backend",
     "schedule",
-    "key",
-    "reuse",
-    "gate_metric",
-    "gate_threshold",
+    *SPECULATION_FIELDS,
+    "skip_loss",
     "engines",
     "threads",
 )
@@ -232,6 +351,27 @@ METHOD_FIELDS = (
 
 WORK_FIELDS = tuple(name for name in Experiment.model_fields if name not in METHOD_FIELDS)
 """The fields that the arms of one comparison share."""
+
+
+def _speculation(fields: dict[str, Any]) -> dict[str, Any]:
+    """Spell out what a speculative experiment leaves to its key."""
+    key = fields.get("key", "label")
+    if "gate_threshold" in fields or "gate_target" in fields:
+        fields = {"gate_metric": "max"} | fields
+    fields = {"key": key, "balanced": True, "engines": 2} | fields
+    fields = KEY_DEFAULTS.get(key, {}) | {"weight_prediction": False} | fields
+    if key == "bucket":
+        fields.setdefault("buckets", DEFAULT_BUCKETS)
+    else:
+        fields.pop("buckets", None)
+    if fields["engines"] == 1:
+        fields["balanced"] = False
+    if fields.get("gate_metric") == "none":
+        fields.pop("gate_threshold", None)
+        fields.pop("gate_target", None)
+    else:
+        fields.setdefault("gate_threshold", DEFAULT_GATE_THRESHOLD)
+    return fields
 
 
 def content_hash(fields: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -82,6 +82,11 @@ class Layer:
         """Whether the layer is trained."""
         return isinstance(self.operation, Convolution | Linear)
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether forward leaves something behind for the layer's own input gradient."""
+        return isinstance(self.operation, ReLU | MaxPooling)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -135,6 +140,23 @@ def lower(model: nn.Sequential, image_shape: Shape, classes: int) -> tuple[Netwo
             f"its last layer must give {classes} outputs"
         )
     return Network(tuple(layers), classes), weights
+
+
+def pooled_first(network: Network) -> Network:
+    """Return the same function with every max pooling moved before the ReLU it follows.
+
+    Both only choose or keep values in their order, so they commute, gradients included, and the
+    ReLU then works on the pooled image only.
+    """
+    layers = list(network.layers)
+    for index in range(1, len(layers)):
+        relu, pooling = layers[index - 1], layers[index]
+        if isinstance(relu.operation, ReLU) and isinstance(pooling.operation, MaxPooling):
+            layers[index - 1] = pooling
+            layers[index] = replace(
+                relu, input_shape=pooling.output_shape, output_shape=pooling.output_shape
+            )
+    return replace(network, layers=tuple(layers))
 
 
 def _flat(model: nn.Sequential, prefix: str = "") -> list[tuple[str, nn.Module]]:

@@ -7,6 +7,9 @@ import hashlib
 import torch
 from torch import Tensor
 
+from specbp.datasets.catalog import describe
+from specbp.experiment import Experiment
+
 
 def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
     """Return the permutation, int64 [samples], in which `epoch` (from 0) visits the samples.
@@ -17,14 +20,47 @@ def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(samples, generator=generator)
 
 
+def block_order(labels: Tensor, keys: int, seed: int, epoch: int) -> Tensor:
+    """Return a random order in which every block of `keys` samples has each key once.
+
+    The key of a sample is its label modulo `keys`. Blocks, and the keys in a block, come in random
+    order; a cached outcome is then never older than two blocks. When the samples of a key are
+    used up, later blocks go without it.
+
+    Args:
+        labels: int64 [samples].
+        keys: number of keys.
+        seed: of the run.
+        epoch: from 0.
+
+    Returns:
+        A permutation, int64 [samples].
+    """
+    shuffled = epoch_order(len(labels), seed, epoch)
+    key = labels[shuffled] % keys
+    by_key = key.argsort(stable=True)
+    counts = key.bincount(minlength=keys)
+    block = torch.empty_like(key)
+    block[by_key] = torch.arange(len(key)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+    return shuffled[block.argsort(stable=True)]
+
+
+def sample_order(experiment: Experiment, labels: Tensor, epoch: int) -> Tensor:
+    """Return the order, int64 [samples], in which `epoch` (from 0) of `experiment` goes."""
+    if experiment.sampler == "random":
+        return epoch_order(len(labels), experiment.seed, epoch)
+    keys = experiment.block_keys or describe(experiment.dataset).classes
+    return block_order(labels, keys, experiment.seed, epoch)
+
+
 def steps_per_epoch(samples: int, batch_size: int) -> int:
     """Return the number of whole batches; the samples left over are not used in that epoch."""
     return samples // batch_size
 
 
-def sample_order_sha256(samples: int, seed: int, epochs: int) -> str:
-    """Return the SHA-256 of the permutations of all epochs."""
+def sample_order_sha256(experiment: Experiment, labels: Tensor) -> str:
+    """Return the SHA-256 of the orders of all epochs."""
     digest = hashlib.sha256()
-    for epoch in range(epochs):
-        digest.update(epoch_order(samples, seed, epoch).numpy().tobytes())
+    for epoch in range(experiment.epochs):
+        digest.update(sample_order(experiment, labels, epoch).numpy().tobytes())
     return digest.hexdigest()

@@ -14,8 +14,8 @@ from specbp.arithmetic.int16 import Int16
 from specbp.errors import UsageError
 from specbp.models import MODELS, build
 from specbp.network import lower
+from specbp.schedules.chain import Chain
 from specbp.schedules.passes import forward
-from specbp.schedules.sequential import ordinary_deltas
 
 IMAGE = (2, 20, 20)
 """Large enough for three strides of 2, each with a pooling behind it."""
@@ -75,7 +75,7 @@ def test_nothing_seen_in_calibration_is_cut_off(model, spread):
         images = arithmetic.encode_images(images)
         assert images.abs().max() < 2**15 - 1
         outcome, _ = forward(network, arithmetic, encoded, images, labels)
-        ordinary_deltas(network, arithmetic, encoded, outcome, len(labels))
+        Chain(network, arithmetic).deltas(encoded, outcome, labels, len(labels))
     assert not +saturations
     trained = [
         arithmetic.scales.layers[layer.name] for layer in network.layers if layer.has_weights

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from specbp.arithmetic.int16_softmax import TABLE, softmax
-from specbp.schedules.gate import accept
+from specbp.schedules.gate import FixedGate
 
 TOLERANCE = 1e-3
 logits = st.lists(st.integers(-32767, 32767), min_size=1, max_size=12)
@@ -87,4 +87,4 @@ def test_the_gate_can_be_held_in_integers(metric, threshold, classes):
         accepted = steps < math.ceil(threshold * scale)
     else:
         accepted = steps * one / classes < threshold
-    assert torch.equal(accept(metric, threshold, actual, cached), accepted)
+    assert torch.equal(FixedGate(metric, threshold)(actual, cached), accepted)

@@ -14,8 +14,10 @@ from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.network import lower
 from specbp.schedules import build as build_schedule
-from specbp.schedules.passes import forward, only, weight_gradients
-from specbp.schedules.sequential import ordinary_deltas
+from specbp.schedules.chain import Chain
+from specbp.schedules.outcome import only
+from specbp.schedules.passes import forward, weight_gradients
+from specbp.schedules.step import StepWeights
 
 CLASSES, IMAGE, BATCH = 3, (2, 8, 8), 6
 RULE = UpdateRule(0.05, 0.9, 1e-3)
@@ -64,9 +66,14 @@ def assert_identical(first, second):
         assert torch.equal(one[1], other[1])
 
 
+def deltas_of(network, arithmetic, weights, outcome):
+    found = Chain(network, arithmetic).deltas(weights, outcome, outcome.labels, BATCH)
+    return [delta for _, delta in reversed(found)]
+
+
 def backward(network, arithmetic, weights, images, labels):
     outcome, _ = forward(network, arithmetic, weights, images, labels)
-    return outcome, ordinary_deltas(network, arithmetic, weights, outcome, BATCH)
+    return outcome, deltas_of(network, arithmetic, weights, outcome)
 
 
 def test_deltas_of_some_samples_are_the_rows_of_the_whole(start):
@@ -76,7 +83,7 @@ def test_deltas_of_some_samples_are_the_rows_of_the_whole(start):
         network, arithmetic, weights, arithmetic.encode_images(images), labels
     )
     some = torch.tensor([4, 1])
-    part = ordinary_deltas(network, arithmetic, weights, outcome.rows(some), BATCH)
+    part = deltas_of(network, arithmetic, weights, outcome.rows(some))
     for one, whole in zip(part, deltas, strict=True):
         assert torch.equal(one, whole[some])
 
@@ -108,7 +115,9 @@ def trained(start, steps, **method):
         0,
     )
     for images, labels in small_batches(steps, seed=1):
-        batch = schedule.gradients(weights, arithmetic.encode_images(images), labels)
+        batch = schedule.gradients(
+            StepWeights(weights, weights), arithmetic.encode_images(images), labels
+        )
         arithmetic.update(weights, momenta, batch.gradients, RULE)
         accepts += batch.accepts or 0
     schedule.close()

@@ -1,6 +1,6 @@
 """A small network, its weights, and batches of random images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
 from specbp.network import lower
-from specbp.schedules import build
+from specbp.schedules import StepWeights, build
 
 CLASSES = 4
 
@@ -19,9 +19,16 @@ class Bench:
     network: object
     weights: list
     arithmetic: Float32
+    opened: list = field(default_factory=list)
 
     def schedule(self, **fields):
-        return build(experiment_from(fields), self.network, self.arithmetic)
+        schedule = build(experiment_from(fields), self.network, self.arithmetic)
+        self.opened.append(schedule)
+        return schedule
+
+    @property
+    def step_weights(self):
+        return StepWeights(self.weights, self.weights)
 
     def batch(self, seed, labels):
         """Images [batch, 1, 6, 6] and labels that are the same for the same seed."""
@@ -37,4 +44,7 @@ def bench():
         nn.ReLU(), nn.AvgPool2d(3), nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, CLASSES),
     )  # fmt: skip
     network, weights = lower(model, (1, 6, 6), CLASSES)
-    return Bench(network, weights, Float32())
+    made = Bench(network, weights, Float32())
+    yield made
+    for schedule in made.opened:
+        schedule.close()

@@ -2,42 +2,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specbp.schedules.bound import Passes, speculative_bound
+from specbp.schedules.bound import Overlap, Passes, speculative_bound
 
 EQUAL = Passes(forward=1, input_gradients=1, weight_gradients=1)
 times = st.floats(0.1, 10)
 passes = st.builds(Passes, times, times, times)
-reuses = st.sampled_from(["outcomes", "replay"])
+overlaps = st.builds(Overlap, st.just(2), st.booleans(), st.booleans(), st.floats(0, 1))
 
 
-@pytest.mark.parametrize("reuse", ["outcomes", "replay"])
-def test_with_b_twice_f_and_everything_accepted_a_third_is_saved(reuse):
-    assert speculative_bound(EQUAL, reuse, 2, accept_rate=1) == pytest.approx(2 / 3)
+@pytest.mark.parametrize("free", [False, True])
+def test_with_b_twice_f_and_everything_accepted_a_third_is_saved(free):
+    overlap = Overlap(engines=2, balanced=False, free=free, accept_rate=1)
+    assert speculative_bound(EQUAL, overlap) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_balanced_engines_save_half_of_it(free):
+    overlap = Overlap(engines=2, balanced=True, free=free, accept_rate=1)
+    assert speculative_bound(EQUAL, overlap) == pytest.approx(1 / 2)
 
 
 @given(passes)
-def test_replay_with_everything_accepted_is_bound_by_the_longer_pass(times):
+def test_without_a_gate_the_longer_pass_binds(times):
     longer = max(times.forward, times.backward)
-    expected = longer / (times.forward + times.backward)
-    assert speculative_bound(times, "replay", 2, 1) == pytest.approx(expected)
+    overlap = Overlap(engines=2, balanced=False, free=True, accept_rate=1)
+    assert speculative_bound(times, overlap) == pytest.approx(longer / times.sequential)
 
 
-def test_rejected_replay_has_been_paid_for():
-    assert speculative_bound(EQUAL, "replay", 2, accept_rate=0) == pytest.approx(4 / 3)
+@given(passes, st.booleans())
+def test_what_is_rejected_has_been_speculated_for_nothing_but_costs_no_more(times, balanced):
+    overlap = Overlap(2, balanced, free=False, accept_rate=0)
+    worst = (max(times.forward, times.input_gradients) + times.backward) / times.sequential
+    assert speculative_bound(times, overlap) <= worst + 1e-9
+    assert speculative_bound(EQUAL, Overlap(2, False, False, 0)) == pytest.approx(1)
 
 
-def test_rejected_outcomes_cost_nothing_but_the_chance():
-    assert speculative_bound(EQUAL, "outcomes", 2, accept_rate=0) == pytest.approx(1)
+@given(passes, overlaps)
+def test_balancing_never_costs(times, overlap):
+    plain = Overlap(2, False, overlap.free, overlap.accept_rate)
+    balanced = Overlap(2, True, overlap.free, overlap.accept_rate)
+    assert speculative_bound(times, balanced) <= speculative_bound(times, plain) + 1e-9
 
 
-@given(passes, reuses, st.floats(0, 1))
-def test_two_engines_are_never_slower_than_one_and_at_most_twice_as_fast(times, reuse, accepted):
-    one = speculative_bound(times, reuse, 1, accepted)
-    two = speculative_bound(times, reuse, 2, accepted)
-    assert one / 2 <= two + 1e-9
-    assert two <= one + 1e-9
+@given(passes, overlaps)
+def test_two_engines_save_at_most_half(times, overlap):
+    assert speculative_bound(times, overlap) >= 0.5 - 1e-9
 
 
-@given(passes, reuses)
-def test_one_engine_saves_nothing(times, reuse):
-    assert speculative_bound(times, reuse, 1, accept_rate=1) == pytest.approx(1)
+@given(passes)
+def test_one_engine_saves_nothing(times):
+    overlap = Overlap(engines=1, balanced=False, free=False, accept_rate=1)
+    assert speculative_bound(times, overlap) == pytest.approx(1)

@@ -1,10 +1,11 @@
+import copy
+
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from specbp.schedules.cache import BatchCache, LabelCache, last_of_each
-from specbp.schedules.passes import Outcome
+from specbp.experiment import experiment_from
+from specbp.schedules.cache import BatchCache, KeyedCache, expected_age, without_inputs
+from specbp.schedules.outcome import Outcome
 
 
 def outcome(labels, value):
@@ -15,16 +16,8 @@ def outcome(labels, value):
     )
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=20))
-def test_the_last_sample_of_each_label_is_found(labels):
-    found_labels, positions = last_of_each(torch.tensor(labels), 5)
-    expected = {label: position for position, label in enumerate(labels)}
-    assert dict(zip(found_labels.tolist(), positions.tolist(), strict=True)) == expected
-    assert found_labels.tolist() == sorted(expected)
-
-
 def test_a_label_is_seen_once_it_was_stored():
-    cache = LabelCache(4, "replay")
+    cache = KeyedCache(4)
     labels = torch.tensor([0, 1, 2, 3])
     assert cache.seen(labels).tolist() == [False] * 4
     cache.store(outcome([2, 0], 100))
@@ -32,7 +25,7 @@ def test_a_label_is_seen_once_it_was_stored():
 
 
 def test_the_last_sample_of_a_label_is_recalled_for_each_sample_that_has_it():
-    cache = LabelCache(4, "replay")
+    cache = KeyedCache(4)
     cache.store(outcome([1, 2, 1], 100))
     cache.store(outcome([2], 200))
     recalled = cache.recall(torch.tensor([1, 2, 1]))
@@ -40,16 +33,31 @@ def test_the_last_sample_of_a_label_is_recalled_for_each_sample_that_has_it():
     assert recalled.masks[1][:, 0].tolist() == [1020, 2000, 1020]
     assert recalled.inputs[0].tolist() == [102, 200, 102]
     assert recalled.labels.tolist() == [1, 2, 1]
-    assert cache.probabilities(torch.tensor([2]))[0, 0] == 200
 
 
-def test_outcomes_keep_no_layer_inputs():
-    for cache in (LabelCache(4, "outcomes"), BatchCache("outcomes")):
-        cache.store(outcome([1], 100))
-        assert cache.recall(torch.tensor([1])).inputs == (None, None)
+def test_a_bucket_holds_every_label_that_is_the_same_modulo_the_buckets():
+    cache = KeyedCache(2)
+    cache.store(outcome([0, 3], 100))
+    recalled = cache.recall(torch.tensor([5, 2]))
+    assert recalled.labels.tolist() == [3, 0]
 
 
-@pytest.mark.parametrize("cache", [LabelCache(4, "replay"), BatchCache("replay")])
+def test_nothing_is_copied_where_a_whole_batch_is_recalled_in_its_order():
+    cache = KeyedCache(4)
+    stored = outcome([2, 0], 100)
+    cache.store(stored)
+    assert cache.recall(torch.tensor([2, 0])) is stored
+    assert cache.recall(torch.tensor([0, 2])).labels.tolist() == [0, 2]
+
+
+def test_an_outcome_older_than_the_bound_is_not_seen():
+    cache = KeyedCache(4, max_age=2)
+    for label in (0, 1, 2):
+        cache.store(outcome([label], 100))
+    assert cache.seen(torch.tensor([0, 1, 2])).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("cache", [KeyedCache(4), BatchCache()])
 def test_what_was_recalled_does_not_change_when_more_is_stored(cache):
     cache.store(outcome([1], 100))
     recalled = cache.recall(torch.tensor([1]))
@@ -58,19 +66,46 @@ def test_what_was_recalled_does_not_change_when_more_is_stored(cache):
 
 
 def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels():
-    cache = BatchCache("replay")
+    cache = BatchCache()
     assert not cache.seen(torch.tensor([0, 1])).any()
     cache.store(outcome([3, 2], 100))
     assert cache.seen(torch.tensor([0, 1])).all()
     assert cache.recall(torch.tensor([0, 1])).labels.tolist() == [3, 2]
 
 
-@pytest.mark.parametrize("make", [lambda: LabelCache(4, "replay"), lambda: BatchCache("replay")])
+@pytest.mark.parametrize("make", [lambda: KeyedCache(4, max_age=2), BatchCache])
 def test_a_restored_cache_goes_on_as_the_saved_one(make):
     saved, restored = make(), make()
     restored.restore(saved.state())
-    assert not restored.seen(torch.tensor([1])).any()
-    saved.store(outcome([1, 2], 100))
-    restored.restore(saved.state())
     labels = torch.tensor([2, 1])
-    assert torch.equal(restored.probabilities(labels), saved.probabilities(labels))
+    assert not restored.seen(labels).any()
+    saved.store(outcome([1, 2], 100))
+    saved.store(outcome([2, 3], 200))
+    restored.restore(copy.deepcopy(saved.state()))
+    for _ in range(3):
+        assert torch.equal(restored.seen(labels), saved.seen(labels))
+        one, other = restored.recall(labels), saved.recall(labels)
+        assert torch.equal(one.probabilities, other.probabilities)
+        assert torch.equal(one.inputs[0], other.inputs[0])
+        for cache in (saved, restored):
+            cache.store(outcome([0, 0], 300))
+
+
+def test_layer_inputs_are_dropped_but_for_the_one_that_refresh_starts_from():
+    stored = outcome([1], 100)
+    assert without_inputs(stored).inputs == (None, None)
+    assert without_inputs(stored, 0).inputs[0] is stored.inputs[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps"),
+    [
+        ({"key": "batch", "batch_size": 8}, 1),
+        ({"key": "label", "batch_size": 4}, 2.5),
+        ({"key": "label", "batch_size": 32}, 1),
+        ({"key": "bucket", "buckets": 5, "batch_size": 1}, 5),
+    ],
+)
+def test_a_key_comes_back_after_as_many_samples_as_there_are_keys(fields, steps):
+    experiment = experiment_from({"dataset": "digits", "schedule": "speculative"} | fields)
+    assert expected_age(experiment, classes=10) == steps

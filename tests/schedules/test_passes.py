@@ -1,6 +1,13 @@
+import pytest
 import torch
 
-from specbp.schedules.passes import by_layer, forward, input_gradients, only, weight_gradients
+from specbp.schedules.passes import (
+    by_layer,
+    forward,
+    input_gradients,
+    refreshed,
+    weight_gradients,
+)
 
 
 class Counting:
@@ -54,9 +61,24 @@ def test_weights_are_dealt_out_to_their_layers(bench):
     ]
 
 
-def test_all_rows_are_handed_out_without_a_copy_and_some_as_a_copy():
-    tensors = [torch.arange(3), None]
-    assert only(tensors, torch.tensor([0, 1, 2])) is tensors
-    some = only(tensors, torch.tensor([0, 2]))
-    assert some[0].tolist() == [0, 2]
-    assert some[1] is None
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_refreshing_gives_the_last_layers_what_current_weights_make_of_cached_features(
+    bench, layers
+):
+    images, labels = bench.batch(0, [0, 1, 2])
+    cached, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
+    for weight, bias in bench.weights[-layers:]:
+        weight.mul_(1.3)
+        bias.add_(0.1)
+    actual = refreshed(bench.network, bench.arithmetic, bench.weights, cached, layers)
+    expected, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
+    assert torch.equal(actual.probabilities, expected.probabilities)
+    for one, other in zip(
+        (*actual.masks, *actual.inputs), (*expected.masks, *expected.inputs), strict=True
+    ):
+        assert (one is None and other is None) or torch.equal(one, other)
+
+
+def test_without_refresh_the_outcome_stays_as_it_was_cached(bench):
+    cached, _ = forward(bench.network, bench.arithmetic, bench.weights, *bench.batch(0, [0, 1, 2]))
+    assert refreshed(bench.network, bench.arithmetic, bench.weights, cached, 0) is cached

@@ -21,7 +21,9 @@ from specbp.network import (
     Layer,
     Linear,
     MaxPooling,
+    Pair,
     ReLU,
+    Shape,
     Weights,
 )
 
@@ -80,12 +82,18 @@ class Float32:
         self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
     ) -> Tensor:
         """Return the gradient at the layer's input, given `delta` at its output."""
+        gradient: Tensor
         input_shape = batched(delta.shape[0], layer.input_shape)
         match layer.operation:
             case Convolution() as op:
-                gradient: Tensor = _convolution_backward(
-                    op, delta, self._empty(delta, input_shape), _given(weights)[0], (True, False)
-                )[0]
+                gradient = torch.conv_transpose2d(
+                    delta,
+                    _given(weights)[0],
+                    None,
+                    op.stride,
+                    op.padding,
+                    _unreached(op, layer.input_shape, layer.output_shape),
+                )
             case Linear():
                 gradient = delta @ _given(weights)[0]
             case ReLU():
@@ -120,9 +128,19 @@ class Float32:
         """Return the gradients of weight and bias, summed over the batch."""
         match layer.operation:
             case Convolution() as op:
-                weight = self._empty(delta, (op.out_channels, op.in_channels, *op.kernel))
-                _, weight_gradient, bias_gradient = _convolution_backward(
-                    op, delta, x, weight, (False, True)
+                shape = (op.out_channels, op.in_channels, *op.kernel)
+                _, weight_gradient, bias_gradient = _kernels.convolution_backward(
+                    delta,
+                    x,
+                    self._empty(delta, shape),  # only its shape matters
+                    (op.out_channels,),
+                    op.stride,
+                    op.padding,
+                    (1, 1),
+                    False,
+                    (0, 0),
+                    1,
+                    (False, True, True),
                 )
                 return weight_gradient, bias_gradient
             case Linear():
@@ -137,7 +155,7 @@ class Float32:
     def logit_gradient(self, probabilities: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """Return the gradient of the batch mean loss at the logits: (softmax - one-hot) / size."""
         gradient = probabilities / batch_size
-        rows = torch.arange(len(labels), device=labels.device)
+        rows = torch.arange(labels.shape[0], device=labels.device)
         gradient[rows, labels] -= 1 / batch_size
         return gradient
 
@@ -173,28 +191,31 @@ class Float32:
         )
 
 
-def _convolution_backward(
-    op: Convolution, delta: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Call PyTorch's kernel for the input gradient or for both weight gradients.
+def weights_ahead(
+    weights: Sequence[Weights], momenta: Sequence[Weights], distance: float
+) -> list[Weights]:
+    """Return where momentum alone will have brought the weights: w - distance * m, in new memory.
 
-    Of `x` only the shape matters for the input gradient, of `weight` for the weight gradient.
+    Linear weight prediction (Kosson et al., "Pipelined backpropagation at scale", 2021).
+
+    Args:
+        weights: of each layer with weights.
+        momenta: likewise.
+        distance: learning rate times the number of steps to look ahead.
     """
-    wants_input, wants_weights = wanted
-    gradients: tuple[Tensor, Tensor, Tensor] = _kernels.convolution_backward(
-        delta,
-        x,
-        weight,
-        (op.out_channels,),
-        op.stride,
-        op.padding,
-        (1, 1),
-        False,
-        (0, 0),
-        1,
-        (wants_input, wants_weights, wants_weights),
+    ahead = torch._foreach_add(list(chain(*weights)), list(chain(*momenta)), alpha=-distance)
+    return list(zip(ahead[::2], ahead[1::2], strict=True))
+
+
+def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:
+    """Return how many rows and columns of the input, at its end, no window of a stride reaches."""
+    vertical, horizontal = (
+        size + 2 * padding - kernel - (outputs - 1) * stride
+        for size, outputs, kernel, stride, padding in zip(
+            input_shape[1:], output_shape[1:], op.kernel, op.stride, op.padding, strict=True
+        )
     )
-    return gradients
+    return vertical, horizontal
 
 
 def _given(value: _Kind | None) -> _Kind:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from specbp.arithmetic import Arithmetic, UpdateRule
 from specbp.arithmetic.calibration import calibrate
-from specbp.arithmetic.float32 import Float32
+from specbp.arithmetic.float32 import Float32, weights_ahead
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
@@ -21,11 +21,14 @@ from specbp.errors import UsageError
 from specbp.experiment import Experiment, available_cores
 from specbp.learning_rate import learning_rate
 from specbp.models import build as build_model
-from specbp.network import Weights, lower
-from specbp.sampling import epoch_order, sample_order_sha256, steps_per_epoch
+from specbp.network import Weights, lower, pooled_first
+from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
 from specbp.schedules import build as build_schedule
+from specbp.schedules.cache import expected_age
+from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Stopwatch
-from specbp.schedules.passes import Outcome, forward
+from specbp.schedules.sequential import Sequential
+from specbp.schedules.step import StepWeights
 
 EVALUATION_BATCH = 500
 
@@ -57,9 +60,11 @@ class PytorchTraining:
             )
         info = dataset.info
         model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-        self._network, initial = lower(model, info.image_shape, info.classes)
+        network, initial = lower(model, info.image_shape, info.classes)
+        # The overlay's number format keeps the model's own order: the hardware is compared to it.
+        self._network = pooled_first(network) if experiment.arithmetic == "float32" else network
         self._step = 0
-        self._order = epoch_order(samples, experiment.seed, 0)
+        self._order = sample_order(experiment, dataset.train_labels, 0)
         self._order_epoch = 0
         self._arithmetic = self._build_arithmetic(initial)
         self._weights = self._arithmetic.encode_weights(initial)
@@ -67,8 +72,11 @@ class PytorchTraining:
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
         ]
         self._schedule = build_schedule(experiment, self._network, self._arithmetic)
+        self._chain = Chain(self._network, self._arithmetic)
+        self._warmup = Sequential(self._chain)
+        self._ages = expected_age(experiment, info.classes)
         self.initial_weights_sha256 = _sha256(initial)
-        self.sample_order_sha256 = sample_order_sha256(samples, experiment.seed, experiment.epochs)
+        self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
         self.dataset_sha256 = dataset.sha256
 
     @property
@@ -94,7 +102,7 @@ class PytorchTraining:
             batch = slice(first, first + EVALUATION_BATCH)
             images = self._images(data.test_images[batch])
             labels = data.test_labels[batch]
-            outcome, _ = forward(self._network, self._arithmetic, self._weights, images, labels)
+            outcome, _ = self._chain.forward(self._weights, images, labels)
             correct += _count_correct(outcome.probabilities, labels)
         return correct / len(data.test_labels)
 
@@ -104,12 +112,11 @@ class PytorchTraining:
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
-        outcome = self._schedule.state()
         return {
             "step": self._step,
             "weights": self._weights,
             "momenta": self._momenta,
-            "cache": None if outcome is None else _parts(outcome),
+            "schedule": self._schedule.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -117,8 +124,7 @@ class PytorchTraining:
         self._step = state["step"]
         self._weights = state["weights"]
         self._momenta = state["momenta"]
-        parts = state["cache"]
-        self._schedule.restore(None if parts is None else Outcome(*parts))
+        self._schedule.restore(state["schedule"])
 
     def close(self) -> None:
         """Give the engines back."""
@@ -136,7 +142,8 @@ class PytorchTraining:
         pixels, labels = self._batch(epoch, step_in_epoch)
         images = self._images(pixels)
         load_ms = watch.lap_ms()
-        batch = self._schedule.gradients(self._weights, images, labels)
+        schedule = self._warmup if epoch < (experiment.warmup_epochs or 0) else self._schedule
+        batch = schedule.gradients(self._step_weights(rule), images, labels)
         watch.lap_ms()
         self._arithmetic.update(self._weights, self._momenta, batch.gradients, rule)
         update_ms = watch.lap_ms()
@@ -147,13 +154,16 @@ class PytorchTraining:
                 f"the loss is not a number at step {self._step}: the training has diverged, "
                 "lower the learning rate"
             )
+        accepts = batch.accepts
+        if accepts is None and experiment.schedule == "speculative":
+            accepts = 0  # a warm-up epoch
         row = {
             "epoch": epoch + 1,
             "step": self._step,
             "loss": loss,
             "correct": _count_correct(batch.probabilities, labels),
-            "accepts": batch.accepts,
-            "rejects": None if batch.accepts is None else len(labels) - batch.accepts,
+            "accepts": accepts,
+            "rejects": None if accepts is None else len(labels) - accepts,
             "step_ms": step_ms,
             "load_ms": load_ms,
             "update_ms": update_ms,
@@ -162,10 +172,16 @@ class PytorchTraining:
         self._step += 1
         return row
 
+    def _step_weights(self, rule: UpdateRule) -> StepWeights:
+        if not self._experiment.weight_prediction:
+            return StepWeights(self._weights, self._weights)
+        ahead = weights_ahead(self._weights, self._momenta, rule.learning_rate * self._ages)
+        return StepWeights(self._weights, ahead)
+
     def _batch(self, epoch: int, step_in_epoch: int) -> tuple[Tensor, Tensor]:
         data = self._dataset
         if epoch != self._order_epoch:
-            self._order = epoch_order(len(data.train_labels), self._experiment.seed, epoch)
+            self._order = sample_order(self._experiment, data.train_labels, epoch)
             self._order_epoch = epoch
         first = step_in_epoch * self._experiment.batch_size
         index = self._order[first : first + self._experiment.batch_size]
@@ -199,7 +215,3 @@ def _sha256(weights: Sequence[Weights]) -> str:
 
 def _count_correct(probabilities: Tensor, labels: Tensor) -> int:
     return int((probabilities.argmax(1) == labels).sum())
-
-
-def _parts(outcome: Outcome) -> tuple[Tensor | Sequence[Tensor | None], ...]:
-    return outcome.labels, outcome.probabilities, outcome.masks, outcome.inputs

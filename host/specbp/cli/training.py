@@ -75,11 +75,26 @@ def train(
 
 def _dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
     @cache
-    def read(name: str, train: int | None, test: int | None, subset_seed: int) -> Dataset:
-        return load(name, data_root=data_root, train=train, test=test, subset_seed=subset_seed)
+    def read(
+        name: str, train: int | None, test: int | None, subset_seed: int, held_out: int | None
+    ) -> Dataset:
+        return load(
+            name,
+            data_root=data_root,
+            train=train,
+            test=test,
+            subset_seed=subset_seed,
+            held_out=held_out,
+        )
 
     def dataset(experiment: Experiment) -> Dataset:
-        return read(experiment.dataset, experiment.train, experiment.test, experiment.subset_seed)
+        return read(
+            experiment.dataset,
+            experiment.train,
+            experiment.test,
+            experiment.subset_seed,
+            experiment.held_out,
+        )
 
     return dataset
 
@@ -90,7 +105,8 @@ def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -
     for cell in cells:
         experiment = cell.experiment
         combination = (experiment.dataset, experiment.train, experiment.test,
-                       experiment.subset_seed, experiment.model, experiment.batch_size)  # fmt: skip
+                       experiment.subset_seed, experiment.held_out,
+                       experiment.model, experiment.batch_size)  # fmt: skip
         if combination not in checked:
             open_training(experiment).close()
             checked.add(combination)

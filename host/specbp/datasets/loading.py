@@ -92,6 +92,7 @@ def load(
     train: int | None = None,
     test: int | None = None,
     subset_seed: int = 0,
+    held_out: int | None = None,
 ) -> Dataset:
     """Load a data set.
 
@@ -102,13 +103,15 @@ def load(
             `subset.stratified`); all when absent. For a random set, how many to make: 1024.
         test: the same for the samples to test on. For a random set, how many to make: 256.
         subset_seed: decides which samples are drawn, or made; at least 0.
+        held_out: how many of the samples to train on are tested on instead, and not trained on;
+            the real test samples are then not used at all.
 
     Raises:
         UsageError: there is no such data set, a file of it is missing or not the official one,
-            or `train` or `test` is below 1 or above the number of samples there are.
+            or `train`, `test` or `held_out` is below 1 or above the number of samples there are.
     """
     info = describe(name)
-    for field, value in (("train", train), ("test", test)):
+    for field, value in (("train", train), ("test", test), ("held_out", held_out)):
         if value is not None and value < 1:
             raise UsageError(f"{name}: {field} = {value}: must be at least 1")
     if subset_seed < 0:
@@ -123,7 +126,23 @@ def load(
             _subset(whole.train, train, subset_seed, f"{name}: train"),
             _subset(whole.test, test, subset_seed, f"{name}: test"),
         )
+    if held_out is not None:
+        split = _hold_out(split.train, held_out, subset_seed, name)
     return Dataset(info, *split.train, *split.test, *channel_statistics(split.train.images))
+
+
+def _hold_out(samples: Samples, size: int, seed: int, name: str) -> Split:
+    """Split `samples` into those to train on and `size` to test on."""
+    if size >= len(samples.labels):
+        raise UsageError(
+            f"{name}: held_out = {size}: there are only {len(samples.labels)} samples to train on"
+        )
+    stays = torch.ones(len(samples.labels), dtype=torch.bool)
+    stays[stratified(samples.labels, size, seed)] = False
+    return Split(
+        Samples(samples.images[stays], samples.labels[stays]),
+        Samples(samples.images[~stays], samples.labels[~stays]),
+    )
 
 
 def _subset(samples: Samples, size: int | None, seed: int, field: str) -> Samples:

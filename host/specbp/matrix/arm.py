@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from specbp.backends import Training
+from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
-from specbp.schedules.bound import Passes, speculative_bound
+from specbp.schedules.bound import Overlap, Passes, speculative_bound
 
 
 class Arm:
@@ -73,11 +74,7 @@ class Arm:
         times = steps.column("step_ms").to_numpy()
         accept_rate = _accept_rate(_total(steps, "accepts"), _total(steps, "rejects"))
         experiment = self.cell.experiment
-        if experiment.reuse is None:
-            bound = 1.0 if experiment.threads == 1 else None
-        else:
-            assert accept_rate is not None
-            bound = speculative_bound(passes, experiment.reuse, experiment.engines, accept_rate)
+        bound = _bound(experiment, passes, accept_rate)
         return {
             "steps": len(times),
             "train_s": self._train_s,
@@ -96,7 +93,7 @@ class Arm:
     def _end_epoch(self) -> None:
         steps = self.training.steps_per_epoch
         samples = steps * self.cell.experiment.batch_size
-        speculative = self.cell.experiment.schedule != "sequential"
+        speculative = self.cell.experiment.schedule == "speculative"
         self.epochs.append(
             {
                 "cell": self.cell.hash,
@@ -109,6 +106,17 @@ class Arm:
             }
         )
         self._sums = _no_sums()
+
+
+def _bound(experiment: Experiment, passes: Passes, accept_rate: float | None) -> float | None:
+    if experiment.schedule == "speculative":
+        assert accept_rate is not None
+        free = experiment.gate_threshold is None and experiment.reuse == "replay"
+        overlap = Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
+        return speculative_bound(passes, overlap)
+    if experiment.schedule == "data-parallel":
+        return 1 / experiment.engines
+    return 1.0 if experiment.schedule == "sequential" and experiment.threads == 1 else None
 
 
 def passes_of(steps: pa.Table) -> Passes:

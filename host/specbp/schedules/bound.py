@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specbp.experiment import Reuse
-
 
 @dataclass(frozen=True)
 class Passes:
@@ -13,8 +11,8 @@ class Passes:
 
     Attributes:
         forward: F.
-        input_gradients: the part of the backward that propagates deltas.
-        weight_gradients: the part of the backward that gives gradients.
+        input_gradients: D, the part of the backward that propagates deltas.
+        weight_gradients: W, the part of the backward that gives gradients.
     """
 
     forward: float
@@ -23,30 +21,63 @@ class Passes:
 
     @property
     def backward(self) -> float:
-        """B, the whole ordinary backward."""
+        """B = D + W, the whole ordinary backward."""
         return self.input_gradients + self.weight_gradients
 
+    @property
+    def sequential(self) -> float:
+        """F + B."""
+        return self.forward + self.backward
 
-def speculative_bound(passes: Passes, reuse: Reuse, engines: int, accept_rate: float) -> float:
+
+@dataclass(frozen=True)
+class Overlap:
+    """How a speculative schedule overlaps its passes.
+
+    Attributes:
+        engines: 1 or 2.
+        balanced: both engines do weight gradients.
+        free: nothing of the backward needs anything of the forward: no gate, and `replay`.
+        accept_rate: accepted share a of the samples; r = 1 - a is rejected.
+    """
+
+    engines: int
+    balanced: bool
+    free: bool
+    accept_rate: float
+
+
+def speculative_bound(passes: Passes, overlap: Overlap) -> float:
     """Return the ideal time of a speculative batch over sequential F + B on one engine.
 
-    Two engines. With `replay` the speculative backward needs nothing of the forward: the batch
-    takes max(F, B), and then the forward engine redoes the rejected share r while the backward
-    engine corrects the weight gradients for the smaller of both shares: max(F, B) + r·B. With
-    `outcomes` the weight gradients wait for the layer inputs: max(F, D) + max((1 - r)·W, r·B),
-    where D and W are the parts of B. On one engine nothing overlaps. Gate, cache and update are
-    taken to cost nothing.
+    Nothing but the passes is taken to cost time. On two engines the speculative deltas D run
+    beside the forward; what is left is the accepted samples' weight gradients a·W, on engine 1,
+    and the rejected samples' ordinary backward r·B, on engine 0:
+
+        max(F, D) + max(a·W, r·B)                     after the gate
+        max(F, D) + max(r·D, (r·D + W) / 2)           the same, balanced
+        max(F, B)                                     without waiting for a gate
+        max(F, D, (F + B) / 2)                        the same, balanced
+
+    Without a gate the rejected samples are those with nothing in the cache yet, whole batches of
+    them at the beginning: that share of the time is sequential. With one engine nothing overlaps:
+    F + D + a·W + r·B.
     """
-    rejected = 1 - accept_rate
-    redo = rejected * passes.backward
-    if reuse == "replay":
-        together = (passes.forward, passes.backward)
-        settle = min(rejected, accept_rate) * passes.weight_gradients
+    forward, deltas, weights = passes.forward, passes.input_gradients, passes.weight_gradients
+    accepted, rejected = overlap.accept_rate, 1 - overlap.accept_rate
+    if overlap.engines == 1:
+        ideal = forward + deltas + accepted * weights + rejected * passes.backward
+    elif overlap.free:
+        if overlap.balanced:
+            together = max(forward, deltas, passes.sequential / 2)
+        else:
+            together = max(forward, passes.backward)
+        ideal = accepted * together + rejected * passes.sequential
     else:
-        together = (passes.forward, passes.input_gradients)
-        settle = accept_rate * passes.weight_gradients
-    if engines == 1:
-        ideal = sum(together) + settle + redo
-    else:
-        ideal = max(together) + max(settle, redo)
-    return ideal / (passes.forward + passes.backward)
+        redone = rejected * deltas
+        if overlap.balanced:
+            rest = max(redone, (redone + weights) / 2)
+        else:
+            rest = max(accepted * weights, rejected * passes.backward)
+        ideal = max(forward, deltas) + rest
+    return ideal / passes.sequential

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from specbp.experiment import GateMetric
-
-Gate = Callable[[Tensor, Tensor], Tensor]
-"""From actual and cached softmax [batch, classes] to whether each is accepted: bool [batch]."""
 
 DISTANCES: dict[GateMetric, Callable[[Tensor], Tensor]] = {
     "max": lambda difference: difference.abs().amax(1),
@@ -23,14 +22,96 @@ The largest value each can take is `specbp.experiment.gate_range`.
 """
 
 
-def accept(metric: GateMetric, threshold: float, actual: Tensor, cached: Tensor) -> Tensor:
-    """Return for each sample whether its distance is below `threshold`: bool [batch].
+class Gate(Protocol):
+    """Decides on the samples of a batch."""
 
-    A threshold of 0 never accepts, since no distance is below it.
+    def __call__(self, actual: Tensor, cached: Tensor) -> Tensor:
+        """Return for each sample whether it is accepted: bool [batch].
+
+        Args:
+            actual: softmax [batch, classes] of the forward.
+            cached: softmax [batch, classes] that the speculation started from.
+        """
+        ...
+
+    def state(self) -> float | None:
+        """Return what is needed to go on later."""
+        ...
+
+    def restore(self, state: float | None) -> None:
+        """Go on from `state`."""
+        ...
+
+
+class OpenGate:
+    """Accepts every sample that was speculated on: the metric `none`."""
+
+    def __call__(self, actual: Tensor, cached: Tensor) -> Tensor:
+        """Accept all."""
+        return torch.ones(len(actual), dtype=torch.bool, device=actual.device)
+
+    def state(self) -> None:
+        """Return nothing: nothing is remembered."""
+
+    def restore(self, state: float | None) -> None:
+        """Do nothing."""
+
+
+class FixedGate:
+    """Accepts below a threshold; a threshold of 0 never accepts, since no distance is below it.
+
+    Args:
+        metric: distance between actual and cached softmax.
+        threshold: a sample is accepted below it.
     """
-    return DISTANCES[metric](actual - cached) < threshold
+
+    def __init__(self, metric: GateMetric, threshold: float) -> None:
+        self._distance = DISTANCES[metric]
+        self._threshold = threshold
+
+    def __call__(self, actual: Tensor, cached: Tensor) -> Tensor:
+        """Accept the samples whose distance is below the threshold."""
+        return self._distance(actual - cached) < self._threshold
+
+    def state(self) -> None:
+        """Return nothing: nothing is remembered."""
+
+    def restore(self, state: float | None) -> None:
+        """Do nothing."""
 
 
-def accept_all(actual: Tensor, cached: Tensor) -> Tensor:
-    """Accept every sample that was speculated on: the gate `none`."""
-    return torch.ones(len(actual), dtype=torch.bool, device=actual.device)
+class AdaptiveGate:
+    """A threshold that follows a target accept rate.
+
+    After each batch, threshold <- threshold * exp(`GAIN` * (target - accepted share)): it rises
+    while too few are accepted and falls while too many are. That makes the gate keep the better
+    part of the samples, whatever the size of the distances, which changes all through training.
+
+    Args:
+        metric: distance between actual and cached softmax.
+        threshold: of the first batch.
+        target: accept rate to follow, between 0 and 1.
+    """
+
+    GAIN = 0.1
+
+    def __init__(self, metric: GateMetric, threshold: float, target: float) -> None:
+        self._distance = DISTANCES[metric]
+        self._threshold = threshold
+        self._target = target
+
+    def __call__(self, actual: Tensor, cached: Tensor) -> Tensor:
+        """Accept the samples whose distance is below the threshold, and adapt it."""
+        accepted = self._distance(actual - cached) < self._threshold
+        share = float(accepted.double().mean())
+        self._threshold *= math.exp(self.GAIN * (self._target - share))
+        return accepted
+
+    def state(self) -> float:
+        """Return the threshold as it is."""
+        return self._threshold
+
+    def restore(self, state: float | None) -> None:
+        """Go on from `state`."""
+        assert state is not None
+        self._threshold = state

@@ -2,81 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
 from specbp.network import Network, Weights
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a forward pass leaves behind for the samples of a batch.
-
-    Attributes:
-        labels: int64 [batch].
-        probabilities: softmax [batch, classes].
-        masks: for each layer what its input gradient needs, or None.
-        inputs: for each layer with weights its input; None for the others.
-    """
-
-    labels: Tensor
-    probabilities: Tensor
-    masks: tuple[Tensor | None, ...]
-    inputs: tuple[Tensor | None, ...]
-
-    def rows(self, index: Tensor) -> Outcome:
-        """Return a copy of the rows at `index`, int64, in any order and with repeats."""
-        return Outcome(
-            self.labels.index_select(0, index),
-            self.probabilities.index_select(0, index),
-            tuple(_rows(self.masks, index)),
-            tuple(_rows(self.inputs, index)),
-        )
-
-
-_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
-
-
-def only(tensors: Sequence[_MaybeTensor], positions: Tensor) -> Sequence[_MaybeTensor]:
-    """Return the rows at `positions`, ascending and without repeats; no copy where that is all."""
-    first = next(one for one in tensors if one is not None)
-    return tensors if len(positions) == len(first) else _rows(tensors, positions)
-
-
-def _rows(tensors: Sequence[_MaybeTensor], index: Tensor) -> list[_MaybeTensor]:
-    return [None if one is None else rows_of(one, index) for one in tensors]
-
-
-def rows_of(one: Tensor, index: Tensor) -> Tensor:
-    """Return the rows of `one` at `index` in the same memory format."""
-    if not channels_are_last(one):
-        return one.index_select(0, index)
-    return one.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
-
-
-def put_rows(target: Tensor, index: Tensor, rows: Tensor) -> None:
-    """Copy `rows` into the rows of `target` at `index`; both have the same memory format."""
-    if channels_are_last(target):
-        target, rows = target.permute(0, 2, 3, 1), rows.permute(0, 2, 3, 1)
-    target.index_copy_(0, index, rows)
-
-
-def channels_are_last(one: Tensor) -> bool:
-    """Return whether `one` holds images whose channels lie together in memory.
-
-    Rows of such a tensor are copied whole only through a view in memory order: PyTorch's own
-    row copies would bring them into its default order, slowly.
-    """
-    return (
-        one.dim() == 4
-        and one.is_contiguous(memory_format=torch.channels_last)
-        and not one.is_contiguous()
-    )
+from specbp.schedules.outcome import Outcome
 
 
 def by_layer(network: Network, weights: Sequence[Weights]) -> list[Weights | None]:
@@ -104,15 +36,81 @@ def forward(
     Returns:
         The outcome, and the loss of each sample [batch], in nat.
     """
+    return _forward_from(0, network, arithmetic, weights, images, labels)
+
+
+def refreshed(
+    network: Network,
+    arithmetic: Arithmetic,
+    weights: Sequence[Weights],
+    outcome: Outcome,
+    layers: int,
+) -> Outcome:
+    """Evaluate the last `layers` layers with weights again, from the cached input of the first.
+
+    What lies before them stays as it was cached; softmax, masks and inputs from there on are
+    those of the current `weights`.
+    """
+    if not layers:
+        return outcome
+    first = refresh_start(network, layers)
+    x = outcome.inputs[first]
+    assert x is not None
+    again, _ = _forward_from(first, network, arithmetic, weights, x, outcome.labels)
+    return Outcome(
+        again.labels,
+        again.probabilities,
+        (*outcome.masks[:first], *again.masks),
+        (*outcome.inputs[:first], *again.inputs),
+    )
+
+
+def refresh_start(network: Network, layers: int) -> int:
+    """Return the index of the first of the last `layers` layers with weights."""
+    return [index for index, layer in enumerate(network.layers) if layer.has_weights][-layers]
+
+
+def _forward_from(
+    first: int,
+    network: Network,
+    arithmetic: Arithmetic,
+    weights: Sequence[Weights],
+    x: Tensor,
+    labels: Tensor,
+) -> tuple[Outcome, Tensor]:
+    """Run the chain from layer `first` on; masks and inputs begin there."""
     masks: list[Tensor | None] = []
     inputs: list[Tensor | None] = []
-    x = images
-    for layer, weight in zip(network.layers, by_layer(network, weights), strict=True):
+    chain = list(zip(network.layers, by_layer(network, weights), strict=True))
+    for layer, weight in chain[first:]:
         inputs.append(x if layer.has_weights else None)
         x, mask = arithmetic.forward(layer, weight, x)
         masks.append(mask)
     probabilities, losses = arithmetic.softmax_cross_entropy(x, labels)
     return Outcome(labels, probabilities, tuple(masks), tuple(inputs)), losses
+
+
+def propagate(
+    network: Network,
+    arithmetic: Arithmetic,
+    weights: Sequence[Weights],
+    masks: Sequence[Tensor | None],
+    delta: Tensor,
+) -> Iterator[tuple[int, Tensor]]:
+    """Propagate `delta` from the logits down the chain, handing out what the weights need.
+
+    Yields:
+        The index of each layer with weights, the last first, and the gradient at its output, as
+        soon as it is known. Nothing is propagated below the first of them.
+    """
+    last = network.first_weights
+    per_layer = by_layer(network, weights)
+    for index in range(len(network.layers) - 1, last - 1, -1):
+        layer = network.layers[index]
+        if layer.has_weights:
+            yield index, delta
+        if index > last:
+            delta = arithmetic.input_gradient(layer, per_layer[index], masks[index], delta)
 
 
 def input_gradients(
@@ -122,23 +120,9 @@ def input_gradients(
     masks: Sequence[Tensor | None],
     delta: Tensor,
 ) -> list[Tensor]:
-    """Propagate `delta` from the logits down the chain.
-
-    Returns:
-        For each layer with weights, in forward order, the gradient at its output. Nothing is
-        propagated below the first of them.
-    """
-    deltas: list[Tensor] = []
-    last = network.first_weights
-    per_layer = by_layer(network, weights)
-    for index in range(len(network.layers) - 1, last - 1, -1):
-        layer = network.layers[index]
-        if layer.has_weights:
-            deltas.append(delta)
-        if index > last:
-            delta = arithmetic.input_gradient(layer, per_layer[index], masks[index], delta)
-    deltas.reverse()
-    return deltas
+    """Return what `propagate` gives, in forward order."""
+    deltas = [one for _, one in propagate(network, arithmetic, weights, masks, delta)]
+    return deltas[::-1]
 
 
 def weight_gradients(

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
-from specbp.arithmetic import Arithmetic
-from specbp.network import Network, Weights
-from specbp.schedules.engines import Stopwatch
-from specbp.schedules.passes import Outcome, forward, input_gradients, weight_gradients
-from specbp.schedules.step import BatchGradients, PhaseTimes
+from specbp.network import Weights
+from specbp.schedules.chain import Chain
+from specbp.schedules.outcome import Outcome
+from specbp.schedules.spans import Recorder
+from specbp.schedules.step import BatchGradients, StepWeights, sequential_times
 
 
 class Sequential:
     """Ordinary backpropagation; remembers nothing between batches."""
 
-    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
-        self._network = network
-        self._arithmetic = arithmetic
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
 
-    def gradients(
-        self, weights: Sequence[Weights], images: Tensor, labels: Tensor
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
-        watch = Stopwatch()
-        outcome, losses = forward(self._network, self._arithmetic, weights, images, labels)
-        forward_ms = watch.lap_ms()
-        deltas = ordinary_deltas(self._network, self._arithmetic, weights, outcome, len(labels))
-        input_gradient_ms = watch.lap_ms()
-        gradients = weight_gradients(self._network, self._arithmetic, outcome.inputs, deltas)
-        weight_gradient_ms = watch.lap_ms()
+        recorder = Recorder()
+        with recorder.span(0, "forward"):
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, outcome, len(labels), recorder, 0
+        )
         return BatchGradients(
             gradients,
             outcome.probabilities,
             losses,
             accepts=None,
-            times=PhaseTimes(
-                forward_ms, input_gradient_ms + weight_gradient_ms, weight_gradient_ms
-            ),
+            times=sequential_times(recorder.spans),
+            spans=recorder.spans,
         )
 
-    def state(self) -> None:
+    def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""
+        return {}
 
-    def restore(self, state: Outcome | None) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Do nothing."""
 
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""
 
 
-def ordinary_deltas(
-    network: Network,
-    arithmetic: Arithmetic,
+def ordinary_gradients(
+    chain: Chain,
     weights: Sequence[Weights],
     outcome: Outcome,
     batch_size: int,
-) -> list[Tensor]:
-    """Return the gradient at the output of each layer with weights, from an actual outcome.
+    recorder: Recorder,
+    engine: int,
+) -> list[Weights]:
+    """Return the weight gradients of the samples of `outcome`, from an ordinary backward.
 
     `batch_size` is that of the whole step, also when `outcome` holds only some of its samples.
     """
-    delta = arithmetic.logit_gradient(outcome.probabilities, outcome.labels, batch_size)
-    return input_gradients(network, arithmetic, weights, outcome.masks, delta)
+    with recorder.span(engine, "input gradient"):
+        deltas = chain.deltas(weights, outcome, outcome.labels, batch_size)
+    with recorder.span(engine, "weight gradient"):
+        return chain.weight_gradients(outcome.inputs, deltas)

@@ -1,82 +1,56 @@
 """The speculative schedule: backward from the cache while forward still runs, then the gate.
 
-Two engines; the forward engine is the caller, the backward engine works beside it:
+Two engines; engine 0 is the caller and does the forward, engine 1 works beside it:
 
-    forward engine    forward ----------------> gate   redo   store   update
-    backward engine   speculative backward ---------->  settle
+    engine 0    forward ------------------> gate    redo    weight gradients
+    engine 1    recall  speculative deltas -------> weight gradients
 
 The *speculative backward* propagates deltas from the cached softmax through the cached masks with
-the current weights. With `replay` the layer inputs are cached too, so it goes on to the weight
-gradients at once. With `outcomes` those need the layer inputs of the forward that is running, so
-they come after the gate.
-
-To *settle* is to bring the speculated weight gradients to those of the accepted samples. With
-`outcomes` they are computed for just these. With `replay` they are there for all: the rejected
-samples' are taken out again or, when most were rejected, the accepted samples' computed anew.
-Meanwhile the forward engine *redoes* the rejected samples: the ordinary backward.
+the current weights. Weight gradients of the accepted samples follow: with `replay` from the
+cached layer inputs, with `outcomes` from those of the forward just done. Where nothing can be
+rejected and everything is cached, they follow without waiting for the gate. Rejected samples are
+*redone*: the ordinary backward. *Balanced* engines share all weight gradients, whoever is free.
 
 Results do not depend on timing: what an engine computes is fixed before it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import Arithmetic
 from specbp.experiment import Reuse
-from specbp.network import Network, Weights
-from specbp.schedules.cache import Cache
-from specbp.schedules.engines import Done, Engine, Pending, Stopwatch
-from specbp.schedules.gate import Gate
-from specbp.schedules.passes import (
-    Outcome,
-    forward,
-    input_gradients,
-    only,
-    weight_gradients,
-)
-from specbp.schedules.sequential import ordinary_deltas
-from specbp.schedules.step import BatchGradients, PhaseTimes
+from specbp.network import Weights
+from specbp.schedules.cache import Cache, without_inputs
+from specbp.schedules.chain import Chain, Delta
+from specbp.schedules.engines import Done, Engine, Pending
+from specbp.schedules.gate import Gate, OpenGate
+from specbp.schedules.outcome import Outcome, only
+from specbp.schedules.passes import refresh_start
+from specbp.schedules.sharing import SharedWork
+from specbp.schedules.spans import Recorder
+from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
 
 
 @dataclass(frozen=True)
-class Recalled:
-    """Cached outcomes, a row per speculated sample (None where there are none), and the time."""
-
-    outcome: Outcome | None
-    recall_ms: float
-
-
-@dataclass(frozen=True)
-class Speculation:
-    """What a speculative backward gave, a row per speculated sample.
+class Method:
+    """What is speculated with.
 
     Attributes:
-        deltas: gradient at the output of each layer with weights.
-        inputs: cached layer inputs; all None with `outcomes`.
-        gradients: weight gradients summed over all rows; None with `outcomes`.
-        input_gradient_ms: time for the deltas.
-        weight_gradient_ms: time for the gradients.
+        reuse: what of the cache a speculative backward uses.
+        refresh: trailing layers with weights that are evaluated again from the cache.
+        balanced: both engines do weight gradients; needs two that work at the same time.
     """
 
-    deltas: list[Tensor]
-    inputs: tuple[Tensor | None, ...]
-    gradients: list[Weights] | None
-    input_gradient_ms: float
-    weight_gradient_ms: float
-
-
-@dataclass(frozen=True)
-class Settled:
-    """Weight gradients of the accepted samples (None where there are none), and the time."""
-
-    gradients: list[Weights] | None
-    settle_ms: float
+    reuse: Reuse
+    refresh: int
+    balanced: bool
 
 
 @dataclass(frozen=True)
@@ -87,193 +61,216 @@ class Verdict:
         accepted: positions in the batch of the accepted samples, ascending.
         rejected: positions in the batch of all others, those not speculated on included.
         accepted_rows: rows of the speculation that were accepted.
-        rejected_rows: rows of the speculation that were not.
     """
 
     accepted: Tensor
     rejected: Tensor
     accepted_rows: Tensor
-    rejected_rows: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step in progress: what it reads, and where its results go.
+
+    Attributes:
+        weights: current ones, for backward and refresh.
+        batch_size: samples of the step.
+        recorder: of its spans.
+        kept: weight gradients of accepted samples.
+        redone: those of rejected ones; the same as `kept` where the engines are balanced.
+    """
+
+    weights: Sequence[Weights]
+    batch_size: int
+    recorder: Recorder
+    kept: SharedWork
+    redone: SharedWork
 
 
 class Speculative:
     """Speculative backpropagation over a cache.
 
     Args:
-        network: the chain of layers.
-        arithmetic: the number format.
+        chain: the passes.
         cache: the last outcome for each key.
-        reuse: what of the cache a speculative backward uses.
         gate: decides which speculated gradients are kept.
-        engine: the backward engine.
+        method: what is speculated with.
+        engine: engine 1.
     """
 
     def __init__(
         self,
-        network: Network,
-        arithmetic: Arithmetic,
+        chain: Chain,
         cache: Cache,
-        reuse: Reuse,
         gate: Gate,
+        method: Method,
         engine: Engine,
     ) -> None:
-        self._network = network
-        self._arithmetic = arithmetic
+        self._chain = chain
         self._cache = cache
-        self._reuse = reuse
         self._gate = gate
+        self._method = method
         self._engine = engine
 
-    def gradients(
-        self, weights: Sequence[Weights], images: Tensor, labels: Tensor
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
         seen = self._cache.seen(labels)
         known = labels if bool(seen.all()) else labels[seen]
-        recalled, speculated = self._speculate_beside(weights, known, len(labels))
-        watch = Stopwatch()
-        outcome, losses = forward(self._network, self._arithmetic, weights, images, labels)
-        forward_ms = watch.lap_ms()
-        verdict = self._decide(outcome, seen, known)
-        settled: Pending[Settled] = Done(Settled(None, 0.0))
-        if len(verdict.accepted):
-            settled = self._engine.submit(partial(self._settle, speculated, outcome, verdict))
-        gate_ms = watch.lap_ms()
-        redone = self._redo(weights, outcome, verdict)
-        redo_ms = watch.lap_ms()
-        recall_ms = recalled.result().recall_ms
-        wait_ms = watch.lap_ms()
-        self._cache.store(outcome)
-        store_ms = watch.lap_ms()
-        speculation, kept = speculated.result(), settled.result()
-        wait_ms += watch.lap_ms()
-        weight_gradient_ms = speculation.weight_gradient_ms + kept.settle_ms
+        recorder = Recorder()
+        shared = partial(SharedWork, self._chain, recorder)
+        kept = shared(producers=2 if self._method.balanced else 1)
+        redone = kept if self._method.balanced else shared(producers=1)
+        step = Step(weights.current, len(labels), recorder, kept, redone)
+
+        recalled: Pending[Outcome | None] = Done(None)
+        deltas: Pending[list[Delta]] = Done([])
+        settled: Pending[None] = Done(None)
+        free = self._needs_nothing_of_forward and len(known) == len(labels)
+        if len(known):
+            recalled = self._engine.submit(partial(self._recall, step, known))
+        if free:
+            settled = self._engine.submit(partial(self._speculate_freely, step, recalled))
+        elif len(known):
+            deltas = self._engine.submit(partial(self._speculate, step, recalled, known))
+        with _closing(step.redone):
+            with recorder.span(0, "forward"):
+                outcome, losses = self._chain.forward(weights.ahead, images, labels)
+            verdict = self._decide(step, outcome, seen, recalled)
+            if not free:
+                settle = partial(self._settle, step, recalled, deltas, outcome, verdict)
+                settled = self._engine.submit(settle)
+            self._redo(step, outcome, verdict)
+            with recorder.span(0, "store"):
+                self._cache.store(self._worth_keeping(outcome))
+        step.redone.work(0)
+        with recorder.span(0, "wait"):
+            settled.result()
         return BatchGradients(
-            self._sum(kept.gradients, redone),
+            self._sum(step),
             outcome.probabilities,
             losses,
             accepts=len(verdict.accepted),
-            times=PhaseTimes(
-                forward_ms,
-                speculation.input_gradient_ms + weight_gradient_ms,
-                weight_gradient_ms,
-                gate_ms,
-                redo_ms,
-                recall_ms,
-                store_ms,
-                wait_ms,
-            ),
+            times=speculative_times(recorder.spans),
+            spans=recorder.spans,
         )
 
-    def state(self) -> Outcome | None:
-        """Return the cache's state."""
-        return self._cache.state()
+    def state(self) -> dict[str, Any]:
+        """Return the state of cache and gate."""
+        return {"cache": self._cache.state(), "gate": self._gate.state()}
 
-    def restore(self, state: Outcome | None) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
-        self._cache.restore(state)
+        self._cache.restore(state["cache"])
+        self._gate.restore(state["gate"])
 
     def close(self) -> None:
-        """Give the backward engine back."""
+        """Give engine 1 back."""
         self._engine.close()
 
-    def _speculate_beside(
-        self, weights: Sequence[Weights], labels: Tensor, batch_size: int
-    ) -> tuple[Pending[Recalled], Pending[Speculation]]:
-        """Start the speculative backward of samples with `labels` on the backward engine.
+    @property
+    def _needs_nothing_of_forward(self) -> bool:
+        """Whether nothing is rejected and all that the weight gradients need is cached."""
+        return isinstance(self._gate, OpenGate) and self._method.reuse == "replay"
 
-        Reading the cache is work of its own, so that storing need not wait for all the rest.
-        """
-        if not len(labels):
-            return Done(Recalled(None, 0.0)), Done(Speculation([], (), None, 0.0, 0.0))
-        recalled = self._engine.submit(partial(self._recall, labels))
-        speculate = partial(self._speculate, recalled, weights, labels, batch_size)
-        return recalled, self._engine.submit(speculate)
+    def _worth_keeping(self, outcome: Outcome) -> Outcome:
+        if self._method.reuse == "replay":
+            return outcome
+        refresh = self._method.refresh
+        return without_inputs(
+            outcome, refresh_start(self._chain.network, refresh) if refresh else None
+        )
 
-    def _recall(self, labels: Tensor) -> Recalled:
-        watch = Stopwatch()
-        return Recalled(self._cache.recall(labels), watch.lap_ms())
+    def _recall(self, step: Step, labels: Tensor) -> Outcome:
+        with step.recorder.span(1, "recall"):
+            return self._chain.refreshed(
+                step.weights, self._cache.recall(labels), self._method.refresh
+            )
 
     def _speculate(
-        self,
-        recalled: Pending[Recalled],
-        weights: Sequence[Weights],
-        labels: Tensor,
-        batch_size: int,
-    ) -> Speculation:
-        cached = recalled.result().outcome
+        self, step: Step, recalled: Pending[Outcome | None], labels: Tensor
+    ) -> list[Delta]:
+        """Return the speculated delta at the output of each layer with weights, the last first."""
+        cached = recalled.result()
         assert cached is not None
-        watch = Stopwatch()
         # A delta belongs to the sample whose layer inputs it will meet: with `replay` that is the
         # cached one, whose label differs from the current one's when the key is not the label.
-        whose = cached.labels if self._reuse == "replay" else labels
-        delta = self._arithmetic.logit_gradient(cached.probabilities, whose, batch_size)
-        deltas = input_gradients(self._network, self._arithmetic, weights, cached.masks, delta)
-        input_gradient_ms = watch.lap_ms()
-        gradients = None
-        if self._reuse == "replay":
-            gradients = self._weight_gradients(cached.inputs, deltas)
-        return Speculation(deltas, cached.inputs, gradients, input_gradient_ms, watch.lap_ms())
+        whose = cached.labels if self._method.reuse == "replay" else labels
+        with step.recorder.span(1, "input gradient"):
+            return self._deltas(step, cached, whose)
 
-    def _decide(self, outcome: Outcome, seen: Tensor, known: Tensor) -> Verdict:
-        accept = torch.zeros_like(known, dtype=torch.bool)
-        if len(known):
-            actual = outcome.probabilities
-            if len(known) < len(seen):
-                actual = actual[seen]
-            accept = self._gate(actual, self._cache.probabilities(known))
-        accepted = torch.zeros_like(seen).masked_scatter_(seen, accept)
-        return Verdict(*(_positions(m) for m in (accepted, ~accepted, accept, ~accept)))
+    def _speculate_freely(self, step: Step, recalled: Pending[Outcome | None]) -> None:
+        """Hand out all weight gradients without waiting for the gate, then do what is there."""
+        with _closing(step.kept):
+            cached = recalled.result()
+            assert cached is not None
+            with step.recorder.span(1, "input gradient"):
+                for index, delta in self._deltas(step, cached, cached.labels):
+                    step.kept.put("weight gradient", index, cached.inputs[index], delta)
+        step.kept.work(1)
+
+    def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:
+        return self._chain.deltas(step.weights, outcome, labels, step.batch_size)
+
+    def _decide(
+        self, step: Step, outcome: Outcome, seen: Tensor, recalled: Pending[Outcome | None]
+    ) -> Verdict:
+        with step.recorder.span(0, "wait"):
+            cached = recalled.result()
+        with step.recorder.span(0, "gate"):
+            accept = torch.zeros(0, dtype=torch.bool)
+            if cached is not None:
+                everything = len(cached.labels) == len(seen)
+                actual = outcome.probabilities if everything else outcome.probabilities[seen]
+                accept = self._gate(actual, cached.probabilities)
+            accepted = torch.zeros_like(seen).masked_scatter_(seen, accept)
+            return Verdict(_positions(accepted), _positions(~accepted), _positions(accept))
 
     def _settle(
-        self, speculated: Pending[Speculation], outcome: Outcome, verdict: Verdict
-    ) -> Settled:
-        """Bring the speculated weight gradients to those of the accepted samples."""
-        done = speculated.result()
-        watch = Stopwatch()
-        if done.gradients is None:
-            inputs = only(outcome.inputs, verdict.accepted)
-            deltas = only(done.deltas, verdict.accepted_rows)
-            gradients = self._weight_gradients(inputs, deltas)
-        elif not len(verdict.rejected_rows):
-            gradients = done.gradients
-        elif len(verdict.rejected_rows) <= len(verdict.accepted_rows):
-            inputs = only(done.inputs, verdict.rejected_rows)
-            negated = [-delta for delta in only(done.deltas, verdict.rejected_rows)]
-            gradients = self._arithmetic.add(
-                done.gradients, self._weight_gradients(inputs, negated)
-            )
-        else:
-            inputs = only(done.inputs, verdict.accepted_rows)
-            deltas = only(done.deltas, verdict.accepted_rows)
-            gradients = self._weight_gradients(inputs, deltas)
-        return Settled(gradients, watch.lap_ms())
+        self,
+        step: Step,
+        recalled: Pending[Outcome | None],
+        deltas: Pending[list[Delta]],
+        outcome: Outcome,
+        verdict: Verdict,
+    ) -> None:
+        """Hand out the weight gradients of the accepted samples, then do what is there."""
+        with _closing(step.kept):
+            cached = recalled.result()
+            if cached is not None and len(verdict.accepted):
+                rows = verdict.accepted_rows
+                if self._method.reuse == "replay":
+                    inputs = only(cached.inputs, rows)
+                else:
+                    inputs = only(outcome.inputs, verdict.accepted)
+                for index, delta in deltas.result():
+                    step.kept.put("weight gradient", index, inputs[index], only([delta], rows)[0])
+        step.kept.work(1)
 
-    def _redo(
-        self, weights: Sequence[Weights], outcome: Outcome, verdict: Verdict
-    ) -> list[Weights] | None:
-        """Return the ordinary weight gradients of the rejected samples, None if there are none."""
+    def _redo(self, step: Step, outcome: Outcome, verdict: Verdict) -> None:
+        """Hand out the weight gradients of the rejected samples, after an ordinary backward."""
         if not len(verdict.rejected):
-            return None
-        rejected = outcome
-        if len(verdict.accepted):
-            rejected = outcome.rows(verdict.rejected)
-        deltas = ordinary_deltas(
-            self._network, self._arithmetic, weights, rejected, len(outcome.labels)
-        )
-        return self._weight_gradients(rejected.inputs, deltas)
+            return
+        with step.recorder.span(0, "redo"):
+            rejected = outcome.rows(verdict.rejected) if len(verdict.accepted) else outcome
+            for index, delta in self._deltas(step, rejected, rejected.labels):
+                step.redone.put("redo", index, rejected.inputs[index], delta)
 
-    def _weight_gradients(
-        self, inputs: Sequence[Tensor | None], deltas: Sequence[Tensor]
-    ) -> list[Weights]:
-        return weight_gradients(self._network, self._arithmetic, inputs, deltas)
-
-    def _sum(self, kept: list[Weights] | None, redone: list[Weights] | None) -> Sequence[Weights]:
+    def _sum(self, step: Step) -> Sequence[Weights]:
+        kept, redone = step.kept.result("weight gradient"), step.redone.result("redo")
         if kept is None or redone is None:
             both = kept or redone
             assert both is not None
             return both
-        return self._arithmetic.add(kept, redone)
+        return self._chain.arithmetic.add(kept, redone)
+
+
+@contextmanager
+def _closing(work: SharedWork) -> Iterator[None]:
+    """Close `work` at the end, also after an error: the other engine waits for it."""
+    try:
+        yield
+    finally:
+        work.close()
 
 
 def _positions(mask: Tensor) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from specbp.network import Weights
-from specbp.schedules.passes import Outcome
+from specbp.schedules.spans import Phase, Span
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,35 @@ class PhaseTimes:
     wait_ms: float | None = None
 
 
+def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
+    """Return the times of a schedule without speculation."""
+    weight_gradient_ms = _total_ms(spans, "weight gradient")
+    return PhaseTimes(
+        _total_ms(spans, "forward"),
+        _total_ms(spans, "input gradient") + weight_gradient_ms,
+        weight_gradient_ms,
+    )
+
+
+def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
+    """Return the times of a speculative schedule; `wait_ms` is that of engine 0 alone."""
+    weight_gradient_ms = _total_ms(spans, "weight gradient")
+    return PhaseTimes(
+        _total_ms(spans, "forward"),
+        _total_ms(spans, "input gradient") + weight_gradient_ms,
+        weight_gradient_ms,
+        _total_ms(spans, "gate"),
+        _total_ms(spans, "redo"),
+        _total_ms(spans, "recall"),
+        _total_ms(spans, "store"),
+        _total_ms([span for span in spans if span.engine == 0], "wait"),
+    )
+
+
+def _total_ms(spans: Sequence[Span], phase: Phase) -> float:
+    return sum((span.duration_ms for span in spans if span.phase == phase), 0.0)
+
+
 @dataclass(frozen=True)
 class BatchGradients:
     """What a schedule gives for one batch.
@@ -39,6 +68,7 @@ class BatchGradients:
         losses: actual loss of each sample [batch], in nat.
         accepts: samples whose speculated gradient was kept; None where nothing is speculated.
         times: where the time went.
+        spans: the same, engine by engine.
     """
 
     gradients: Sequence[Weights]
@@ -46,28 +76,41 @@ class BatchGradients:
     losses: Tensor
     accepts: int | None
     times: PhaseTimes
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True)
+class StepWeights:
+    """The weights that the passes of one step read, of each layer with weights, forward order.
+
+    Attributes:
+        current: what backward and refresh use, and what will be updated.
+        ahead: what forward uses: the current ones, or with weight prediction where the weights
+            are expected to be when the outcome of this forward is used.
+    """
+
+    current: Sequence[Weights]
+    ahead: Sequence[Weights]
 
 
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
-    def gradients(
-        self, weights: Sequence[Weights], images: Tensor, labels: Tensor
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch.
 
         Args:
-            weights: of each layer with weights, in forward order; only read.
-            images: float [batch, channels, height, width], normalised.
+            weights: only read.
+            images: [batch, channels, height, width], encoded by the arithmetic.
             labels: int64 [batch].
         """
         ...
 
-    def state(self) -> Outcome | None:
+    def state(self) -> Mapping[str, Any]:
         """Return what the schedule remembers from earlier batches, to go on later."""
         ...
 
-    def restore(self, state: Outcome | None) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         ...
 

@@ -1,0 +1,153 @@
+"""The passes of one network in one arithmetic, and a faster way to call them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specbp.arithmetic import Arithmetic
+from specbp.network import Network, Weights
+from specbp.schedules import passes
+from specbp.schedules.outcome import Outcome
+
+Delta = tuple[int, Tensor]
+"""Index of a layer with weights, and the gradient at its output."""
+
+
+class Chain:
+    """The passes of a network, computed layer by layer.
+
+    Args:
+        network: the chain of layers.
+        arithmetic: the number format.
+    """
+
+    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
+        self.network = network
+        self.arithmetic = arithmetic
+
+    def forward(
+        self, weights: Sequence[Weights], images: Tensor, labels: Tensor
+    ) -> tuple[Outcome, Tensor]:
+        """Return the outcome of a batch and the loss of each sample [batch], in nat."""
+        return passes.forward(self.network, self.arithmetic, weights, images, labels)
+
+    def refreshed(self, weights: Sequence[Weights], outcome: Outcome, layers: int) -> Outcome:
+        """Evaluate the last `layers` layers with weights again; see `passes.refreshed`."""
+        return passes.refreshed(self.network, self.arithmetic, weights, outcome, layers)
+
+    def deltas(
+        self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
+    ) -> list[Delta]:
+        """Return the delta of each layer with weights, the last first, from softmax - one-hot.
+
+        Args:
+            weights: of each layer with weights, in forward order.
+            outcome: whose softmax and masks are used.
+            labels: int64 [batch], of the one-hot.
+            batch_size: of the whole step, also when `outcome` has only some of its samples.
+        """
+        delta = self.arithmetic.logit_gradient(outcome.probabilities, labels, batch_size)
+        found = passes.propagate(self.network, self.arithmetic, weights, outcome.masks, delta)
+        return list(found)
+
+    def weight_gradients(
+        self, inputs: Sequence[Tensor | None], deltas: Sequence[Delta]
+    ) -> list[Weights]:
+        """Return the weight gradients of each layer with weights, in forward order."""
+        in_order = [delta for _, delta in reversed(deltas)]
+        return passes.weight_gradients(self.network, self.arithmetic, inputs, in_order)
+
+
+class TracedChain(Chain):
+    """The same, bit for bit, but forward and deltas of a batch are one call each.
+
+    The operations are recorded once for each batch size and then replayed without Python in
+    between, so that two engines do not wait for each other's interpreter. Nothing in the passes
+    may depend on values, and nothing does.
+    """
+
+    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
+        super().__init__(network, arithmetic)
+        self._recordings: dict[tuple[Any, ...], Callable[..., tuple[Tensor, ...]]] = {}
+
+    def forward(
+        self, weights: Sequence[Weights], images: Tensor, labels: Tensor
+    ) -> tuple[Outcome, Tensor]:
+        """Return the outcome of a batch and the loss of each sample [batch], in nat."""
+
+        def function(images: Tensor, labels: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
+            outcome, losses = super(TracedChain, self).forward(_paired(flat), images, labels)
+            tensors = (*outcome.masks, *outcome.inputs)
+            return (losses, outcome.probabilities, *(one for one in tensors if one is not None))
+
+        key = ("forward", len(labels))
+        losses, probabilities, *rest = self._replay(
+            key, function, (images, labels, *chain(*weights))
+        )
+        remaining = iter(rest)
+        masks = [next(remaining) if layer.has_mask else None for layer in self.network.layers]
+        inputs = [next(remaining) if layer.has_weights else None for layer in self.network.layers]
+        return Outcome(labels, probabilities, tuple(masks), tuple(inputs)), losses
+
+    def deltas(
+        self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
+    ) -> list[Delta]:
+        """Return the delta of each layer with weights, the last first, from softmax - one-hot."""
+        nothing = (None,) * len(self.network.layers)
+
+        def function(probabilities: Tensor, labels: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+            flat, masks = tensors[:count], iter(tensors[count:])
+            per_layer = tuple(
+                next(masks) if layer.has_mask else None for layer in self.network.layers
+            )
+            given = Outcome(labels, probabilities, per_layer, nothing)
+            found = super(TracedChain, self).deltas(_paired(flat), given, labels, batch_size)
+            return tuple(delta for _, delta in found)
+
+        count = 2 * len(weights)
+        key = ("deltas", len(labels), batch_size)
+        masks = (one for one in outcome.masks if one is not None)
+        found = self._replay(
+            key, function, (outcome.probabilities, labels, *chain(*weights), *masks)
+        )
+        trained = [i for i, layer in enumerate(self.network.layers) if layer.has_weights]
+        return list(zip(reversed(trained), found, strict=True))
+
+    def _replay(
+        self,
+        key: tuple[Any, ...],
+        function: Callable[..., tuple[Tensor, ...]],
+        arguments: tuple[Tensor, ...],
+    ) -> tuple[Tensor, ...]:
+        if key not in self._recordings:
+            self._recordings[key] = _recorded(function, arguments)
+        return self._recordings[key](*arguments)
+
+
+def _recorded(
+    function: Callable[..., tuple[Tensor, ...]], arguments: tuple[Tensor, ...]
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Record `function`.
+
+    `torch.jit.trace` is deprecated in favour of `torch.compile`, but that would change the bits,
+    by fusing operations, and take minutes; recording takes milliseconds and replays the same
+    kernels. Where PyTorch has it no longer, the passes are computed layer by layer.
+    """
+    trace = getattr(torch.jit, "trace", None)
+    if trace is None:
+        return function
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        recorded: Callable[..., tuple[Tensor, ...]]
+        recorded = trace(function, arguments, check_trace=False)
+    return recorded
+
+
+def _paired(flat: Sequence[Tensor]) -> list[Weights]:
+    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,81 @@
+"""A control: the batch split over the engines, each doing forward and backward of its part.
+
+Exact: the gradient is that of the sequential schedule but for the order of summation. What two
+engines gain so is what speculation on two engines has to beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specbp.network import Weights
+from specbp.schedules.chain import Chain
+from specbp.schedules.engines import Engine
+from specbp.schedules.outcome import Outcome
+from specbp.schedules.sequential import ordinary_gradients
+from specbp.schedules.spans import Recorder
+from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
+
+
+class DataParallel:
+    """Ordinary backpropagation of two halves of a batch at the same time.
+
+    Args:
+        chain: the passes.
+        engine: does the second half.
+    """
+
+    def __init__(self, chain: Chain, engine: Engine) -> None:
+        self._chain = chain
+        self._engine = engine
+
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+        """Return the gradients of the mean loss of a batch of at least two samples."""
+        recorder = Recorder()
+        parts = list(zip(images.chunk(2), labels.chunk(2), strict=True))
+        share = partial(self._share, weights, len(labels), recorder)
+        second = self._engine.submit(partial(share, 1, *parts[1]))
+        first = share(0, *parts[0])
+        with recorder.span(0, "wait"):
+            halves = [first, second.result()]
+        outcomes, losses, gradients = zip(*halves, strict=True)
+        return BatchGradients(
+            self._chain.arithmetic.add(*gradients),
+            torch.cat([outcome.probabilities for outcome in outcomes]),
+            torch.cat(losses),
+            accepts=None,
+            times=speculative_times(recorder.spans),
+            spans=recorder.spans,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to remember."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Give the second engine back."""
+        self._engine.close()
+
+    def _share(
+        self,
+        weights: StepWeights,
+        batch_size: int,
+        recorder: Recorder,
+        engine: int,
+        images: Tensor,
+        labels: Tensor,
+    ) -> tuple[Outcome, Tensor, list[Weights]]:
+        with recorder.span(engine, "forward"):
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, outcome, batch_size, recorder, engine
+        )
+        return outcome, losses, gradients

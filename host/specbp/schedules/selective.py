@@ -1,0 +1,63 @@
+"""A control: backward only for the samples with a large loss, on one engine.
+
+Saves backward where speculation saves waiting for it; the idea of selective backpropagation
+(Jiang et al., "Accelerating deep learning by focusing on the biggest losers", 2019), with a fixed
+loss below which a sample is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from specbp.schedules.chain import Chain
+from specbp.schedules.sequential import ordinary_gradients
+from specbp.schedules.spans import Recorder
+from specbp.schedules.step import BatchGradients, StepWeights, sequential_times
+
+
+class Selective:
+    """Ordinary backpropagation without the samples whose loss is small.
+
+    The gradient stays that of the mean over the whole batch, with nothing from skipped samples.
+
+    Args:
+        chain: the passes.
+        skip_loss: samples with a smaller loss are skipped, nat.
+    """
+
+    def __init__(self, chain: Chain, skip_loss: float) -> None:
+        self._chain = chain
+        self._skip_loss = skip_loss
+
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+        """Return the gradients of the mean loss of a batch, without its easy samples."""
+        recorder = Recorder()
+        with recorder.span(0, "forward"):
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        with recorder.span(0, "gate"):
+            hard = (losses >= self._skip_loss).nonzero()[:, 0]
+            chosen = outcome if len(hard) == len(labels) else outcome.rows(hard)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, chosen, len(labels), recorder, 0
+        )
+        return BatchGradients(
+            gradients,
+            outcome.probabilities,
+            losses,
+            accepts=None,
+            times=sequential_times(recorder.spans),
+            spans=recorder.spans,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to remember."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing: the engine is the caller's own."""
