@@ -14,7 +14,7 @@ from specbp.datasets.catalog import describe
 from specbp.errors import UsageError, nearest
 
 Schedule = Literal["sequential", "speculative", "data-parallel", "selective"]
-Key = Literal["label", "bucket", "batch"]
+Key = Literal["label", "other-label", "bucket", "batch"]
 Reuse = Literal["outcomes", "replay"]
 GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
@@ -26,14 +26,16 @@ FORM = 1
 
 KEY_DEFAULTS: dict[Any, dict[str, Any]] = {
     "label": {"reuse": "outcomes", "gate_metric": "max", "refresh": 0, "warmup_epochs": 0},
+    "other-label": {"reuse": "outcomes", "gate_metric": "max", "refresh": 0, "warmup_epochs": 0},
     "bucket": {"reuse": "replay", "gate_metric": "none", "refresh": 1, "warmup_epochs": 1},
     "batch": {"reuse": "replay", "gate_metric": "none", "refresh": 0, "warmup_epochs": 0},
 }
 """What a key implies unless said otherwise.
 
-`label` is the paper's scheme. A bucket's outcome belongs to another label and is many steps old:
-only `replay` makes sense of it, the last layer is refreshed, and the first epoch is sequential,
-since early weights move fastest. A batch's outcome is one step old and needs no help.
+`label` is the paper's scheme, `other-label` its control: an outcome as old, of another label. A
+bucket's outcome belongs to another label and is many steps old: only `replay` makes sense of it,
+the last layer is refreshed, and the first epoch is sequential, since early weights move fastest. A
+batch's outcome is one step old and needs no help.
 """
 
 SPECULATION_FIELDS = (
@@ -152,8 +154,8 @@ class Experiment(BaseModel):
     key: Annotated[
         Key | None,
         Field(
-            description="what the cache is indexed by: label, bucket (label modulo buckets), "
-            "or batch (the previous batch)"
+            description="what the cache is indexed by: label, other-label (the label plus one, a "
+            "control), bucket (label modulo buckets), or batch (the previous batch)"
         ),
     ] = None
     buckets: Annotated[int | None, Field(ge=1, description="number of keys of key bucket")] = None

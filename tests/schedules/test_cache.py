@@ -42,6 +42,13 @@ def test_a_bucket_holds_every_label_that_is_the_same_modulo_the_buckets():
     assert recalled.labels.tolist() == [3, 0]
 
 
+def test_the_control_recalls_the_last_outcome_of_the_next_label():
+    cache = KeyedCache(3, offset=1)
+    cache.store(outcome([0, 1, 2], 100))
+    assert cache.recall(torch.tensor([0, 1, 2, 2])).labels.tolist() == [1, 2, 0, 0]
+    assert cache.seen(torch.tensor([0, 1, 2])).all()
+
+
 def test_nothing_is_copied_where_a_whole_batch_is_recalled_in_its_order():
     cache = KeyedCache(4)
     stored = outcome([2, 0], 100)

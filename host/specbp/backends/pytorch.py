@@ -26,8 +26,8 @@ from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
 from specbp.schedules import build as build_schedule
 from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
-from specbp.schedules.engines import Stopwatch
 from specbp.schedules.sequential import Sequential
+from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.step import StepWeights
 
 EVALUATION_BATCH = 500
@@ -46,6 +46,9 @@ class PytorchTraining:
     Raises:
         UsageError: the model does not fit the data, or a batch is larger than the training set.
     """
+
+    spans: tuple[Span, ...] = ()
+    """What the engines did in the last step."""
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         keep_freed_memory()
@@ -138,16 +141,16 @@ class PytorchTraining:
             experiment.momentum,
             experiment.weight_decay,
         )
-        watch = Stopwatch()
-        pixels, labels = self._batch(epoch, step_in_epoch)
-        images = self._images(pixels)
-        load_ms = watch.lap_ms()
+        recorder = Recorder()
+        with recorder.span(0, "load"):
+            pixels, labels = self._batch(epoch, step_in_epoch)
+            images = self._images(pixels)
         schedule = self._warmup if epoch < (experiment.warmup_epochs or 0) else self._schedule
         batch = schedule.gradients(self._step_weights(rule), images, labels)
-        watch.lap_ms()
-        self._arithmetic.update(self._weights, self._momenta, batch.gradients, rule)
-        update_ms = watch.lap_ms()
-        step_ms = watch.total_ms()
+        with recorder.span(0, "update"):
+            self._arithmetic.update(self._weights, self._momenta, batch.gradients, rule)
+        load, update = recorder.spans
+        self.spans = (load, *batch.spans, update)
         loss = float(batch.losses.mean())
         if loss != loss:
             raise FloatingPointError(
@@ -164,9 +167,9 @@ class PytorchTraining:
             "correct": _count_correct(batch.probabilities, labels),
             "accepts": accepts,
             "rejects": None if accepts is None else len(labels) - accepts,
-            "step_ms": step_ms,
-            "load_ms": load_ms,
-            "update_ms": update_ms,
+            "step_ms": (update.ended - load.started) * 1e3,
+            "load_ms": load.duration_ms,
+            "update_ms": update.duration_ms,
             **asdict(batch.times),
         }
         self._step += 1

@@ -12,6 +12,7 @@ from .bench import bench
 from .compare import compare
 from .report import report
 from .run import run
+from .timeline import timeline
 
 __all__ = ["main"]
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (run, bench, report, compare):
+for verb in (run, bench, report, compare, timeline):
     app.command()(verb)
 
 

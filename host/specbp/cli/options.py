@@ -60,4 +60,4 @@ def _metavar(annotation: Any) -> str:
     parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
     if get_origin(parts[0]) is Literal:
         return "|".join(get_args(parts[0]))
-    return {int: "NUMBER", float: "NUMBER", str: "NAME"}[parts[0]]
+    return {int: "NUMBER", float: "NUMBER", str: "NAME", bool: "true|false"}[parts[0]]

@@ -59,7 +59,7 @@ def train(
             )
         if not to_do:
             return
-        open_training = pytorch_opener(_dataset_reader(data_root))
+        open_training = pytorch_opener(dataset_reader(data_root))
         _check_before_training(to_do, open_training)
         with ProgressDisplay(console, len(to_do)) as display, _stop_on_interrupt() as stop:
             try:
@@ -73,7 +73,9 @@ def train(
                 raise typer.Exit(INTERRUPTED) from None
 
 
-def _dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
+def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
+    """Return what loads the data set of an experiment, each once."""
+
     @cache
     def read(
         name: str, train: int | None, test: int | None, subset_seed: int, held_out: int | None

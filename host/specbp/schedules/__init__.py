@@ -60,7 +60,8 @@ def _second_engine(experiment: Experiment) -> Engine:
 def _cache(experiment: Experiment, classes: int) -> Cache:
     if experiment.key == "batch":
         return BatchCache()
-    return KeyedCache(experiment.buckets or classes, experiment.max_age)
+    offset = 1 if experiment.key == "other-label" else 0
+    return KeyedCache(experiment.buckets or classes, experiment.max_age, offset)
 
 
 def _gate(experiment: Experiment) -> Gate:

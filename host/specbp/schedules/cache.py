@@ -60,22 +60,24 @@ class KeyedCache:
     Args:
         keys: number of keys; the number of classes for the key `label`.
         max_age: steps after which an outcome is of no use any more; None is never.
+        offset: added to a sample's key on recall, modulo `keys`: with 1, the key `other-label`.
     """
 
-    def __init__(self, keys: int, max_age: int | None = None) -> None:
+    def __init__(self, keys: int, max_age: int | None = None, offset: int = 0) -> None:
         self._keys = keys
+        self._offset = offset
         self._max_age = max_age
         self._rows: dict[int, Row] = {}
         self._step = 0
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return for each sample whether its key has an outcome that is not too old."""
-        found = (self._rows.get(key) for key in self._keys_of(labels))
+        found = (self._rows.get(key) for key in self._keys_of(labels + self._offset))
         return torch.tensor([row is not None and self._is_fresh(row) for row in found])
 
     def recall(self, labels: Tensor) -> Outcome:
         """Return the keys' outcomes; a copy only where they lie apart."""
-        found = [self._rows[key] for key in self._keys_of(labels)]
+        found = [self._rows[key] for key in self._keys_of(labels + self._offset)]
         first = found[0].batch
         positions = [row.row for row in found]
         if all(row.batch is first for row in found):

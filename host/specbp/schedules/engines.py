@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
@@ -76,21 +75,3 @@ class SameEngine:
 
     def close(self) -> None:
         """Do nothing: there is no worker."""
-
-
-class Stopwatch:
-    """Splits the time of one engine into named parts."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-        self._lap = self.started
-
-    def lap_ms(self) -> float:
-        """Return the time since the last lap, or since the start, in ms."""
-        now = time.perf_counter()
-        lap, self._lap = now - self._lap, now
-        return lap * 1e3
-
-    def total_ms(self) -> float:
-        """Return the time since the start, in ms."""
-        return (time.perf_counter() - self.started) * 1e3

@@ -1,0 +1,51 @@
+"""`specbp timeline`: what each engine does in a step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from specbp.cli.arguments import DataRoot
+from specbp.cli.options import with_experiment_options
+from specbp.errors import UsageError
+from specbp.experiment import experiment_from
+
+
+@with_experiment_options
+def timeline(
+    given: dict[str, Any],
+    output: Annotated[Path, typer.Option(help="trace to write, JSON")] = Path("timeline.json"),
+    first: Annotated[int, typer.Option(min=1, help="steps to train before")] = 50,
+    steps: Annotated[int, typer.Option(min=1, help="steps to show")] = 5,
+    data_root: DataRoot = None,
+) -> None:
+    """Write what each engine does in a few steps.
+
+    The trace opens in https://ui.perfetto.dev. Example:
+
+    specbp timeline --dataset digits --schedule pipelined
+    """
+    from specbp.backends.pytorch import PytorchTraining
+    from specbp.cli.training import dataset_reader
+    from specbp.timeline import chrome_trace
+
+    experiment = experiment_from(given, "specbp timeline")
+    training = PytorchTraining(experiment, dataset_reader(data_root)(experiment))
+    if (total := training.steps_per_epoch * experiment.epochs) < first + steps:
+        raise UsageError(f"the training has {total} steps: fewer than --first {first} + {steps}")
+    training.advance(first)
+    shown = []
+    for _ in range(steps):
+        training.advance(1)
+        shown.append(training.spans)
+    training.close()
+    try:
+        output.write_text(json.dumps(chrome_trace(shown)))
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    typer.echo(
+        f"{output}: steps {first} to {first + steps - 1}; open it in https://ui.perfetto.dev"
+    )
