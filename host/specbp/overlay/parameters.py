@@ -1,0 +1,82 @@
+"""The parameters of a build of the overlay, and the identifier that stands for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from specbp.errors import UsageError
+from specbp.overlay import register_map
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What can be chosen when the overlay is built.
+
+    Attributes:
+        lanes: multiply-accumulate lanes of a core.
+        cores: compute cores.
+        copy_words: 64-bit words of the buffer between reads and writes of COPY.
+        outstanding_reads: read bursts under way at most.
+        outstanding_writes: write bursts under way at most.
+    """
+
+    lanes: int = 16
+    cores: int = 1
+    copy_words: int = 64
+    outstanding_reads: int = 8
+    outstanding_writes: int = 8
+
+    def __post_init__(self) -> None:
+        _check("lanes", self.lanes, (16, 32, 64))
+        _check("cores", self.cores, (1, 2))
+        _check("copy_words", self.copy_words, (16, 32, 64, 128, 256, 512))
+        for name in ("outstanding_reads", "outstanding_writes"):
+            _check(name, getattr(self, name), (2, 4, 8, 16))
+
+    @property
+    def build_identifier(self) -> int:
+        """32 bits of a hash of the parameters and of the register map."""
+        description = json.dumps(
+            {"interface": register_map.INTERFACE, **asdict(self)}, sort_keys=True
+        )
+        return int(hashlib.sha256(description.encode()).hexdigest()[:8], 16)
+
+    @property
+    def verilog(self) -> dict[str, int]:
+        """The parameters of `specbp_overlay.sv`."""
+        return {
+            "Lanes": self.lanes,
+            "Cores": self.cores,
+            "CopyWords": self.copy_words,
+            "OutstandingReads": self.outstanding_reads,
+            "OutstandingWrites": self.outstanding_writes,
+            "BuildIdentifier": self.build_identifier,
+        }
+
+
+def read_parameters(read: Callable[[int], int]) -> Parameters:
+    """Return the parameters that the registers show; `read` reads one by its offset.
+
+    Raises:
+        UsageError: a value that no build has.
+    """
+    shape, buffers, bursts = (
+        read(register.offset)
+        for register in (register_map.SHAPE, register_map.BUFFERS, register_map.BURSTS)
+    )
+    return Parameters(
+        lanes=register_map.SHAPE.field("lanes").of(shape),
+        cores=register_map.SHAPE.field("ncores").of(shape),
+        copy_words=register_map.BUFFERS.field("copy_words").of(buffers),
+        outstanding_reads=register_map.BURSTS.field("reads").of(bursts),
+        outstanding_writes=register_map.BURSTS.field("writes").of(bursts),
+    )
+
+
+def _check(name: str, value: int, allowed: tuple[int, ...]) -> None:
+    if value not in allowed:
+        choices = ", ".join(map(str, allowed))
+        raise UsageError(f"overlay parameter {name} = {value}: choose one of {choices}")

@@ -1,0 +1,480 @@
+"""Generated from specbp.rdl by `python -m specbp.overlay.registers`; do not edit."""
+
+from enum import IntEnum
+
+from specbp.overlay.register import Field, Register
+
+INTERFACE = "a974576e5cdc8b05"
+"""Hash of the register map."""
+
+
+class Error(IntEnum):
+    """Codes: error."""
+
+    NONE = 0
+    """No error."""
+    OPCODE = 1
+    """A descriptor's opcode is unknown."""
+    RANGE = 2
+    """A descriptor's field is out of range, or its memory outside the window."""
+    READ = 3
+    """A data read was answered with an error; RESPONSE says which."""
+    WRITE = 4
+    """A data write was answered with an error; RESPONSE says which."""
+    FETCH = 5
+    """A descriptor could not be fetched; RESPONSE says why."""
+    WATCHDOG = 6
+    """A descriptor ran for longer than WATCHDOG allows."""
+    NO_END = 7
+    """The program's last descriptor is not END."""
+
+
+class Response(IntEnum):
+    """Codes: response."""
+
+    OKAY = 0
+    """No bus error."""
+    EXOKAY = 1
+    """Never seen: the overlay makes no exclusive accesses."""
+    SLVERR = 2
+    """The addressed slave reported an error."""
+    DECERR = 3
+    """No slave answers at the address."""
+
+
+class Opcode(IntEnum):
+    """Codes: opcode."""
+
+    NOP = 0
+    """Wait for word 1 cycles."""
+    END = 1
+    """End of the program."""
+    COPY = 2
+    """Copy word 3 bytes from address word 1 to address word 2."""
+
+
+IDENTIFIER = Register(
+    "IDENTIFIER",
+    0x000,
+    32,
+    "What this is.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            'Always 0x53504250, "SPBP".',
+        ),
+    ),
+)
+
+BUILD = Register(
+    "BUILD",
+    0x004,
+    32,
+    "What was built: a hash of the parameters and of this register map.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Build identifier, as specbp.overlay.parameters computes it.",
+        ),
+    ),
+)
+
+SHAPE = Register(
+    "SHAPE",
+    0x008,
+    32,
+    "Shape of the compute cores.",
+    (
+        Field(
+            "lanes",
+            0,
+            16,
+            "ro",
+            "",
+            "Multiply-accumulate lanes of a core.",
+        ),
+        Field(
+            "ncores",
+            16,
+            8,
+            "ro",
+            "",
+            "Compute cores.",
+        ),
+    ),
+)
+
+BUFFERS = Register(
+    "BUFFERS",
+    0x00C,
+    32,
+    "Sizes of the buffers.",
+    (
+        Field(
+            "copy_words",
+            0,
+            16,
+            "ro",
+            "",
+            "64-bit words in the buffer between reads and writes of COPY.",
+        ),
+    ),
+)
+
+BURSTS = Register(
+    "BURSTS",
+    0x010,
+    32,
+    "What the memory ports do at most.",
+    (
+        Field(
+            "reads",
+            0,
+            8,
+            "ro",
+            "",
+            "Read bursts under way.",
+        ),
+        Field(
+            "writes",
+            8,
+            8,
+            "ro",
+            "",
+            "Write bursts under way.",
+        ),
+        Field(
+            "beats",
+            16,
+            8,
+            "ro",
+            "",
+            "Beats of 8 bytes in a burst.",
+        ),
+    ),
+)
+
+CONTROL = Register(
+    "CONTROL",
+    0x020,
+    32,
+    "Starts and stops. Reads as zero.",
+    (
+        Field(
+            "start",
+            0,
+            1,
+            "wo",
+            "",
+            "Write 1 to run the program; ignored while busy.",
+        ),
+        Field(
+            "reset",
+            1,
+            1,
+            "wo",
+            "",
+            "Write 1 to stop: no new bursts, those under way are completed (writes without effect), then everything but the registers is reset. STATUS.busy tells when.",
+        ),
+    ),
+)
+
+STATUS = Register(
+    "STATUS",
+    0x024,
+    32,
+    "State of the program. All but busy hold until the next start or reset.",
+    (
+        Field(
+            "busy",
+            0,
+            1,
+            "ro",
+            "",
+            "A program runs, or bursts of a stopped one are under way.",
+        ),
+        Field(
+            "done",
+            1,
+            1,
+            "ro",
+            "",
+            "The program reached END and all its writes are acknowledged.",
+        ),
+        Field(
+            "error",
+            4,
+            4,
+            "ro",
+            "error",
+            "What stopped the program.",
+        ),
+        Field(
+            "response",
+            8,
+            2,
+            "ro",
+            "response",
+            "The bus response behind READ, WRITE and FETCH.",
+        ),
+        Field(
+            "opcode",
+            16,
+            8,
+            "ro",
+            "opcode",
+            "Opcode of the faulting descriptor.",
+        ),
+    ),
+)
+
+INDEX = Register(
+    "INDEX",
+    0x028,
+    32,
+    "Where the program stopped.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Index of the descriptor that runs, or that was at fault.",
+        ),
+    ),
+)
+
+PROGRAM_ADDRESS = Register(
+    "PROGRAM_ADDRESS",
+    0x030,
+    32,
+    "Where the program lies.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Physical address, a multiple of 64.",
+        ),
+    ),
+)
+
+PROGRAM_LENGTH = Register(
+    "PROGRAM_LENGTH",
+    0x034,
+    32,
+    "How long the program is.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Descriptors of 64 bytes, END included.",
+        ),
+    ),
+)
+
+WATCHDOG = Register(
+    "WATCHDOG",
+    0x038,
+    32,
+    "How long a descriptor may run.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Cycles; 0 is no limit.",
+        ),
+    ),
+)
+
+WINDOW_FIRST = Register(
+    "WINDOW_FIRST",
+    0x040,
+    32,
+    "First byte of memory that descriptors may touch.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Physical address.",
+        ),
+    ),
+)
+
+WINDOW_LAST = Register(
+    "WINDOW_LAST",
+    0x044,
+    32,
+    "Last byte of memory that descriptors may touch. After reset there is none.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Physical address.",
+        ),
+    ),
+)
+
+INTERRUPT_ENABLE = Register(
+    "INTERRUPT_ENABLE",
+    0x050,
+    32,
+    "Which events raise the interrupt.",
+    (
+        Field(
+            "done",
+            0,
+            1,
+            "rw",
+            "",
+            "A program reached END.",
+        ),
+        Field(
+            "error",
+            1,
+            1,
+            "rw",
+            "",
+            "A program stopped at an error.",
+        ),
+    ),
+)
+
+INTERRUPT_STATUS = Register(
+    "INTERRUPT_STATUS",
+    0x054,
+    32,
+    "Which events happened. Write 1 to clear.",
+    (
+        Field(
+            "done",
+            0,
+            1,
+            "w1c",
+            "",
+            "A program reached END.",
+        ),
+        Field(
+            "error",
+            1,
+            1,
+            "w1c",
+            "",
+            "A program stopped at an error.",
+        ),
+    ),
+)
+
+CYCLES = Register(
+    "CYCLES",
+    0x060,
+    64,
+    "Cycles since reset, counted always.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+BUSY = Register(
+    "BUSY",
+    0x068,
+    64,
+    "Cycles in which STATUS.busy was set, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+READ_STALL = Register(
+    "READ_STALL",
+    0x070,
+    64,
+    "Busy cycles that waited for read data, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+WRITE_STALL = Register(
+    "WRITE_STALL",
+    0x078,
+    64,
+    "Busy cycles in which write data waited for the bus, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+REGISTERS = (
+    IDENTIFIER,
+    BUILD,
+    SHAPE,
+    BUFFERS,
+    BURSTS,
+    CONTROL,
+    STATUS,
+    INDEX,
+    PROGRAM_ADDRESS,
+    PROGRAM_LENGTH,
+    WATCHDOG,
+    WINDOW_FIRST,
+    WINDOW_LAST,
+    INTERRUPT_ENABLE,
+    INTERRUPT_STATUS,
+    CYCLES,
+    BUSY,
+    READ_STALL,
+    WRITE_STALL,
+)
+"""All registers, by offset."""
