@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from specbp.errors import UsageError
 from specbp.overlay import register_map
 
+BUFFERS = ("scalar_words", "vector_rows", "bias_rows", "output_words", "partial_rows")
+"""The parameters that are sizes of buffers."""
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -21,6 +24,11 @@ class Parameters:
         copy_words: 64-bit words of the buffer between reads and writes of COPY.
         outstanding_reads: read bursts under way at most.
         outstanding_writes: write bursts under way at most.
+        scalar_words: of the scalar buffer; a word has 64 bits.
+        vector_rows: of the vector buffer; a row has an int16 for each lane.
+        bias_rows: of the bias buffer; a row has four int32.
+        output_words: of the output buffer.
+        partial_rows: of the partial buffer; a row has four sums of 48 bits.
     """
 
     lanes: int = 16
@@ -28,6 +36,16 @@ class Parameters:
     copy_words: int = 64
     outstanding_reads: int = 8
     outstanding_writes: int = 8
+    scalar_words: int = 4096
+    vector_rows: int = 1024
+    bias_rows: int = 512
+    output_words: int = 2048
+    partial_rows: int = 2048
+
+    @property
+    def groups(self) -> int:
+        """Fours of lanes: words of a row of the vector buffer."""
+        return self.lanes // 4
 
     def __post_init__(self) -> None:
         _check("lanes", self.lanes, (16, 32, 64))
@@ -35,6 +53,8 @@ class Parameters:
         _check("copy_words", self.copy_words, (16, 32, 64, 128, 256, 512))
         for name in ("outstanding_reads", "outstanding_writes"):
             _check(name, getattr(self, name), (2, 4, 8, 16))
+        for name in BUFFERS:
+            _check(name, getattr(self, name), (256, 512, 1024, 2048, 4096))
 
     @property
     def build_identifier(self) -> int:

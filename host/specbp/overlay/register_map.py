@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a974576e5cdc8b05"
+INTERFACE = "a3b34b6a47e182af"
 """Hash of the register map."""
 
 
@@ -46,11 +46,33 @@ class Opcode(IntEnum):
     """Codes: opcode."""
 
     NOP = 0
-    """Wait for word 1 cycles."""
+    """Wait until all units are idle, then for word 1 cycles."""
     END = 1
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
+    LOAD = 16
+    """Move memory into a buffer."""
+    FILL = 17
+    """Write one int16 into a pattern of words of a buffer."""
+    LOAD_TRANSPOSED = 18
+    """Move rows of memory into columns of the vector buffer."""
+    MAC = 32
+    """Multiply scalars with vectors and sum up."""
+    MAXIMUM = 33
+    """Largest elements, and where they were found."""
+    TOTAL = 34
+    """Rounded sums of elements."""
+    MASK = 35
+    """Elements where others are positive, else 0."""
+    SELECT = 36
+    """Sums of the elements that were chosen."""
+    SOFTMAX = 37
+    """Softmax, and the deltas at the logits."""
+    SGD = 38
+    """One SGD step of some weights."""
+    STORE = 48
+    """Move words of the output buffer to memory."""
 
 
 IDENTIFIER = Register(
