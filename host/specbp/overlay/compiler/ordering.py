@@ -83,20 +83,19 @@ class _Orderer:
             self._barrier(tagged)
             return
         touched = list(accesses(tagged.descriptor, self._groups))
-        needed = self._needed(touched, unit)
-        if any((other, unit) not in SEMAPHORES for other in needed):
+        before = self._history.before(touched, unit)
+        waits, known = self._waits(before, unit)
+        if any(latest > known[other] for other, latest in before.items()):
             self._barrier(Tagged(Nop(), tagged.tag))
-            needed = {}
+            waits, known = [], self._known[unit]
+        for latest in waits:
+            producer = unit_of(self._placed[latest].tagged.descriptor)
+            assert producer is not None
+            self._placed[latest].signals.append(SEMAPHORES[producer, unit])
         position = len(self._placed)
-        known = self._known[unit]
-        waits = []
-        for other, latest in needed.items():
-            if latest > known[other]:  # the wait before this one may have seen to it
-                waits.append(SEMAPHORES[other, unit])
-                self._placed[latest].signals.append(SEMAPHORES[other, unit])
-                _join(known, self._placed[latest].complete)
-        known[unit] = position
-        self._placed.append(_Placed(tagged, dict(known), waits))
+        self._known[unit] = known | {unit: position}
+        taken = [self._placed[latest].signals[-1] for latest in waits]
+        self._placed.append(_Placed(tagged, dict(self._known[unit]), taken))
         self._history.note(touched, unit, position)
 
     def finished(self) -> list[Tagged]:
@@ -107,11 +106,14 @@ class _Orderer:
         self._known = {unit: dict(everything) for unit in Unit}
         self._placed.append(_Placed(tagged, everything))
 
-    def _needed(self, touched: Sequence[Access], unit: Unit) -> Clock:
-        """Return for other units the last descriptor to wait for, where it may still be at work."""
-        before = self._history.before(touched, unit)
-        known = self._known[unit]
-        return {other: latest for other, latest in before.items() if latest > known[other]}
+    def _waits(self, before: Clock, unit: Unit) -> tuple[list[int], Clock]:
+        """Return which descriptors to wait for with semaphores, and what is complete then."""
+        known, waits = dict(self._known[unit]), []
+        for other, latest in before.items():
+            if (other, unit) in SEMAPHORES and latest > known[other]:
+                waits.append(latest)
+                _join(known, self._placed[latest].complete)
+        return waits, known
 
 
 class _History:
