@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,27 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import Arithmetic, UpdateRule
-from specbp.arithmetic.calibration import calibrate
-from specbp.arithmetic.float32 import Float32
-from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
+from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
 from specbp.datasets.loading import Dataset
-from specbp.errors import UsageError
 from specbp.experiment import Experiment, available_cores
-from specbp.learning_rate import learning_rate
-from specbp.models import build as build_model
-from specbp.network import Weights, lower
-from specbp.sampling import epoch_order, sample_order_sha256, steps_per_epoch
+from specbp.network import Weights
 from specbp.schedules import build as build_schedule
 from specbp.schedules.engines import Stopwatch
 from specbp.schedules.passes import Outcome, forward
 
 EVALUATION_BATCH = 500
-
-CALIBRATION_SAMPLES = 256
-"""int16 scales are chosen on the first batches of the first epoch, at least this many samples."""
 
 
 class PytorchTraining:
@@ -48,27 +37,18 @@ class PytorchTraining:
         keep_freed_memory()
         self._experiment = experiment
         self._dataset = dataset
-        samples = len(dataset.train_labels)
-        self.steps_per_epoch = steps_per_epoch(samples, experiment.batch_size)
-        if not self.steps_per_epoch:
-            raise UsageError(
-                f"batch_size = {experiment.batch_size} is larger than the training set "
-                f"({samples} samples)"
-            )
-        info = dataset.info
-        model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-        self._network, initial = lower(model, info.image_shape, info.classes)
+        self._recipe = recipe = Recipe(experiment, dataset)
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self._network = recipe.network
         self._step = 0
-        self._order = epoch_order(samples, experiment.seed, 0)
-        self._order_epoch = 0
-        self._arithmetic = self._build_arithmetic(initial)
-        self._weights = self._arithmetic.encode_weights(initial)
+        self._arithmetic = recipe.arithmetic()
+        self._weights = self._arithmetic.encode_weights(recipe.initial)
         self._momenta: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
         ]
         self._schedule = build_schedule(experiment, self._network, self._arithmetic)
-        self.initial_weights_sha256 = _sha256(initial)
-        self.sample_order_sha256 = sample_order_sha256(samples, experiment.seed, experiment.epochs)
+        self.initial_weights_sha256 = weights_sha256(recipe.initial)
+        self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
 
     @property
@@ -92,15 +72,15 @@ class PytorchTraining:
         data = self._dataset
         for first in range(0, len(data.test_labels), EVALUATION_BATCH):
             batch = slice(first, first + EVALUATION_BATCH)
-            images = self._images(data.test_images[batch])
+            images = self._recipe.images(self._arithmetic, data.test_images[batch])
             labels = data.test_labels[batch]
             outcome, _ = forward(self._network, self._arithmetic, self._weights, images, labels)
-            correct += _count_correct(outcome.probabilities, labels)
+            correct += count_correct(outcome.probabilities, labels)
         return correct / len(data.test_labels)
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        return _sha256(self._weights)
+        return weights_sha256(self._weights)
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
@@ -125,16 +105,10 @@ class PytorchTraining:
         self._schedule.close()
 
     def _one_step(self) -> StepRow:
-        experiment = self._experiment
-        epoch, step_in_epoch = divmod(self._step, self.steps_per_epoch)
-        rule = UpdateRule(
-            learning_rate(experiment, self._step, self.steps_per_epoch * experiment.epochs),
-            experiment.momentum,
-            experiment.weight_decay,
-        )
+        rule = self._recipe.rule(self._step)
         watch = Stopwatch()
-        pixels, labels = self._batch(epoch, step_in_epoch)
-        images = self._images(pixels)
+        pixels, labels = self._recipe.batch(self._step)
+        images = self._recipe.images(self._arithmetic, pixels)
         load_ms = watch.lap_ms()
         batch = self._schedule.gradients(self._weights, images, labels)
         watch.lap_ms()
@@ -142,16 +116,12 @@ class PytorchTraining:
         update_ms = watch.lap_ms()
         step_ms = watch.total_ms()
         loss = float(batch.losses.mean())
-        if loss != loss:
-            raise FloatingPointError(
-                f"the loss is not a number at step {self._step}: the training has diverged, "
-                "lower the learning rate"
-            )
+        require_a_number(loss, self._step)
         row = {
-            "epoch": epoch + 1,
+            "epoch": self._step // self.steps_per_epoch + 1,
             "step": self._step,
             "loss": loss,
-            "correct": _count_correct(batch.probabilities, labels),
+            "correct": count_correct(batch.probabilities, labels),
             "accepts": batch.accepts,
             "rejects": None if batch.accepts is None else len(labels) - batch.accepts,
             "step_ms": step_ms,
@@ -161,44 +131,6 @@ class PytorchTraining:
         }
         self._step += 1
         return row
-
-    def _batch(self, epoch: int, step_in_epoch: int) -> tuple[Tensor, Tensor]:
-        data = self._dataset
-        if epoch != self._order_epoch:
-            self._order = epoch_order(len(data.train_labels), self._experiment.seed, epoch)
-            self._order_epoch = epoch
-        first = step_in_epoch * self._experiment.batch_size
-        index = self._order[first : first + self._experiment.batch_size]
-        return data.train_images.index_select(0, index), data.train_labels.index_select(0, index)
-
-    def _images(self, pixels: Tensor) -> Tensor:
-        return self._arithmetic.encode_images(self._dataset.normalised(pixels))
-
-    def _build_arithmetic(self, initial: Sequence[Weights]) -> Arithmetic:
-        if self._experiment.arithmetic == "float32":
-            return Float32()
-        wanted = -(-CALIBRATION_SAMPLES // self._experiment.batch_size)
-        batches = (self._batch(0, step) for step in range(min(wanted, self.steps_per_epoch)))
-        return Int16(
-            self._network,
-            calibrate(
-                self._network,
-                initial,
-                [(self._dataset.normalised(pixels), labels) for pixels, labels in batches],
-            ),
-        )
-
-
-def _sha256(weights: Sequence[Weights]) -> str:
-    digest = hashlib.sha256()
-    for weight, bias in weights:
-        digest.update(weight.numpy().tobytes())
-        digest.update(bias.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _count_correct(probabilities: Tensor, labels: Tensor) -> int:
-    return int((probabilities.argmax(1) == labels).sum())
 
 
 def _parts(outcome: Outcome) -> tuple[Tensor | Sequence[Tensor | None], ...]:

@@ -46,6 +46,11 @@ class Weighted:
     order: Shape
     relu: bool
 
+    @property
+    def linear(self) -> bool:
+        """Whether it is a linear layer."""
+        return isinstance(self.layer.operation, Linear)
+
 
 @dataclass(frozen=True)
 class Rectified:
