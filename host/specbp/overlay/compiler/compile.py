@@ -19,7 +19,7 @@ from specbp.overlay.compiler.ordering import ordered
 from specbp.overlay.compiler.program import Compiled
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Shape, Trained, words_of
 from specbp.overlay.compiler.softmax import SoftmaxMaps, emit_softmax
-from specbp.overlay.compiler.stages import Pooled, Rectified, Stage, Weighted, stages
+from specbp.overlay.compiler.stages import Pooled, Rectified, Stage, Weighted, shape_of, stages
 from specbp.overlay.compiler.trained import forward, input_gradient
 from specbp.overlay.compiler.update import emit_update
 from specbp.overlay.compiler.weight_gradient import WeightGradient, emit_weight_gradient
@@ -96,7 +96,7 @@ class _Compiler:
         self._labels = self._memory.take(
             NETWORK, "labels", (words_of(samples) * PER_WORD,), np.int16
         )
-        images = self._take_map(NETWORK, "images", self._stages[0].source)
+        images = self._take_map(NETWORK, "images", shape_of(network.layers[0].input_shape))
         self._maps = [images]
         self._choices: dict[str, FeatureMap] = {}
         self._deltas: FeatureMap | None = None

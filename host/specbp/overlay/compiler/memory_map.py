@@ -7,7 +7,7 @@ layer and of the tensor.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,6 +69,16 @@ class MemoryMap:
         self.places[layer, tensor] = place
         self._next += -(-place.size // ALIGNMENT) * ALIGNMENT
         return place.address
+
+    def at(self, base: int) -> MemoryMap:
+        """Return the same map from another address on."""
+        moved = MemoryMap(base)
+        moved._next = base + self.size
+        by = base - self.base
+        moved.places = {
+            name: replace(place, address=place.address + by) for name, place in self.places.items()
+        }
+        return moved
 
     def alias(self, layer: str, tensor: str, address: int) -> None:
         """Let the tensor at `address` be found under another name, too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specbp.overlay.compiler.emitter import Tagged
 from specbp.overlay.compiler.memory_map import MemoryMap
 from specbp.overlay.compiler.stages import Stage, Weighted
-from specbp.overlay.isa import Descriptor, Sgd, encode
+from specbp.overlay.isa import Descriptor, Load, LoadTransposed, Sgd, Store, encode
 from specbp.overlay.parameters import Parameters
 
 
@@ -63,8 +63,20 @@ class Compiled:
         """The stages with weights, in forward order."""
         return [stage for stage in self.stages if isinstance(stage, Weighted)]
 
+    def at(self, base: int) -> Compiled:
+        """Return the same program for tensors that lie from `base` on, a multiple of 64."""
+        by = base - self.memory.base
+        tagged = tuple(Tagged(_moved(one.descriptor, by), one.tag) for one in self.tagged)
+        return replace(self, tagged=tagged, memory=self.memory.at(base))
+
     def updates(self) -> Iterator[Update]:
         """Yield what needs new factors when the learning rate changes."""
         for position, one in enumerate(self.tagged):
             if isinstance(one.descriptor, Sgd):
                 yield Update(position, one.tag.layer, one.tag.work == "bias update")
+
+
+def _moved(descriptor: Descriptor, by: int) -> Descriptor:
+    if isinstance(descriptor, Load | LoadTransposed | Store):
+        return replace(descriptor, address=descriptor.address + by)
+    return descriptor

@@ -6,7 +6,7 @@ feature map, so that the map is read as it lies in memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from specbp.errors import UsageError
@@ -36,7 +36,7 @@ class Weighted:
         result: shape of its output.
         order: shape (channels, rows, columns) of the inputs of the weights as PyTorch has them:
             of the kernel, or of the map that was flattened.
-        relu: whether a ReLU follows.
+        rectifier: the ReLU behind it, None without one.
     """
 
     layer: Layer
@@ -44,7 +44,12 @@ class Weighted:
     source: Shape
     result: Shape
     order: Shape
-    relu: bool
+    rectifier: Layer | None
+
+    @property
+    def relu(self) -> bool:
+        """Whether a ReLU follows."""
+        return self.rectifier is not None
 
     @property
     def linear(self) -> bool:
@@ -82,32 +87,29 @@ def stages(network: Network) -> list[Stage]:
         UsageError: the logits are not one position with a channel for each class.
     """
     found: list[Stage] = []
-    shape = _shape(network.layers[0].input_shape)
+    shape = shape_of(network.layers[0].input_shape)
     for layer in network.layers:
         previous = found[-1] if found else None
         match layer.operation:
             case Flatten():
                 continue
             case ReLU() if isinstance(previous, Weighted):
-                found[-1] = Weighted(
-                    previous.layer, previous.window, previous.source, previous.result,
-                    previous.order, relu=True,
-                )  # fmt: skip
+                found[-1] = replace(previous, rectifier=layer)
             case ReLU():
                 found.append(Rectified(layer, shape, shape))
             case Convolution() as op:
-                result = _shape(layer.output_shape)
+                result = shape_of(layer.output_shape)
                 order = Shape(op.in_channels, *op.kernel)
                 window = Window(op.kernel, op.stride, op.padding)
-                found.append(Weighted(layer, window, shape, result, order, relu=False))
+                found.append(Weighted(layer, window, shape, result, order, rectifier=None))
             case Linear() as op:
                 features = Shape(shape.positions * shape.words * PER_WORD, 1, 1)
                 source = features if shape.positions > 1 else Shape(op.in_features, 1, 1)
                 result = Shape(op.out_features, 1, 1)
-                found.append(Weighted(layer, ONE_WINDOW, source, result, shape, relu=False))
+                found.append(Weighted(layer, ONE_WINDOW, source, result, shape, rectifier=None))
             case MaxPooling() | AveragePooling() as op:
                 window = Window(op.kernel, op.stride, op.padding)
-                result = _shape(layer.output_shape)
+                result = shape_of(layer.output_shape)
                 maximum = isinstance(op, MaxPooling)
                 found.append(Pooled(layer, window, shape, result, maximum))
         shape = found[-1].result if found else shape
@@ -120,5 +122,6 @@ def stages(network: Network) -> list[Stage]:
     return found
 
 
-def _shape(shape: tuple[int, ...]) -> Shape:
+def shape_of(shape: tuple[int, ...]) -> Shape:
+    """Return a sample's shape; features count as channels of one position."""
     return Shape(*shape) if len(shape) == 3 else Shape(shape[0], 1, 1)
