@@ -19,6 +19,7 @@ Reuse = Literal["outcomes", "replay"]
 GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
+Backend = Literal["cpu", "sim:model", "sim:rtl"]
 
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
@@ -28,6 +29,9 @@ SPECULATION_DEFAULTS: dict[str, Any] = {
     "reuse": "outcomes",
     "gate_metric": "max",
 }
+OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
+"""What a run on the overlay means where nothing else is said."""
+LANES = (16, 32, 64)
 DEFAULT_GATE_THRESHOLD = 0.25
 PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
 """``schedule = "pipelined"`` is one-step delayed SGD: the previous batch, no gate."""
@@ -97,7 +101,17 @@ class Experiment(BaseModel):
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
     seed: Annotated[int, Field(ge=0, description="seed of initial weights and sample order")] = 0
 
-    backend: Annotated[Literal["cpu"], Field(description="what executes the schedule")] = "cpu"
+    backend: Annotated[
+        Backend,
+        Field(
+            description="what executes the schedule: cpu; sim:rtl, the overlay simulated cycle by "
+            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted"
+        ),
+    ] = "cpu"
+    lanes: Annotated[
+        int | None,
+        Field(description="multiply-accumulate lanes of the overlay: 16, 32 or 64; 16 unless set"),
+    ] = None
     schedule: Annotated[
         Schedule,
         Field(
@@ -153,6 +167,10 @@ class Experiment(BaseModel):
         fields = {name: value for name, value in given.items() if value is not None}
         if fields.get("threads") == "all":
             fields["threads"] = available_cores()
+        if fields.get("backend", "cpu") == "cpu":
+            fields.pop("lanes", None)
+        else:
+            fields = OVERLAY_DEFAULTS | fields
         if fields.get("schedule") == "pipelined":
             for name, value in PIPELINED.items():
                 if fields.get(name, value) != value:
@@ -172,6 +190,8 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
+        if self.backend != "cpu":
+            self._require_overlay()
         if self.schedule == "sequential" and self.engines != 1:
             raise ValueError("the sequential schedule has one engine: give it threads instead")
         if self.gate_threshold is not None and self.gate_metric is not None:
@@ -184,6 +204,21 @@ class Experiment(BaseModel):
                 )
         return self
 
+    def _require_overlay(self) -> None:
+        """Refuse what the overlay does not do."""
+        if self.arithmetic != "int16":
+            raise ValueError(
+                f"the overlay computes in int16: {self.backend} needs arithmetic=int16"
+            )
+        if self.schedule != "sequential":
+            raise ValueError(
+                f"the overlay runs the sequential schedule only: {self.backend} cannot run "
+                f"{self.schedule}"
+            )
+        if self.lanes not in LANES:
+            choices = ", ".join(map(str, LANES))
+            raise ValueError(f"lanes = {self.lanes}: choose one of {choices}")
+
     @property
     def workload(self) -> dict[str, Any]:
         """The fields that the arms of one comparison must share, seed included."""
@@ -193,6 +228,8 @@ class Experiment(BaseModel):
     def arm(self) -> str:
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        if self.backend != "cpu":
+            return f"{self.schedule}, {self.backend}, {self.lanes} lanes"
         if self.schedule == "sequential":
             words = ["sequential", threads]
         else:
@@ -208,8 +245,6 @@ class Experiment(BaseModel):
                 )
             if (self.engines, self.threads) != (2, 1):
                 words.append(f"{self.engines} x {threads}")
-        if self.backend != "cpu":
-            words.append(self.backend)
         return ", ".join(words)
 
     @property
@@ -220,6 +255,7 @@ class Experiment(BaseModel):
 
 METHOD_FIELDS = (
     "backend",
+    "lanes",
     "schedule",
     "key",
     "reuse",

@@ -55,6 +55,11 @@ class Program:
 class Executor(Protocol):
     """Runs programs on memory that it hands out."""
 
+    @property
+    def clock_mhz(self) -> float | None:
+        """The clock of the overlay, None where there is none."""
+        ...
+
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
         """Return the physical address and the host's view of `size` bytes of zeros."""
         ...
@@ -82,6 +87,10 @@ class InterpreterExecutor:
         self._parameters = parameters
         self._detect_races = detect_races
         self._interpreter: Interpreter | None = None
+
+    @property
+    def clock_mhz(self) -> None:
+        """There is none."""
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
         """Return memory; once."""
@@ -122,10 +131,9 @@ class SimulatedExecutor:
         self._buffers: list[Any] = []
 
     @property
-    def clock_hz(self) -> float:
+    def clock_mhz(self) -> float:
         """The overlay's clock, as it is set."""
-        clock: float = self._driver.clock_hz
-        return clock
+        return float(self._driver.clock_hz) / 1e6
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
         """Return memory of the simulated board."""

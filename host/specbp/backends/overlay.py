@@ -120,6 +120,7 @@ class OverlayTraining:
             "step_ms": step_ms,
             "load_ms": load_ms,
             "cycles": cycles,
+            "clock_mhz": None if cycles is None else self._overlay.executor.clock_mhz,
         }
         self._step += 1
         return row

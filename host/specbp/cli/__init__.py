@@ -10,6 +10,7 @@ from specbp.errors import SpecbpError
 
 from .bench import bench
 from .compare import compare
+from .lockstep import lockstep
 from .report import report
 from .run import run
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (run, bench, report, compare):
+for verb in (run, bench, report, compare, lockstep):
     app.command()(verb)
 
 

@@ -20,7 +20,9 @@ SPAN = 0x1000
 CONTROLLER_BASE_ADDRESS = 0x41800000
 CONTROLLER_SPAN = 0x1000
 CLOCK_DIVISORS = (5, 2)
-"""Of the 1 GHz IO PLL: 100 MHz."""
+"""Of the 1 GHz IO PLL."""
+CLOCK_MHZ = 1000 / (CLOCK_DIVISORS[0] * CLOCK_DIVISORS[1])
+"""The overlay's clock unless a program sets another."""
 
 _ACCESS = {"ro": "read-only", "rw": "read-write", "wo": "write-only", "w1c": "read-write"}
 
