@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a974576e5cdc8b05"
+INTERFACE = "5b6667268377107b"
 """Hash of the register map."""
 
 
@@ -24,7 +24,7 @@ class Error(IntEnum):
     FETCH = 5
     """A descriptor could not be fetched; RESPONSE says why."""
     WATCHDOG = 6
-    """A descriptor ran for longer than WATCHDOG allows."""
+    """No descriptor was dispatched or completed for longer than WATCHDOG allows."""
     NO_END = 7
     """The program's last descriptor is not END."""
 
@@ -51,6 +51,28 @@ class Opcode(IntEnum):
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
+    LOAD = 16
+    """Memory to the scalar, vector or bias buffer."""
+    FILL = 17
+    """A number into the scalar, vector or bias buffer."""
+    LOAD_TRANSPOSED = 18
+    """Memory to the vector buffer, columns to rows."""
+    MAC = 32
+    """Scalars times vectors, summed, with bias or partial sums, rounded."""
+    MAXIMUM = 33
+    """The largest, and where it was."""
+    TOTAL = 34
+    """The sum, rounded."""
+    MASK = 35
+    """A number where another is positive, else 0."""
+    SELECT = 36
+    """The sum of the numbers whose index is the one looked for."""
+    SOFTMAX = 37
+    """Probabilities, and their difference to the labels."""
+    SGD = 38
+    """New masters and momenta from gradients."""
+    STORE = 48
+    """The output buffer to memory."""
 
 
 IDENTIFIER = Register(
@@ -109,6 +131,14 @@ SHAPE = Register(
             "",
             "Compute cores.",
         ),
+        Field(
+            "queue",
+            24,
+            8,
+            "ro",
+            "",
+            "Descriptors that wait for a unit.",
+        ),
     ),
 )
 
@@ -125,6 +155,14 @@ BUFFERS = Register(
             "ro",
             "",
             "64-bit words in the buffer between reads and writes of COPY.",
+        ),
+        Field(
+            "bias_rows",
+            16,
+            16,
+            "ro",
+            "",
+            "Rows of 4 int32 in the bias buffer.",
         ),
     ),
 )
@@ -158,6 +196,56 @@ BURSTS = Register(
             "ro",
             "",
             "Beats of 8 bytes in a burst.",
+        ),
+    ),
+)
+
+WORDS = Register(
+    "WORDS",
+    0x014,
+    32,
+    "Sizes of the buffers of 64-bit words.",
+    (
+        Field(
+            "scalar",
+            0,
+            16,
+            "ro",
+            "",
+            "Words of the scalar buffer.",
+        ),
+        Field(
+            "results",
+            16,
+            16,
+            "ro",
+            "",
+            "Words of the output buffer.",
+        ),
+    ),
+)
+
+ROWS = Register(
+    "ROWS",
+    0x018,
+    32,
+    "Sizes of the buffers of rows.",
+    (
+        Field(
+            "vector",
+            0,
+            16,
+            "ro",
+            "",
+            "Rows of the vector buffer, an int16 for each lane.",
+        ),
+        Field(
+            "partial",
+            16,
+            16,
+            "ro",
+            "",
+            "Rows of the partial buffer, 4 sums of 48 bits.",
         ),
     ),
 )
@@ -291,7 +379,7 @@ WATCHDOG = Register(
     "WATCHDOG",
     0x038,
     32,
-    "How long a descriptor may run.",
+    "How long nothing may be dispatched or completed.",
     (
         Field(
             "value",
@@ -456,12 +544,82 @@ WRITE_STALL = Register(
     ),
 )
 
+LOADING = Register(
+    "LOADING",
+    0x080,
+    64,
+    "Cycles in which a descriptor of the load unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+COMPUTING = Register(
+    "COMPUTING",
+    0x088,
+    64,
+    "Cycles in which a descriptor of the compute unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+STORING = Register(
+    "STORING",
+    0x090,
+    64,
+    "Cycles in which a descriptor of the store unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+MULTIPLYING = Register(
+    "MULTIPLYING",
+    0x098,
+    64,
+    "Cycles in which the lanes multiplied, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
 REGISTERS = (
     IDENTIFIER,
     BUILD,
     SHAPE,
     BUFFERS,
     BURSTS,
+    WORDS,
+    ROWS,
     CONTROL,
     STATUS,
     INDEX,
@@ -476,5 +634,9 @@ REGISTERS = (
     BUSY,
     READ_STALL,
     WRITE_STALL,
+    LOADING,
+    COMPUTING,
+    STORING,
+    MULTIPLYING,
 )
 """All registers, by offset."""

@@ -14,7 +14,7 @@ package specbp_codes_pkg;
   localparam logic [3:0] ErrorWrite = 4'd4;
   // A descriptor could not be fetched; RESPONSE says why.
   localparam logic [3:0] ErrorFetch = 4'd5;
-  // A descriptor ran for longer than WATCHDOG allows.
+  // No descriptor was dispatched or completed for longer than WATCHDOG allows.
   localparam logic [3:0] ErrorWatchdog = 4'd6;
   // The program's last descriptor is not END.
   localparam logic [3:0] ErrorNoEnd = 4'd7;
@@ -34,5 +34,27 @@ package specbp_codes_pkg;
   localparam logic [7:0] OpcodeEnd = 8'd1;
   // Copy word 3 bytes from address word 1 to address word 2.
   localparam logic [7:0] OpcodeCopy = 8'd2;
+  // Memory to the scalar, vector or bias buffer.
+  localparam logic [7:0] OpcodeLoad = 8'd16;
+  // A number into the scalar, vector or bias buffer.
+  localparam logic [7:0] OpcodeFill = 8'd17;
+  // Memory to the vector buffer, columns to rows.
+  localparam logic [7:0] OpcodeLoadTransposed = 8'd18;
+  // Scalars times vectors, summed, with bias or partial sums, rounded.
+  localparam logic [7:0] OpcodeMac = 8'd32;
+  // The largest, and where it was.
+  localparam logic [7:0] OpcodeMaximum = 8'd33;
+  // The sum, rounded.
+  localparam logic [7:0] OpcodeTotal = 8'd34;
+  // A number where another is positive, else 0.
+  localparam logic [7:0] OpcodeMask = 8'd35;
+  // The sum of the numbers whose index is the one looked for.
+  localparam logic [7:0] OpcodeSelect = 8'd36;
+  // Probabilities, and their difference to the labels.
+  localparam logic [7:0] OpcodeSoftmax = 8'd37;
+  // New masters and momenta from gradients.
+  localparam logic [7:0] OpcodeSgd = 8'd38;
+  // The output buffer to memory.
+  localparam logic [7:0] OpcodeStore = 8'd48;
 
 endpackage
