@@ -17,6 +17,12 @@ OTHERS = {
     "copy_words": 128,
     "outstanding_reads": 4,
     "outstanding_writes": 2,
+    "scalar_words": 2048,
+    "vector_rows": 512,
+    "bias_rows": 256,
+    "output_words": 1024,
+    "partial_rows": 1024,
+    "queue_depth": 4,
 }
 
 

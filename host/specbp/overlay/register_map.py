@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "5b6667268377107b"
+INTERFACE = "a13db32cba91a10b"
 """Hash of the register map."""
 
 
@@ -46,33 +46,33 @@ class Opcode(IntEnum):
     """Codes: opcode."""
 
     NOP = 0
-    """Wait for word 1 cycles."""
+    """Wait until all units are idle, then for word 1 cycles."""
     END = 1
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
     LOAD = 16
-    """Memory to the scalar, vector or bias buffer."""
+    """Move memory into a buffer."""
     FILL = 17
-    """A number into the scalar, vector or bias buffer."""
+    """Write one int16 into a pattern of words of a buffer."""
     LOAD_TRANSPOSED = 18
-    """Memory to the vector buffer, columns to rows."""
+    """Move rows of memory into columns of the vector buffer."""
     MAC = 32
-    """Scalars times vectors, summed, with bias or partial sums, rounded."""
+    """Multiply scalars with vectors and sum up."""
     MAXIMUM = 33
-    """The largest, and where it was."""
+    """Largest elements, and where they were found."""
     TOTAL = 34
-    """The sum, rounded."""
+    """Rounded sums of elements."""
     MASK = 35
-    """A number where another is positive, else 0."""
+    """Elements where others are positive, else 0."""
     SELECT = 36
-    """The sum of the numbers whose index is the one looked for."""
+    """Sums of the elements that were chosen."""
     SOFTMAX = 37
-    """Probabilities, and their difference to the labels."""
+    """Softmax, and the deltas at the logits."""
     SGD = 38
-    """New masters and momenta from gradients."""
+    """One SGD step of some weights."""
     STORE = 48
-    """The output buffer to memory."""
+    """Move words of the output buffer to memory."""
 
 
 IDENTIFIER = Register(

@@ -28,33 +28,33 @@ package specbp_codes_pkg;
   // No slave answers at the address.
   localparam logic [1:0] ResponseDecerr = 2'd3;
 
-  // Wait for word 1 cycles.
+  // Wait until all units are idle, then for word 1 cycles.
   localparam logic [7:0] OpcodeNop = 8'd0;
   // End of the program.
   localparam logic [7:0] OpcodeEnd = 8'd1;
   // Copy word 3 bytes from address word 1 to address word 2.
   localparam logic [7:0] OpcodeCopy = 8'd2;
-  // Memory to the scalar, vector or bias buffer.
+  // Move memory into a buffer.
   localparam logic [7:0] OpcodeLoad = 8'd16;
-  // A number into the scalar, vector or bias buffer.
+  // Write one int16 into a pattern of words of a buffer.
   localparam logic [7:0] OpcodeFill = 8'd17;
-  // Memory to the vector buffer, columns to rows.
+  // Move rows of memory into columns of the vector buffer.
   localparam logic [7:0] OpcodeLoadTransposed = 8'd18;
-  // Scalars times vectors, summed, with bias or partial sums, rounded.
+  // Multiply scalars with vectors and sum up.
   localparam logic [7:0] OpcodeMac = 8'd32;
-  // The largest, and where it was.
+  // Largest elements, and where they were found.
   localparam logic [7:0] OpcodeMaximum = 8'd33;
-  // The sum, rounded.
+  // Rounded sums of elements.
   localparam logic [7:0] OpcodeTotal = 8'd34;
-  // A number where another is positive, else 0.
+  // Elements where others are positive, else 0.
   localparam logic [7:0] OpcodeMask = 8'd35;
-  // The sum of the numbers whose index is the one looked for.
+  // Sums of the elements that were chosen.
   localparam logic [7:0] OpcodeSelect = 8'd36;
-  // Probabilities, and their difference to the labels.
+  // Softmax, and the deltas at the logits.
   localparam logic [7:0] OpcodeSoftmax = 8'd37;
-  // New masters and momenta from gradients.
+  // One SGD step of some weights.
   localparam logic [7:0] OpcodeSgd = 8'd38;
-  // The output buffer to memory.
+  // Move words of the output buffer to memory.
   localparam logic [7:0] OpcodeStore = 8'd48;
 
 endpackage

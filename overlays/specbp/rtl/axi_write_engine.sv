@@ -127,9 +127,9 @@ module axi_write_engine #(
     .rst_ni,
     .clear_i    (1'b0),
     .in_valid_i (issue),
-    .in_ready_o (),  // there is room: see pending_q
+    .in_ready_o (unused_ready),  // there is room: see pending_q
     .in_data_i  (burst_last && final_q),
-    .out_valid_o(),
+    .out_valid_o(unused_valid),
     .out_ready_i(acknowledged),
     .out_data_o (final_burst)
   );
@@ -200,8 +200,8 @@ module axi_write_engine #(
   assign idle_o           = !burst_valid && pending_q == '0;
   assign stall_o          = (wvalid_q && !m_axi_wready) || (awvalid_q && !m_axi_awready);
 
-  logic unused;
-  assign unused = ^{m_axi_bid};
+  logic unused, unused_ready, unused_valid;
+  assign unused = ^{m_axi_bid, unused_ready, unused_valid};
 
 endmodule
 

@@ -412,6 +412,9 @@ module compute_unit #(
     .results_o      (results)
   );
 
+  logic unused;
+  assign unused = ^{mark_1[1]};
+
   assign back_done = results_valid && results_mark[1];
 
   // Where results go.

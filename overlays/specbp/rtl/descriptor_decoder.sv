@@ -25,7 +25,7 @@ module descriptor_decoder #(
   localparam logic [5:0]  MaxShift = 6'd47;
 
   function automatic logic aligned(logic [31:0] value);
-    return value[2:0] == 3'd0;
+    return value % 32'd8 == '0;
   endfunction
 
   descriptor_t d;

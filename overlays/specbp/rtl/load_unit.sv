@@ -114,7 +114,7 @@ module load_unit #(
     .valid_o     (requesting),
     .address_o   (run_address),
     .last_o      (run_last),
-    .inner_last_o(),
+    .inner_last_o(unused_inner_last),
     .step_i      (run_taken)
   );
 
@@ -314,8 +314,8 @@ module load_unit #(
   assign index_o  = writes_valid ? writes.tag.index : load.move.tag.index;
   assign opcode_o = writes_valid ? writes.tag.opcode : load.move.tag.opcode;
 
-  logic unused;
-  assign unused = ^{burst_last};
+  logic unused, unused_inner_last;
+  assign unused = ^{burst_last, unused_inner_last};
 
 endmodule
 

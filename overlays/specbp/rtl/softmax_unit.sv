@@ -97,7 +97,7 @@ module softmax_unit (
       labels_q  <= 18'(labels_i);
     end else if (sample_done) begin
       samples_q <= samples_q - 16'd1;
-      logits_q  <= logits_q + ResultWidth'((10'(classes_i) + 10'd3) >> 2);
+      logits_q  <= logits_q + ((ResultWidth'(classes_i) + ResultWidth'(3)) >> 2);
       labels_q  <= labels_q + 18'd1;
     end
     if (state_q == StLabel || (state_q == StMaximum && all_read && valid_q[2:1] == '0)
@@ -147,7 +147,8 @@ module softmax_unit (
   logic [3:0]              bits_q;
   logic [38:0]             dividend;
   logic [31:0]             remainder_q;
-  logic [32:0]             trial, difference;
+  logic [32:0]             trial;
+  logic [31:0]             difference;
   logic [QuotientBits-1:0] low_q;  // the rest of the dividend goes out, the quotient comes in
   logic                    fits;
 
@@ -155,7 +156,7 @@ module softmax_unit (
   assign load       = waiting_q && !dividing_q;
   assign step       = dividing_q && bits_q != '0;
   assign trial      = {remainder_q, low_q[QuotientBits-1]};
-  assign difference = trial - {1'b0, sum_q};
+  assign difference = trial[31:0] - sum_q;
   assign fits       = trial >= {1'b0, sum_q};
   assign finished   = dividing_q && bits_q == '0;
 
@@ -180,7 +181,7 @@ module softmax_unit (
       low_q       <= dividend[QuotientBits-1:0];
       bits_q      <= 4'(QuotientBits);
     end else if (step) begin
-      remainder_q <= fits ? difference[31:0] : trial[31:0];
+      remainder_q <= fits ? difference : trial[31:0];
       low_q       <= {low_q[QuotientBits-2:0], fits};
       bits_q      <= bits_q - 4'd1;
     end

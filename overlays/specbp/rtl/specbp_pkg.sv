@@ -51,12 +51,12 @@ package specbp_pkg;
     logic [1:0][3:0] waits;
   } tag_t;
 
-  function automatic tag_t tag_of(descriptor_t descriptor, logic [31:0] index);
+  function automatic tag_t tag_of(logic [23:0] word, logic [31:0] index);
     return '{
         index: index,
-        opcode: descriptor[0][7:0],
-        signals: {descriptor[0][23:20], descriptor[0][19:16]},
-        waits: {descriptor[0][15:12], descriptor[0][11:8]}
+        opcode: word[7:0],
+        signals: word[23:16],
+        waits: word[15:8]
     };
   endfunction
 
@@ -97,7 +97,7 @@ package specbp_pkg;
 
   function automatic store_t store_of(descriptor_t descriptor, logic [31:0] index);
     return '{
-        tag: tag_of(descriptor, index),
+        tag: tag_of(descriptor[0][23:0], index),
         address: descriptor[1],
         base: descriptor[2][15:0],
         run: descriptor[3][15:0],
@@ -133,7 +133,7 @@ package specbp_pkg;
 
   function automatic compute_t compute_of(descriptor_t descriptor, logic [31:0] index);
     return '{
-        tag: tag_of(descriptor, index),
+        tag: tag_of(descriptor[0][23:0], index),
         loops: descriptor[15:4],
         words: descriptor[3:1]
     };

@@ -121,7 +121,7 @@ module store_unit #(
     .valid_o     (runs_valid),
     .address_o   (run_address),
     .last_o      (runs_last),
-    .inner_last_o(),
+    .inner_last_o(unused_inner[0]),
     .step_i      (run_taken)
   );
 
@@ -151,7 +151,7 @@ module store_unit #(
     .valid_o     (words_valid),
     .address_o   (place),
     .last_o      (words_last),
-    .inner_last_o(),
+    .inner_last_o(unused_inner[1]),
     .step_i      (read)
   );
 
@@ -182,7 +182,7 @@ module store_unit #(
     .rst_ni,
     .clear_i    (abort_i),
     .in_valid_i (arrived_q),
-    .in_ready_o (),  // there is room: see room_q
+    .in_ready_o (unused_ready),  // there is room: see room_q
     .in_data_i  (read_data_i),
     .out_valid_o(write_data_valid_o),
     .out_ready_i(write_data_ready_i),
@@ -215,6 +215,10 @@ module store_unit #(
   assign idle_o   = !store_valid && !busy_o;
   assign index_o  = pending_valid ? pending.index : store.tag.index;
   assign opcode_o = pending_valid ? pending.opcode : store.tag.opcode;
+
+  logic [1:0] unused_inner;
+  logic       unused, unused_ready;
+  assign unused = ^{unused_inner, unused_ready, pending.waits};
 
 endmodule
 
