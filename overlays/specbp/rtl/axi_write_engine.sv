@@ -95,6 +95,7 @@ module axi_write_engine #(
   logic [3:0]              awlen_q;
   logic [PendingWidth-1:0] pending_q;
   logic                    acknowledged, final_burst;
+  logic                    unused_ready, unused_valid;
 
   assign slot_free    = !awvalid_q || m_axi_awready;
   assign burst_ready  = slot_free && queue_ready && pending_q < PendingWidth'(Outstanding);
@@ -200,7 +201,7 @@ module axi_write_engine #(
   assign idle_o           = !burst_valid && pending_q == '0;
   assign stall_o          = (wvalid_q && !m_axi_wready) || (awvalid_q && !m_axi_awready);
 
-  logic unused, unused_ready, unused_valid;
+  logic unused;
   assign unused = ^{m_axi_bid, unused_ready, unused_valid};
 
 endmodule

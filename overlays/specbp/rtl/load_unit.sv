@@ -71,6 +71,7 @@ module load_unit #(
   writes_t     writes_in, writes;
   logic        load_valid, load_done, requesting, fill_in, transposed_in, start;
   logic        writes_ready, writes_valid, writes_done, transposed_q, rows_room;
+  logic        unused_inner_last;
   logic        run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
   logic [31:0] run_address;
   logic [4:0]  burst_beats;
@@ -314,7 +315,7 @@ module load_unit #(
   assign index_o  = writes_valid ? writes.tag.index : load.move.tag.index;
   assign opcode_o = writes_valid ? writes.tag.opcode : load.move.tag.opcode;
 
-  logic unused, unused_inner_last;
+  logic unused;
   assign unused = ^{burst_last, unused_inner_last};
 
 endmodule

@@ -57,6 +57,8 @@ module store_unit #(
   store_t store;
   logic   store_valid, store_done, start, pending_ready, pending_valid;
   tag_t   pending;
+  logic   unused_ready;
+  logic [1:0] unused_inner;
 
   stream_fifo #(
     .Width($bits(store_t)),
@@ -216,8 +218,7 @@ module store_unit #(
   assign index_o  = pending_valid ? pending.index : store.tag.index;
   assign opcode_o = pending_valid ? pending.opcode : store.tag.opcode;
 
-  logic [1:0] unused_inner;
-  logic       unused, unused_ready;
+  logic unused;
   assign unused = ^{unused_inner, unused_ready, pending.waits};
 
 endmodule
