@@ -13,7 +13,6 @@ from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.isa import (
     Addend,
     Buffer,
-    Copy,
     End,
     Factors,
     Fill,
