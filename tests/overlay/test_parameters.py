@@ -22,6 +22,7 @@ OTHERS = {
     "bias_rows": 256,
     "output_words": 1024,
     "partial_rows": 1024,
+    "queue_depth": 4,
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from specbp.errors import UsageError
 from specbp.overlay import register_map
+from specbp.overlay.register import Register
 
 BUFFERS = ("scalar_words", "vector_rows", "bias_rows", "output_words", "partial_rows")
 """The parameters that are sizes of buffers."""
@@ -29,6 +30,7 @@ class Parameters:
         bias_rows: of the bias buffer; a row has four int32.
         output_words: of the output buffer.
         partial_rows: of the partial buffer; a row has four sums of 48 bits.
+        queue_depth: descriptors that wait for a unit at most.
     """
 
     lanes: int = 16
@@ -41,6 +43,7 @@ class Parameters:
     bias_rows: int = 512
     output_words: int = 2048
     partial_rows: int = 2048
+    queue_depth: int = 8
 
     @property
     def groups(self) -> int:
@@ -53,6 +56,7 @@ class Parameters:
         _check("copy_words", self.copy_words, (16, 32, 64, 128, 256, 512))
         for name in ("outstanding_reads", "outstanding_writes"):
             _check(name, getattr(self, name), (2, 4, 8, 16))
+        _check("queue_depth", self.queue_depth, (4, 8, 16, 32))
         for name in BUFFERS:
             _check(name, getattr(self, name), (256, 512, 1024, 2048, 4096))
 
@@ -73,6 +77,12 @@ class Parameters:
             "CopyWords": self.copy_words,
             "OutstandingReads": self.outstanding_reads,
             "OutstandingWrites": self.outstanding_writes,
+            "ScalarWords": self.scalar_words,
+            "VectorRows": self.vector_rows,
+            "BiasRows": self.bias_rows,
+            "OutputWords": self.output_words,
+            "PartialRows": self.partial_rows,
+            "QueueDepth": self.queue_depth,
             "BuildIdentifier": self.build_identifier,
         }
 
@@ -83,17 +93,23 @@ def read_parameters(read: Callable[[int], int]) -> Parameters:
     Raises:
         UsageError: a value that no build has.
     """
-    shape, buffers, bursts = (
-        read(register.offset)
-        for register in (register_map.SHAPE, register_map.BUFFERS, register_map.BURSTS)
-    )
     return Parameters(
-        lanes=register_map.SHAPE.field("lanes").of(shape),
-        cores=register_map.SHAPE.field("ncores").of(shape),
-        copy_words=register_map.BUFFERS.field("copy_words").of(buffers),
-        outstanding_reads=register_map.BURSTS.field("reads").of(bursts),
-        outstanding_writes=register_map.BURSTS.field("writes").of(bursts),
+        lanes=_field(read, register_map.SHAPE, "lanes"),
+        cores=_field(read, register_map.SHAPE, "ncores"),
+        queue_depth=_field(read, register_map.SHAPE, "queue"),
+        copy_words=_field(read, register_map.BUFFERS, "copy_words"),
+        outstanding_reads=_field(read, register_map.BURSTS, "reads"),
+        outstanding_writes=_field(read, register_map.BURSTS, "writes"),
+        scalar_words=_field(read, register_map.WORDS, "scalar"),
+        output_words=_field(read, register_map.WORDS, "results"),
+        vector_rows=_field(read, register_map.ROWS, "vector"),
+        partial_rows=_field(read, register_map.ROWS, "partial"),
+        bias_rows=_field(read, register_map.BUFFERS, "bias_rows"),
     )
+
+
+def _field(read: Callable[[int], int], register: Register, name: str) -> int:
+    return register.field(name).of(read(register.offset))
 
 
 def _check(name: str, value: int, allowed: tuple[int, ...]) -> None:

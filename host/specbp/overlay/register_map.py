@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a3b34b6a47e182af"
+INTERFACE = "a13db32cba91a10b"
 """Hash of the register map."""
 
 
@@ -24,7 +24,7 @@ class Error(IntEnum):
     FETCH = 5
     """A descriptor could not be fetched; RESPONSE says why."""
     WATCHDOG = 6
-    """A descriptor ran for longer than WATCHDOG allows."""
+    """No descriptor was dispatched or completed for longer than WATCHDOG allows."""
     NO_END = 7
     """The program's last descriptor is not END."""
 
@@ -131,6 +131,14 @@ SHAPE = Register(
             "",
             "Compute cores.",
         ),
+        Field(
+            "queue",
+            24,
+            8,
+            "ro",
+            "",
+            "Descriptors that wait for a unit.",
+        ),
     ),
 )
 
@@ -147,6 +155,14 @@ BUFFERS = Register(
             "ro",
             "",
             "64-bit words in the buffer between reads and writes of COPY.",
+        ),
+        Field(
+            "bias_rows",
+            16,
+            16,
+            "ro",
+            "",
+            "Rows of 4 int32 in the bias buffer.",
         ),
     ),
 )
@@ -180,6 +196,56 @@ BURSTS = Register(
             "ro",
             "",
             "Beats of 8 bytes in a burst.",
+        ),
+    ),
+)
+
+WORDS = Register(
+    "WORDS",
+    0x014,
+    32,
+    "Sizes of the buffers of 64-bit words.",
+    (
+        Field(
+            "scalar",
+            0,
+            16,
+            "ro",
+            "",
+            "Words of the scalar buffer.",
+        ),
+        Field(
+            "results",
+            16,
+            16,
+            "ro",
+            "",
+            "Words of the output buffer.",
+        ),
+    ),
+)
+
+ROWS = Register(
+    "ROWS",
+    0x018,
+    32,
+    "Sizes of the buffers of rows.",
+    (
+        Field(
+            "vector",
+            0,
+            16,
+            "ro",
+            "",
+            "Rows of the vector buffer, an int16 for each lane.",
+        ),
+        Field(
+            "partial",
+            16,
+            16,
+            "ro",
+            "",
+            "Rows of the partial buffer, 4 sums of 48 bits.",
         ),
     ),
 )
@@ -313,7 +379,7 @@ WATCHDOG = Register(
     "WATCHDOG",
     0x038,
     32,
-    "How long a descriptor may run.",
+    "How long nothing may be dispatched or completed.",
     (
         Field(
             "value",
@@ -478,12 +544,82 @@ WRITE_STALL = Register(
     ),
 )
 
+LOADING = Register(
+    "LOADING",
+    0x080,
+    64,
+    "Cycles in which a descriptor of the load unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+COMPUTING = Register(
+    "COMPUTING",
+    0x088,
+    64,
+    "Cycles in which a descriptor of the compute unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+STORING = Register(
+    "STORING",
+    0x090,
+    64,
+    "Cycles in which a descriptor of the store unit was under way, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
+MULTIPLYING = Register(
+    "MULTIPLYING",
+    0x098,
+    64,
+    "Cycles in which the lanes multiplied, since the last start.",
+    (
+        Field(
+            "value",
+            0,
+            64,
+            "ro",
+            "",
+            "Cycles.",
+        ),
+    ),
+)
+
 REGISTERS = (
     IDENTIFIER,
     BUILD,
     SHAPE,
     BUFFERS,
     BURSTS,
+    WORDS,
+    ROWS,
     CONTROL,
     STATUS,
     INDEX,
@@ -498,5 +634,9 @@ REGISTERS = (
     BUSY,
     READ_STALL,
     WRITE_STALL,
+    LOADING,
+    COMPUTING,
+    STORING,
+    MULTIPLYING,
 )
 """All registers, by offset."""

@@ -14,7 +14,7 @@ package specbp_codes_pkg;
   localparam logic [3:0] ErrorWrite = 4'd4;
   // A descriptor could not be fetched; RESPONSE says why.
   localparam logic [3:0] ErrorFetch = 4'd5;
-  // A descriptor ran for longer than WATCHDOG allows.
+  // No descriptor was dispatched or completed for longer than WATCHDOG allows.
   localparam logic [3:0] ErrorWatchdog = 4'd6;
   // The program's last descriptor is not END.
   localparam logic [3:0] ErrorNoEnd = 4'd7;

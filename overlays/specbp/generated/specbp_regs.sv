@@ -230,6 +230,8 @@ module specbp_regs (
         logic SHAPE;
         logic BUFFERS;
         logic BURSTS;
+        logic WORDS;
+        logic ROWS;
         logic CONTROL;
         logic STATUS;
         logic INDEX;
@@ -244,6 +246,10 @@ module specbp_regs (
         logic [1:0] BUSY;
         logic [1:0] READ_STALL;
         logic [1:0] WRITE_STALL;
+        logic [1:0] LOADING;
+        logic [1:0] COMPUTING;
+        logic [1:0] STORING;
+        logic [1:0] MULTIPLYING;
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
     logic decoded_err;
@@ -268,6 +274,10 @@ module specbp_regs (
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'hc);
         decoded_reg_strb.BURSTS = cpuif_req_masked & (cpuif_addr == 12'h10) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h10);
+        decoded_reg_strb.WORDS = cpuif_req_masked & (cpuif_addr == 12'h14) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h14);
+        decoded_reg_strb.ROWS = cpuif_req_masked & (cpuif_addr == 12'h18) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h18);
         decoded_reg_strb.CONTROL = cpuif_req_masked & (cpuif_addr == 12'h20) & cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h20);
         decoded_reg_strb.STATUS = cpuif_req_masked & (cpuif_addr == 12'h24) & !cpuif_req_is_wr;
@@ -304,6 +314,22 @@ module specbp_regs (
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h78);
         decoded_reg_strb.WRITE_STALL[1] = cpuif_req_masked & (cpuif_addr == 12'h7c) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h7c);
+        decoded_reg_strb.LOADING[0] = cpuif_req_masked & (cpuif_addr == 12'h80) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h80);
+        decoded_reg_strb.LOADING[1] = cpuif_req_masked & (cpuif_addr == 12'h84) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h84);
+        decoded_reg_strb.COMPUTING[0] = cpuif_req_masked & (cpuif_addr == 12'h88) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h88);
+        decoded_reg_strb.COMPUTING[1] = cpuif_req_masked & (cpuif_addr == 12'h8c) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h8c);
+        decoded_reg_strb.STORING[0] = cpuif_req_masked & (cpuif_addr == 12'h90) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h90);
+        decoded_reg_strb.STORING[1] = cpuif_req_masked & (cpuif_addr == 12'h94) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h94);
+        decoded_reg_strb.MULTIPLYING[0] = cpuif_req_masked & (cpuif_addr == 12'h98) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h98);
+        decoded_reg_strb.MULTIPLYING[1] = cpuif_req_masked & (cpuif_addr == 12'h9c) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h9c);
         decoded_err = ~is_valid_addr & decoded_req;
     end
 
@@ -716,6 +742,18 @@ module specbp_regs (
         struct {
             logic [63:0] data;
         } WRITE_STALL;
+        struct {
+            logic [63:0] data;
+        } LOADING;
+        struct {
+            logic [63:0] data;
+        } COMPUTING;
+        struct {
+            logic [63:0] data;
+        } STORING;
+        struct {
+            logic [63:0] data;
+        } MULTIPLYING;
     } rbuf_storage_t;
     rbuf_storage_t rbuf_storage;
 
@@ -737,6 +775,26 @@ module specbp_regs (
     always_ff @(posedge clk) begin
         if(decoded_reg_strb.WRITE_STALL[0] && !decoded_req_is_wr) begin
             rbuf_storage.WRITE_STALL.data[63:0] <= hwif_in.WRITE_STALL.value.next;
+        end
+    end
+    always_ff @(posedge clk) begin
+        if(decoded_reg_strb.LOADING[0] && !decoded_req_is_wr) begin
+            rbuf_storage.LOADING.data[63:0] <= hwif_in.LOADING.value.next;
+        end
+    end
+    always_ff @(posedge clk) begin
+        if(decoded_reg_strb.COMPUTING[0] && !decoded_req_is_wr) begin
+            rbuf_storage.COMPUTING.data[63:0] <= hwif_in.COMPUTING.value.next;
+        end
+    end
+    always_ff @(posedge clk) begin
+        if(decoded_reg_strb.STORING[0] && !decoded_req_is_wr) begin
+            rbuf_storage.STORING.data[63:0] <= hwif_in.STORING.value.next;
+        end
+    end
+    always_ff @(posedge clk) begin
+        if(decoded_reg_strb.MULTIPLYING[0] && !decoded_req_is_wr) begin
+            rbuf_storage.MULTIPLYING.data[63:0] <= hwif_in.MULTIPLYING.value.next;
         end
     end
 
@@ -769,14 +827,24 @@ module specbp_regs (
         if(rd_mux_addr == 12'h8) begin
             readback_data_var[15:0] = hwif_in.SHAPE.lanes.next;
             readback_data_var[23:16] = hwif_in.SHAPE.ncores.next;
+            readback_data_var[31:24] = hwif_in.SHAPE.queue.next;
         end
         if(rd_mux_addr == 12'hc) begin
             readback_data_var[15:0] = hwif_in.BUFFERS.copy_words.next;
+            readback_data_var[31:16] = hwif_in.BUFFERS.bias_rows.next;
         end
         if(rd_mux_addr == 12'h10) begin
             readback_data_var[7:0] = hwif_in.BURSTS.reads.next;
             readback_data_var[15:8] = hwif_in.BURSTS.writes.next;
             readback_data_var[23:16] = hwif_in.BURSTS.beats.next;
+        end
+        if(rd_mux_addr == 12'h14) begin
+            readback_data_var[15:0] = hwif_in.WORDS.scalar.next;
+            readback_data_var[31:16] = hwif_in.WORDS.results.next;
+        end
+        if(rd_mux_addr == 12'h18) begin
+            readback_data_var[15:0] = hwif_in.ROWS.vector.next;
+            readback_data_var[31:16] = hwif_in.ROWS.partial.next;
         end
         if(rd_mux_addr == 12'h24) begin
             readback_data_var[0] = hwif_in.STATUS.busy.next;
@@ -834,6 +902,30 @@ module specbp_regs (
         end
         if(rd_mux_addr == 12'h7c) begin
             readback_data_var = rbuf_storage.WRITE_STALL.data[63:32];
+        end
+        if(rd_mux_addr == 12'h80) begin
+            readback_data_var[31:0] = hwif_in.LOADING.value.next[31:0];
+        end
+        if(rd_mux_addr == 12'h84) begin
+            readback_data_var = rbuf_storage.LOADING.data[63:32];
+        end
+        if(rd_mux_addr == 12'h88) begin
+            readback_data_var[31:0] = hwif_in.COMPUTING.value.next[31:0];
+        end
+        if(rd_mux_addr == 12'h8c) begin
+            readback_data_var = rbuf_storage.COMPUTING.data[63:32];
+        end
+        if(rd_mux_addr == 12'h90) begin
+            readback_data_var[31:0] = hwif_in.STORING.value.next[31:0];
+        end
+        if(rd_mux_addr == 12'h94) begin
+            readback_data_var = rbuf_storage.STORING.data[63:32];
+        end
+        if(rd_mux_addr == 12'h98) begin
+            readback_data_var[31:0] = hwif_in.MULTIPLYING.value.next[31:0];
+        end
+        if(rd_mux_addr == 12'h9c) begin
+            readback_data_var = rbuf_storage.MULTIPLYING.data[63:32];
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

@@ -5,7 +5,7 @@ package specbp_regs_pkg;
 
     localparam SPECBP_REGS_DATA_WIDTH = 32;
     localparam SPECBP_REGS_MIN_ADDR_WIDTH = 12;
-    localparam SPECBP_REGS_SIZE = 'h80;
+    localparam SPECBP_REGS_SIZE = 'ha0;
 
     typedef struct {
         logic [31:0] next;
@@ -24,8 +24,13 @@ package specbp_regs_pkg;
     } specbp__SHAPE__ncores__in_t;
 
     typedef struct {
+        logic [7:0] next;
+    } specbp__SHAPE__queue__in_t;
+
+    typedef struct {
         specbp__SHAPE__lanes__in_t lanes;
         specbp__SHAPE__ncores__in_t ncores;
+        specbp__SHAPE__queue__in_t queue;
     } specbp__SHAPE__in_t;
 
     typedef struct {
@@ -33,7 +38,12 @@ package specbp_regs_pkg;
     } specbp__BUFFERS__copy_words__in_t;
 
     typedef struct {
+        logic [15:0] next;
+    } specbp__BUFFERS__bias_rows__in_t;
+
+    typedef struct {
         specbp__BUFFERS__copy_words__in_t copy_words;
+        specbp__BUFFERS__bias_rows__in_t bias_rows;
     } specbp__BUFFERS__in_t;
 
     typedef struct {
@@ -53,6 +63,32 @@ package specbp_regs_pkg;
         specbp__BURSTS__writes__in_t writes;
         specbp__BURSTS__beats__in_t beats;
     } specbp__BURSTS__in_t;
+
+    typedef struct {
+        logic [15:0] next;
+    } specbp__WORDS__scalar__in_t;
+
+    typedef struct {
+        logic [15:0] next;
+    } specbp__WORDS__results__in_t;
+
+    typedef struct {
+        specbp__WORDS__scalar__in_t scalar;
+        specbp__WORDS__results__in_t results;
+    } specbp__WORDS__in_t;
+
+    typedef struct {
+        logic [15:0] next;
+    } specbp__ROWS__vector__in_t;
+
+    typedef struct {
+        logic [15:0] next;
+    } specbp__ROWS__partial__in_t;
+
+    typedef struct {
+        specbp__ROWS__vector__in_t vector;
+        specbp__ROWS__partial__in_t partial;
+    } specbp__ROWS__in_t;
 
     typedef struct {
         logic next;
@@ -136,10 +172,44 @@ package specbp_regs_pkg;
     } specbp__counter_desc_60cb4da1__in_t;
 
     typedef struct {
+        logic [63:0] next;
+    } specbp__counter_desc_61c1dd16__value__in_t;
+
+    typedef struct {
+        specbp__counter_desc_61c1dd16__value__in_t value;
+    } specbp__counter_desc_61c1dd16__in_t;
+
+    typedef struct {
+        logic [63:0] next;
+    } specbp__counter_desc_d374cf76__value__in_t;
+
+    typedef struct {
+        specbp__counter_desc_d374cf76__value__in_t value;
+    } specbp__counter_desc_d374cf76__in_t;
+
+    typedef struct {
+        logic [63:0] next;
+    } specbp__counter_desc_e053dccf__value__in_t;
+
+    typedef struct {
+        specbp__counter_desc_e053dccf__value__in_t value;
+    } specbp__counter_desc_e053dccf__in_t;
+
+    typedef struct {
+        logic [63:0] next;
+    } specbp__counter_desc_eae231f8__value__in_t;
+
+    typedef struct {
+        specbp__counter_desc_eae231f8__value__in_t value;
+    } specbp__counter_desc_eae231f8__in_t;
+
+    typedef struct {
         specbp__BUILD__in_t BUILD;
         specbp__SHAPE__in_t SHAPE;
         specbp__BUFFERS__in_t BUFFERS;
         specbp__BURSTS__in_t BURSTS;
+        specbp__WORDS__in_t WORDS;
+        specbp__ROWS__in_t ROWS;
         specbp__STATUS__in_t STATUS;
         specbp__INDEX__in_t INDEX;
         specbp__INTERRUPT_STATUS__in_t INTERRUPT_STATUS;
@@ -147,6 +217,10 @@ package specbp_regs_pkg;
         specbp__counter_desc_f67a3fe0__in_t BUSY;
         specbp__counter_desc_0f49b4c1__in_t READ_STALL;
         specbp__counter_desc_60cb4da1__in_t WRITE_STALL;
+        specbp__counter_desc_61c1dd16__in_t LOADING;
+        specbp__counter_desc_d374cf76__in_t COMPUTING;
+        specbp__counter_desc_e053dccf__in_t STORING;
+        specbp__counter_desc_eae231f8__in_t MULTIPLYING;
     } specbp__in_t;
 
     typedef struct {

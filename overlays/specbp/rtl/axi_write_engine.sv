@@ -5,7 +5,8 @@
 // never before AWVALID. While aborted it requests nothing new and fills the bursts already
 // requested with beats whose strobes are off, so that the memory port is left clean and no byte
 // is written. An error response is reported as it comes; it does not say which burst it was.
-// Data still in the stream after an abort are the user's to throw away.
+// `done_o` says that a command marked `cmd_final_i`, and so all before it, are acknowledged. Data
+// still in the stream after an abort are the user's to throw away.
 //
 // Bus ports have AXI's own names, without _i and _o: Vivado and cocotbext-axi go by them.
 
@@ -29,6 +30,8 @@ module axi_write_engine #(
   input  wire logic [AddressWidth-1:0] cmd_address_i,
   input  wire logic [CountWidth-1:0]   cmd_beats_i,
   input  wire logic [7:0]              cmd_last_strobes_i,
+  input  wire logic                    cmd_final_i,
+  output logic                         done_o,  // pulse
 
   input  wire logic                    data_valid_i,
   output logic                         data_ready_o,
@@ -58,6 +61,7 @@ module axi_write_engine #(
   logic [AddressWidth-1:0] burst_address;
   logic [4:0]              burst_beats;
   logic [7:0]              last_strobes_q;
+  logic                    final_q;
 
   burst_splitter #(
     .AddressWidth(AddressWidth),
@@ -78,7 +82,10 @@ module axi_write_engine #(
   );
 
   always_ff @(posedge clk_i) begin
-    if (cmd_valid_i && cmd_ready_o) last_strobes_q <= cmd_last_strobes_i;
+    if (cmd_valid_i && cmd_ready_o) begin
+      last_strobes_q <= cmd_last_strobes_i;
+      final_q        <= cmd_final_i;
+    end
   end
 
   // Requests, and how many bursts wait for their response.
@@ -87,7 +94,8 @@ module axi_write_engine #(
   logic [AddressWidth-1:0] awaddr_q;
   logic [3:0]              awlen_q;
   logic [PendingWidth-1:0] pending_q;
-  logic                    acknowledged;
+  logic                    acknowledged, final_burst;
+  logic                    unused_ready, unused_valid;
 
   assign slot_free    = !awvalid_q || m_axi_awready;
   assign burst_ready  = slot_free && queue_ready && pending_q < PendingWidth'(Outstanding);
@@ -110,6 +118,23 @@ module axi_write_engine #(
       pending_q <= pending_q + PendingWidth'(issue) - PendingWidth'(acknowledged);
     end
   end
+
+  // Of each burst that waits for its response, whether it ends a command marked final.
+  stream_fifo #(
+    .Width(1),
+    .Depth(Outstanding)
+  ) u_final (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .in_valid_i (issue),
+    .in_ready_o (unused_ready),  // there is room: see pending_q
+    .in_data_i  (burst_last && final_q),
+    .out_valid_o(unused_valid),
+    .out_ready_i(acknowledged),
+    .out_data_o (final_burst)
+  );
+  assign done_o = acknowledged && final_burst && !abort_i;
 
   // Bursts whose data are still to be sent: index of the last beat, and its strobes.
   logic       head_valid, beat_last, take;
@@ -177,7 +202,7 @@ module axi_write_engine #(
   assign stall_o          = (wvalid_q && !m_axi_wready) || (awvalid_q && !m_axi_awready);
 
   logic unused;
-  assign unused = ^{m_axi_bid};
+  assign unused = ^{m_axi_bid, unused_ready, unused_valid};
 
 endmodule
 

@@ -1,21 +1,21 @@
-// The 64-bit counters behind CYCLES, BUSY, READ_STALL and WRITE_STALL.
+// The 64-bit counters behind CYCLES, BUSY and what the core did in its busy cycles.
 //
 // `cycles_o` counts from reset on; the others from the last start. They do not saturate: at
 // 100 MHz they last for 5,800 years.
 
 `default_nettype none
 
-module cycle_counters (
-  input  wire logic   clk_i,
-  input  wire logic   rst_ni,
-  input  wire logic   started_i,
-  input  wire logic   busy_i,
-  input  wire logic   read_stall_i,
-  input  wire logic   write_stall_i,
-  output logic [63:0] cycles_o,
-  output logic [63:0] busy_o,
-  output logic [63:0] read_stall_o,
-  output logic [63:0] write_stall_o
+module cycle_counters #(
+  parameter int unsigned Events = 1
+) (
+  input  wire logic                clk_i,
+  input  wire logic                rst_ni,
+  input  wire logic                started_i,
+  input  wire logic                busy_i,
+  input  wire logic [Events-1:0]   event_i,
+  output logic [63:0]              cycles_o,
+  output logic [63:0]              busy_o,
+  output logic [Events-1:0][63:0]  event_o
 );
 
   always_ff @(posedge clk_i) begin
@@ -25,13 +25,13 @@ module cycle_counters (
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || started_i) begin
-      busy_o        <= '0;
-      read_stall_o  <= '0;
-      write_stall_o <= '0;
+      busy_o  <= '0;
+      event_o <= '0;
     end else if (busy_i) begin
       busy_o <= busy_o + 64'd1;
-      if (read_stall_i) read_stall_o <= read_stall_o + 64'd1;
-      if (write_stall_i) write_stall_o <= write_stall_o + 64'd1;
+      for (int number = 0; number < Events; number++) begin
+        if (event_i[number]) event_o[number] <= event_o[number] + 64'd1;
+      end
     end
   end
 

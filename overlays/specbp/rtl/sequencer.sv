@@ -1,21 +1,25 @@
-// Runs a program: takes descriptors in order, hands each to its unit, ends at END or an error.
+// Runs a program: takes descriptors in order, hands each to its unit's queue, ends at END or an
+// error.
 //
-// A descriptor costs 2 cycles beside its unit's time. One runs at a time. END, an error and a
-// reset all pass through draining: everything is aborted, and what is under way on the bus is
-// completed before `busy_o` falls. An error is reported when it is found, before draining, so
-// that a memory that never answers still gives a report; done is reported after it. It does not
+// A unit's descriptor is handed over in the cycle in which it is there, if the queue has room. NOP,
+// COPY and END wait until all units are idle, and cost 2 cycles beside their own time. END, an
+// error and a reset all pass through draining: everything is aborted, and what is under way on the
+// bus is completed before `busy_o` falls. An error is reported when it is found, before draining,
+// so that a memory that never answers still gives a report; done is reported after it. It does not
 // limit how long draining takes: nothing can be done about a bus that never answers.
 
 `default_nettype none
 
-module sequencer (
+module sequencer #(
+  parameter int unsigned Groups = 4
+) (
   input  wire logic                    clk_i,
   input  wire logic                    rst_ni,
 
   input  wire logic                    start_i,
   input  wire logic                    reset_i,
   input  wire logic                    misaligned_i,  // the program, on start
-  input  wire logic [31:0]             watchdog_i,  // cycles a descriptor may take; 0: no limit
+  input  wire logic [31:0]             watchdog_i,  // cycles without progress; 0: no limit
   input  wire specbp_pkg::window_t     window_i,
 
   output logic                         busy_o,
@@ -37,12 +41,22 @@ module sequencer (
   input  wire specbp_pkg::descriptor_t descriptor_i,
   input  wire logic [1:0]              descriptor_response_i,
 
+  // The units. A descriptor is handed over with `index_o`.
+  output logic [specbp_pkg::Units-1:0]                    unit_valid_o,
+  input  wire logic [specbp_pkg::Units-1:0]               unit_ready_i,
+  input  wire logic [specbp_pkg::Units-1:0]               unit_idle_i,
+  input  wire logic [specbp_pkg::Units-1:0]               unit_completed_i,  // pulses
+  input  wire logic [specbp_pkg::Units-1:0][31:0]         unit_index_i,  // the oldest there
+  input  wire logic [specbp_pkg::Units-1:0][7:0]          unit_opcode_i,
+  input  wire specbp_pkg::fault_t [specbp_pkg::Units-1:0] unit_fault_i,
+
   output logic                         copy_valid_o,
   input  wire logic                    copy_ready_i,
   output specbp_pkg::copy_t            copy_o,
   input  wire logic                    copy_done_i,
+  output logic                         copying_o,
 
-  input  wire logic                    read_error_valid_i,
+  input  wire logic                    read_error_valid_i,  // of the COPY
   input  wire logic [1:0]              read_error_response_i,
   input  wire logic                    write_error_valid_i,
   input  wire logic [1:0]              write_error_response_i
@@ -52,71 +66,104 @@ module sequencer (
 
   typedef enum logic [2:0] {StIdle, StFetch, StWait, StCopy, StDrain} state_e;
 
-  state_e      state_q, state_d;
-  logic [7:0]  opcode;
-  logic [3:0]  decoder_error, error_d;
-  logic [1:0]  response_d;
-  logic [31:0] wait_cycles, wait_q, index_q, running_q;
-  logic        ending, ending_q, fail, next, late;
+  state_e           state_q, state_d;
+  logic [7:0]       opcode;
+  logic [3:0]       decoder_error;
+  logic [Units-1:0] unit;
+  logic [31:0]      wait_cycles, wait_q, index_q, running_q;
+  logic             ending, ending_q, next, late, units_idle, here;
+  fault_t           fault;
 
-  descriptor_decoder u_decoder (
+  descriptor_decoder #(
+    .Groups(Groups)
+  ) u_decoder (
     .descriptor_i,
     .window_i,
     .opcode_o     (opcode),
+    .unit_o       (unit),
     .error_o      (decoder_error),
     .wait_cycles_o(wait_cycles),
     .copy_o
   );
 
-  assign late      = watchdog_i != '0 && running_q >= watchdog_i;
-  assign started_o = state_q == StIdle && start_i && !reset_i;
+  assign late       = watchdog_i != '0 && running_q >= watchdog_i;
+  assign started_o  = state_q == StIdle && start_i && !reset_i;
+  assign units_idle = &unit_idle_i;
+  assign here       = state_q == StFetch && descriptor_valid_i;
 
   // What is wrong now, the nearest cause first.
   always_comb begin
-    error_d    = ErrorNone;
-    response_d = ResponseOkay;
+    fault = '{
+        valid: 1'b1,
+        code: ErrorNone,
+        response: ResponseOkay,
+        index: index_q,
+        opcode: descriptor_valid_i ? opcode : '0
+    };
     if (started_o) begin
-      if (misaligned_i) error_d = ErrorRange;
+      fault.index  = '0;
+      fault.opcode = '0;
+      if (misaligned_i) fault.code = ErrorRange;
     end else if (busy_o && state_q != StDrain) begin
-      if (read_error_valid_i) begin
-        error_d    = ErrorRead;
-        response_d = read_error_response_i;
-      end else if (write_error_valid_i) begin
-        error_d    = ErrorWrite;
-        response_d = write_error_response_i;
-      end else if (state_q == StFetch && descriptor_valid_i && descriptor_response_i[1]) begin
-        error_d    = ErrorFetch;
-        response_d = descriptor_response_i;
-      end else if (state_q == StFetch && descriptor_valid_i) begin
-        error_d = decoder_error;
+      if (state_q == StCopy && read_error_valid_i) begin
+        fault.code     = ErrorRead;
+        fault.response = read_error_response_i;
+      end else if (state_q == StCopy && write_error_valid_i) begin
+        fault.code     = ErrorWrite;
+        fault.response = write_error_response_i;
+      end else if (unit_fault_i[UnitStore].valid) begin
+        fault = unit_fault_i[UnitStore];
+      end else if (unit_fault_i[UnitCompute].valid) begin
+        fault = unit_fault_i[UnitCompute];
+      end else if (unit_fault_i[UnitLoad].valid) begin
+        fault = unit_fault_i[UnitLoad];
+      end else if (here && descriptor_response_i[1]) begin
+        fault.code     = ErrorFetch;
+        fault.response = descriptor_response_i;
+      end else if (here && decoder_error != ErrorNone) begin
+        fault.code = decoder_error;
       end else if (state_q == StFetch && exhausted_i) begin
-        error_d = ErrorNoEnd;
+        fault.code = ErrorNoEnd;
+      end else if (late) begin
+        fault.code = ErrorWatchdog;
+        // The oldest descriptor that is not complete.
+        for (int number = 0; number < Units; number++) begin
+          if (!unit_idle_i[number] && unit_index_i[number] < fault.index) begin
+            fault.index  = unit_index_i[number];
+            fault.opcode = unit_opcode_i[number];
+          end
+        end
       end
-      if (error_d == ErrorNone && late) error_d = ErrorWatchdog;
     end
+    fault.valid = fault.code != ErrorNone;
   end
-  assign fail = error_d != ErrorNone;
 
   always_comb begin
     state_d      = state_q;
     next         = 1'b0;
     ending       = 1'b0;
     copy_valid_o = 1'b0;
+    unit_valid_o = '0;
     unique case (state_q)
       StIdle: if (started_o) state_d = StFetch;
       StFetch: begin
-        if (descriptor_valid_i && !fail) begin
-          unique case (opcode)
-            OpcodeEnd: begin
-              ending  = 1'b1;
-              state_d = StDrain;
-            end
-            OpcodeCopy: begin
-              copy_valid_o = 1'b1;
-              if (copy_ready_i) state_d = StCopy;
-            end
-            default: state_d = StWait;  // NOP: the decoder refused all others
-          endcase
+        if (here && !fault.valid) begin
+          if (unit != '0) begin
+            unit_valid_o = unit;
+            next         = (unit & unit_ready_i) != '0;
+          end else if (units_idle) begin
+            unique case (opcode)
+              OpcodeEnd: begin
+                ending  = 1'b1;
+                state_d = StDrain;
+              end
+              OpcodeCopy: begin
+                copy_valid_o = 1'b1;
+                if (copy_ready_i) state_d = StCopy;
+              end
+              default: state_d = StWait;  // NOP: the decoder refused all others
+            endcase
+          end
         end
       end
       StWait: begin
@@ -134,14 +181,15 @@ module sequencer (
       StDrain: if (idle_i) state_d = StIdle;
       default: state_d = StIdle;
     endcase
-    if (fail || (reset_i && state_q != StIdle)) state_d = StDrain;
+    if (fault.valid || (reset_i && state_q != StIdle)) state_d = StDrain;
   end
 
   assign descriptor_ready_o = next;
   assign busy_o             = state_q != StIdle;
   assign abort_o            = state_q == StDrain;
+  assign copying_o          = state_q == StCopy;
   assign index_o            = index_q;
-  assign error_event_o      = fail;
+  assign error_event_o      = fault.valid;
   assign done_event_o       = ending_q && state_q == StDrain && state_d == StIdle && !reset_i;
 
   always_ff @(posedge clk_i) begin
@@ -167,10 +215,11 @@ module sequencer (
         index_q    <= '0;
         ending_q   <= 1'b0;
       end
-      if (fail) begin
-        error_o    <= error_d;
-        response_o <= response_d;
-        opcode_o   <= descriptor_valid_i && !started_o ? opcode : '0;
+      if (fault.valid) begin
+        error_o    <= fault.code;
+        response_o <= fault.response;
+        opcode_o   <= fault.opcode;
+        index_q    <= fault.index;
       end else if (next) begin
         index_q <= index_q + 32'd1;
       end
@@ -182,7 +231,7 @@ module sequencer (
   always_ff @(posedge clk_i) begin
     if (state_q == StFetch) wait_q <= wait_cycles;
     else if (state_q == StWait) wait_q <= wait_q - 32'd1;
-    if (started_o || next) running_q <= '0;
+    if (started_o || next || unit_completed_i != '0) running_q <= '0;
     else if (busy_o) running_q <= running_q + 32'd1;
   end
 

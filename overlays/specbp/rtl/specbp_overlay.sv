@@ -2,7 +2,7 @@
 //
 // Meant for one Zynq-7000 HP port (64 bit) and a 32-bit GP port, both in the clock `clk_i`.
 // `BuildIdentifier` is computed from the other parameters (specbp.overlay.parameters) and only
-// shown: the driver refuses what it does not expect. `Lanes` and `Cores` are only shown as yet.
+// shown: the driver refuses what it does not expect. `Cores` is only shown as yet.
 //
 // Bus ports have AXI's own names, without _i and _o: Vivado and cocotbext-axi go by them.
 
@@ -12,6 +12,12 @@ module specbp_overlay #(
   parameter logic [31:0] BuildIdentifier   = 32'd0,
   parameter int unsigned Lanes             = 16,
   parameter int unsigned Cores             = 1,
+  parameter int unsigned ScalarWords       = 4096,
+  parameter int unsigned VectorRows        = 1024,
+  parameter int unsigned BiasRows          = 512,
+  parameter int unsigned OutputWords       = 2048,
+  parameter int unsigned PartialRows       = 2048,
+  parameter int unsigned QueueDepth        = 8,
   parameter int unsigned CopyWords         = 64,
   parameter int unsigned OutstandingReads  = 8,
   parameter int unsigned OutstandingWrites = 8
@@ -84,7 +90,10 @@ module specbp_overlay #(
   logic [1:0]  response;
   logic [7:0]  opcode;
   logic [31:0] index;
-  logic [63:0] cycles, busy_cycles, read_stall_cycles, write_stall_cycles;
+  logic [2:0]  unit_busy;
+  logic        multiplying;
+  logic [63:0] cycles, busy_cycles;
+  logic [5:0][63:0] event_cycles;
 
   specbp_regs u_registers (
     .clk   (clk_i),
@@ -117,6 +126,12 @@ module specbp_overlay #(
     status.SHAPE.lanes.next                 = 16'(Lanes);
     status.SHAPE.ncores.next                = 8'(Cores);
     status.BUFFERS.copy_words.next          = 16'(CopyWords);
+    status.BUFFERS.bias_rows.next           = 16'(BiasRows);
+    status.WORDS.scalar.next                = 16'(ScalarWords);
+    status.WORDS.results.next               = 16'(OutputWords);
+    status.ROWS.vector.next                 = 16'(VectorRows);
+    status.ROWS.partial.next                = 16'(PartialRows);
+    status.SHAPE.queue.next                 = 8'(QueueDepth);
     status.BURSTS.reads.next                = 8'(OutstandingReads);
     status.BURSTS.writes.next               = 8'(OutstandingWrites);
     status.BURSTS.beats.next                = 8'd16;
@@ -130,8 +145,12 @@ module specbp_overlay #(
     status.INTERRUPT_STATUS.error.hwset     = error_event;
     status.CYCLES.value.next                = cycles;
     status.BUSY.value.next                  = busy_cycles;
-    status.READ_STALL.value.next            = read_stall_cycles;
-    status.WRITE_STALL.value.next           = write_stall_cycles;
+    status.READ_STALL.value.next            = event_cycles[0];
+    status.WRITE_STALL.value.next           = event_cycles[1];
+    status.LOADING.value.next               = event_cycles[2];
+    status.COMPUTING.value.next             = event_cycles[3];
+    status.STORING.value.next               = event_cycles[4];
+    status.MULTIPLYING.value.next           = event_cycles[5];
   end
 
   assign interrupt_o =
@@ -139,6 +158,13 @@ module specbp_overlay #(
       || (control.INTERRUPT_STATUS.error.value && control.INTERRUPT_ENABLE.error.value);
 
   specbp_core #(
+    .Lanes            (Lanes),
+    .QueueDepth       (QueueDepth),
+    .ScalarWords      (ScalarWords),
+    .VectorRows       (VectorRows),
+    .BiasRows         (BiasRows),
+    .OutputWords      (OutputWords),
+    .PartialRows      (PartialRows),
     .CopyWords        (CopyWords),
     .OutstandingReads (OutstandingReads),
     .OutstandingWrites(OutstandingWrites)
@@ -162,6 +188,8 @@ module specbp_overlay #(
     .error_event_o    (error_event),
     .read_stall_o     (read_stall),
     .write_stall_o    (write_stall),
+    .unit_busy_o      (unit_busy),
+    .multiplying_o    (multiplying),
     .m_axi_arid,
     .m_axi_araddr,
     .m_axi_arlen,
@@ -199,17 +227,17 @@ module specbp_overlay #(
   assign m_axi_arprot  = 3'b000;
   assign m_axi_awprot  = 3'b000;
 
-  cycle_counters u_counters (
+  cycle_counters #(
+    .Events(6)
+  ) u_counters (
     .clk_i,
     .rst_ni,
-    .started_i    (started),
-    .busy_i       (busy),
-    .read_stall_i (read_stall),
-    .write_stall_i(write_stall),
-    .cycles_o     (cycles),
-    .busy_o       (busy_cycles),
-    .read_stall_o (read_stall_cycles),
-    .write_stall_o(write_stall_cycles)
+    .started_i(started),
+    .busy_i   (busy),
+    .event_i  ({multiplying, unit_busy[2], unit_busy[1], unit_busy[0], write_stall, read_stall}),
+    .cycles_o (cycles),
+    .busy_o   (busy_cycles),
+    .event_o  (event_cycles)
   );
 
 endmodule
