@@ -64,12 +64,12 @@ def lockstep(
         subset_seed=experiment.subset_seed,
     )
     console = Console(stderr=True)
-    sides = [
+    one, other = (
         _side(name, Recipe(experiment, dataset), experiment, stalls) for name in (first, second)
-    ]
+    )
     started = reported = time.monotonic()
     try:
-        for found in compare(*sides, steps):
+        for found in compare(one, other, steps):
             if isinstance(found, Difference):
                 raise SpecbpError(f"{first} and {second} differ: {found}")
             last = found
@@ -77,7 +77,7 @@ def lockstep(
                 reported = time.monotonic()
                 console.print(f"{found.steps} of {steps} steps are identical", highlight=False)
     finally:
-        for side in sides:
+        for side in (one, other):
             side.close()
     print(
         f"{first} and {second} are identical: {experiment.model} on {experiment.dataset}, "
