@@ -47,7 +47,7 @@ OTHER_VALUES = {
     "threads": 2,
     "block_steps": 7,
 }
-ONLY_ONE_VALUE = {"backend"}
+ONLY_WITH_OTHERS = {"backend", "lanes"}
 ONLY_WITH = {
     "buckets": {"key": "bucket"},
     "block_keys": {"sampler": "blocks"},
@@ -63,7 +63,7 @@ def base_for(name):
 def test_every_field_is_either_work_or_method():
     assert set(METHOD_FIELDS) | set(WORK_FIELDS) == set(Experiment.model_fields)
     assert not set(METHOD_FIELDS) & set(WORK_FIELDS)
-    assert OTHER_VALUES.keys() | ONLY_ONE_VALUE == set(Experiment.model_fields)
+    assert OTHER_VALUES.keys() | ONLY_WITH_OTHERS == set(Experiment.model_fields)
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
@@ -83,7 +83,7 @@ def test_different_experiments_have_different_hashes_and_equal_ones_equal(names)
     assert experiment_from(changed.model_dump()).hash == changed.hash
 
 
-@pytest.mark.parametrize("name", [name for name in METHOD_FIELDS if name not in ONLY_ONE_VALUE])
+@pytest.mark.parametrize("name", [name for name in METHOD_FIELDS if name not in ONLY_WITH_OTHERS])
 def test_every_method_has_a_name_of_its_own(name):
     base = base_for(name)
     assert experiment_from(base | {name: OTHER_VALUES[name]}).arm != experiment_from(base).arm

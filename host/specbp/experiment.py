@@ -20,6 +20,7 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
+Backend = Literal["cpu", "sim:model", "sim:rtl"]
 
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
@@ -37,6 +38,10 @@ bucket's outcome belongs to another label and is many steps old: only `replay` m
 the last layer is refreshed, and the first epoch is sequential, since early weights move fastest. A
 batch's outcome is one step old and needs no help.
 """
+
+OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
+"""What a run on the overlay means where nothing else is said."""
+LANES = (16, 32, 64)
 
 SPECULATION_FIELDS = (
     "key",
@@ -141,7 +146,17 @@ class Experiment(BaseModel):
         ),
     ] = None
 
-    backend: Annotated[Literal["cpu"], Field(description="what executes the schedule")] = "cpu"
+    backend: Annotated[
+        Backend,
+        Field(
+            description="what executes the schedule: cpu; sim:rtl, the overlay simulated cycle by "
+            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted"
+        ),
+    ] = "cpu"
+    lanes: Annotated[
+        int | None,
+        Field(description="multiply-accumulate lanes of the overlay: 16, 32 or 64; 16 unless set"),
+    ] = None
     schedule: Annotated[
         Schedule,
         Field(
@@ -245,6 +260,10 @@ class Experiment(BaseModel):
         fields = {name: value for name, value in given.items() if value is not None}
         if fields.get("threads") == "all":
             fields["threads"] = available_cores()
+        if fields.get("backend", "cpu") == "cpu":
+            fields.pop("lanes", None)
+        else:
+            fields = OVERLAY_DEFAULTS | fields
         if fields.get("schedule") == "pipelined":
             for name, value in PIPELINED.items():
                 if fields.get(name, value) != value:
@@ -268,6 +287,8 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
+        if self.backend != "cpu":
+            self._require_overlay()
         if self.schedule in ("sequential", "selective") and self.engines != 1:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
         if self.schedule == "data-parallel" and self.engines != 2:
@@ -288,6 +309,21 @@ class Experiment(BaseModel):
                 )
         return self
 
+    def _require_overlay(self) -> None:
+        """Refuse what the overlay does not do."""
+        if self.arithmetic != "int16":
+            raise ValueError(
+                f"the overlay computes in int16: {self.backend} needs arithmetic=int16"
+            )
+        if self.schedule != "sequential":
+            raise ValueError(
+                f"the overlay runs the sequential schedule only: {self.backend} cannot run "
+                f"{self.schedule}"
+            )
+        if self.lanes not in LANES:
+            choices = ", ".join(map(str, LANES))
+            raise ValueError(f"lanes = {self.lanes}: choose one of {choices}")
+
     @property
     def workload(self) -> dict[str, Any]:
         """The fields that the arms of one comparison must share, seed included."""
@@ -297,6 +333,8 @@ class Experiment(BaseModel):
     def arm(self) -> str:
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        if self.backend != "cpu":
+            return f"{self.schedule}, {self.backend}, {self.lanes} lanes"
         words: list[str] = [self.schedule]
         if self.schedule == "speculative":
             words = self._speculation_words()
@@ -306,8 +344,6 @@ class Experiment(BaseModel):
             words.append(threads)
         elif (self.engines, self.threads) != (2, 1):
             words.append(f"{self.engines} x {threads}")
-        if self.backend != "cpu":
-            words.append(self.backend)
         return ", ".join(words)
 
     def _speculation_words(self) -> list[str]:
@@ -343,6 +379,7 @@ class Experiment(BaseModel):
 
 METHOD_FIELDS = (
     "backend",
+    "lanes",
     "schedule",
     *SPECULATION_FIELDS,
     "skip_loss",

@@ -74,6 +74,14 @@ RUNS: tuple[Column, ...] = (
         "timed beside it (from its own where there is none) and the accept rate",
         False,
     ),
+    Column("cycles", int, "clock cycles of the overlay in all training steps"),
+    Column("clock_mhz", float, "clock of the overlay, MHz"),
+    Column(
+        "simulated_s",
+        float,
+        "time of the training steps on the overlay: cycles at its clock, s",
+        False,
+    ),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),
@@ -126,6 +134,8 @@ STEPS: tuple[Column, ...] = (
     Column("recall_ms", float, "reading the cache, on the backward engine, ms", False),
     Column("store_ms", float, "writing the cache, on the forward engine, ms", False),
     Column("update_ms", float, "adding gradients up and updating the weights, ms", False),
+    Column("cycles", int, "clock cycles of the overlay in the step; predicted with sim:model"),
+    Column("clock_mhz", float, "clock of the overlay, MHz"),
     Column("wait_ms", float, "time the forward engine waited for the other, ms", False),
 )
 

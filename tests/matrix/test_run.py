@@ -5,7 +5,7 @@ import pytest
 from specbp.backends.pytorch import PytorchTraining
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.frames import repeatable_columns
-from specbp.matrix.run import forget, missing, pytorch_opener, run_cells
+from specbp.matrix.run import backend_opener, forget, missing, run_cells
 from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store
 
@@ -15,7 +15,7 @@ def opener():
     from specbp.datasets.loading import load
 
     dataset = load("digits", train=160, test=50)
-    return pytorch_opener(lambda experiment: dataset)
+    return backend_opener(lambda experiment: dataset)
 
 
 @pytest.fixture

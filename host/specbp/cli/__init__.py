@@ -10,6 +10,7 @@ from specbp.errors import SpecbpError
 
 from .bench import bench
 from .compare import compare
+from .lockstep import lockstep
 from .report import report
 from .run import run
 from .timeline import timeline
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (run, bench, report, compare, timeline):
+for verb in (run, bench, report, compare, timeline, lockstep):
     app.command()(verb)
 
 

@@ -17,7 +17,7 @@ from specbp.datasets.loading import Dataset, load
 from specbp.errors import NothingMeasuredError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
-from specbp.matrix.run import forget, missing, pytorch_opener, run_cells
+from specbp.matrix.run import backend_opener, forget, missing, run_cells
 from specbp.matrix.session import OpenTraining, Stopped
 from specbp.matrix.store import Store
 
@@ -59,7 +59,7 @@ def train(
             )
         if not to_do:
             return
-        open_training = pytorch_opener(dataset_reader(data_root))
+        open_training = backend_opener(dataset_reader(data_root))
         _check_before_training(to_do, open_training)
         with ProgressDisplay(console, len(to_do)) as display, _stop_on_interrupt() as stop:
             try:
@@ -107,8 +107,8 @@ def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -
     for cell in cells:
         experiment = cell.experiment
         combination = (experiment.dataset, experiment.train, experiment.test,
-                       experiment.subset_seed, experiment.held_out,
-                       experiment.model, experiment.batch_size)  # fmt: skip
+                       experiment.subset_seed, experiment.held_out, experiment.model,
+                       experiment.batch_size, experiment.backend, experiment.lanes)  # fmt: skip
         if combination not in checked:
             open_training(experiment).close()
             checked.add(combination)

@@ -78,6 +78,7 @@ class Arm:
         return {
             "steps": len(times),
             "train_s": self._train_s,
+            **_on_overlay(steps),
             "step_ms": float(np.median(times)),
             "step_ms_p05": float(np.percentile(times, 5)),
             "step_ms_p95": float(np.percentile(times, 95)),
@@ -117,6 +118,19 @@ def _bound(experiment: Experiment, passes: Passes, accept_rate: float | None) ->
     if experiment.schedule == "data-parallel":
         return 1 / experiment.engines
     return 1.0 if experiment.schedule == "sequential" and experiment.threads == 1 else None
+
+
+def _on_overlay(steps: pa.Table) -> dict[str, Any]:
+    """Return what the steps took by the overlay's clock, nothing for who has none."""
+    cycles = _total(steps, "cycles")
+    if cycles is None:
+        return {}
+    clock_mhz = float(steps.column("clock_mhz")[0].as_py())
+    return {
+        "cycles": int(cycles),
+        "clock_mhz": clock_mhz,
+        "simulated_s": cycles / (clock_mhz * 1e6),
+    }
 
 
 def passes_of(steps: pa.Table) -> Passes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from specbp.backends import Training
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.opening import open_training as open_on_backend
 from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.experiment import Experiment
@@ -90,10 +90,10 @@ def forget(cells: Sequence[Cell], store: Store) -> None:
         Checkpoint(store.unfinished / cell.workload).delete()
 
 
-def pytorch_opener(datasets: Callable[[Experiment], Dataset]) -> OpenTraining:
-    """Return what makes trainings in PyTorch on the data sets that `datasets` gives."""
+def backend_opener(datasets: Callable[[Experiment], Dataset]) -> OpenTraining:
+    """Return what makes trainings, each on its backend, on the data sets that `datasets` gives."""
 
     def open_training(experiment: Experiment) -> Training:
-        return PytorchTraining(experiment, datasets(experiment))
+        return open_on_backend(experiment, datasets(experiment))
 
     return open_training

@@ -181,7 +181,8 @@ class Session:
 
 
 def _is_baseline(cell: Cell) -> bool:
-    return cell.experiment.schedule == "sequential" and cell.experiment.threads == 1
+    experiment = cell.experiment
+    return (experiment.backend, experiment.schedule, experiment.threads) == ("cpu", "sequential", 1)
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 
 Phase = Literal[
     "load", "forward", "recall", "input gradient", "weight gradient", "gate", "redo", "store",
-    "wait", "update",
+    "wait", "update", "overlay",
 ]  # fmt: skip
 
 

@@ -1,0 +1,141 @@
+"""Trains on the overlay: every step is one program, the host only gives batches and looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specbp.arithmetic.float32 import Float32
+from specbp.arithmetic.int16 import Int16
+from specbp.backends import StepRow
+from specbp.backends.overlay_step import OpenExecutor, OverlayStep
+from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
+from specbp.datasets.loading import Dataset
+from specbp.experiment import Experiment
+from specbp.network import Weights
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.tensors import ArrayPair
+from specbp.schedules.spans import Recorder
+
+
+class OverlayTraining:
+    """One experiment in progress on the overlay; see `specbp.backends.Training`.
+
+    Args:
+        experiment: what to train, and how; int16 and sequential.
+        dataset: the loaded data set of the experiment.
+        open_executor: opens what runs the programs.
+
+    Raises:
+        UsageError: the model does not fit the data or the overlay, or a batch is larger than the
+            training set.
+    """
+
+    def __init__(
+        self, experiment: Experiment, dataset: Dataset, open_executor: OpenExecutor
+    ) -> None:
+        self._dataset = dataset
+        self._recipe = recipe = Recipe(experiment, dataset)
+        arithmetic = recipe.arithmetic()
+        assert isinstance(arithmetic, Int16) and experiment.lanes is not None
+        self._arithmetic = arithmetic
+        parameters = Parameters(lanes=experiment.lanes)
+        self._overlay = OverlayStep(recipe.network, arithmetic, parameters, open_executor)
+        self._overlay.write_weights(arithmetic.encode_weights(recipe.initial))
+        self._step = 0
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self.initial_weights_sha256 = weights_sha256(recipe.initial)
+        self.sample_order_sha256 = recipe.sample_order_sha256
+        self.dataset_sha256 = dataset.sha256
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return self._step
+
+    def advance(self, steps: int) -> list[StepRow]:
+        """Do the next `steps` training steps and return a row for each.
+
+        Raises:
+            FloatingPointError: the loss is no longer a number: the training has diverged.
+            OverlayError: the overlay stopped at an error, or did not end in time.
+        """
+        return [self._one_step() for _ in range(steps)]
+
+    def test_accuracy(self) -> float:
+        """Return the share of test samples classified rightly with the weights as they are."""
+        data, size = self._dataset, self._recipe.experiment.batch_size
+        correct = 0
+        for first in range(0, len(data.test_labels), size):
+            batch = slice(first, first + size)
+            images = self._recipe.images(self._arithmetic, data.test_images[batch])
+            probabilities = self._overlay.forward(images)
+            correct += count_correct(probabilities, data.test_labels[batch].numpy())
+        return correct / len(data.test_labels)
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights as they are."""
+        return weights_sha256(_as_tensors(self._overlay.tensors.read_state("master")))
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that is needed to go on later, as plain containers of tensors."""
+        tensors = self._overlay.tensors
+        return {
+            "step": self._step,
+            "weights": _as_tensors(tensors.read_state("master")),
+            "momenta": _as_tensors(tensors.read_state("momentum")),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state` as if never interrupted."""
+        self._step = state["step"]
+        self._overlay.write_weights(state["weights"])
+        self._overlay.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in state["momenta"]])
+
+    def close(self) -> None:
+        """Give the overlay back."""
+        self._overlay.executor.close()
+
+    def _one_step(self) -> StepRow:
+        rule = self._recipe.rule(self._step)
+        recorder = Recorder()
+        with recorder.span(0, "load"):
+            pixels, labels = self._recipe.batch(self._step)
+            images = self._recipe.images(self._arithmetic, pixels)
+        with recorder.span(0, "overlay"):
+            cycles = self._overlay.run(images, labels, rule)
+        load, run = recorder.spans
+        tensors = self._overlay.tensors
+        loss = self._loss(torch.from_numpy(tensors.logits().copy()), labels)
+        require_a_number(loss, self._step)
+        row = {
+            "epoch": self._step // self.steps_per_epoch + 1,
+            "step": self._step,
+            "loss": loss,
+            "correct": count_correct(tensors.probabilities(), labels.numpy()),
+            "accepts": None,
+            "rejects": None,
+            "step_ms": (run.ended - load.started) * 1e3,
+            "load_ms": load.duration_ms,
+            "cycles": cycles,
+            "clock_mhz": None if cycles is None else self._overlay.executor.clock_mhz,
+        }
+        self._step += 1
+        return row
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> float:
+        """Return the mean loss of a batch, as `Int16` reports it."""
+        real = logits.double() * 2.0**-self._arithmetic.scales.logits
+        _, losses = Float32().softmax_cross_entropy(real, labels)
+        return float(losses.mean())
+
+
+def _as_tensors(pairs: Sequence[ArrayPair]) -> list[Weights]:
+    """Return integers as int16 arithmetic holds them: in float64."""
+    return [
+        (torch.from_numpy(weight).double(), torch.from_numpy(bias).double())
+        for weight, bias in pairs
+    ]

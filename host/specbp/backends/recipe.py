@@ -1,0 +1,132 @@
+"""What an experiment trains on, step by step, whoever executes it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specbp.arithmetic import Arithmetic, UpdateRule
+from specbp.arithmetic.calibration import calibrate
+from specbp.arithmetic.float32 import Float32
+from specbp.arithmetic.int16 import Int16
+from specbp.arithmetic.scales import Scales
+from specbp.datasets.loading import Dataset
+from specbp.errors import UsageError
+from specbp.experiment import Experiment
+from specbp.learning_rate import learning_rate
+from specbp.models import build as build_model
+from specbp.network import Weights, lower, pooled_first
+from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
+
+CALIBRATION_SAMPLES = 256
+"""int16 scales are chosen on the first batches of the first epoch, at least this many samples."""
+
+
+class Recipe:
+    """The network with its initial weights, and the batch and the update rule of every step.
+
+    Args:
+        experiment: what to train, and how.
+        dataset: the loaded data set of the experiment.
+
+    Attributes:
+        experiment: what to train, and how.
+        dataset: its data set.
+        network: the chain of layers.
+        initial: its initial weights, float32.
+        steps_per_epoch: number of steps.
+        sample_order_sha256: SHA-256 of the order in which samples are drawn.
+
+    Raises:
+        UsageError: the model does not fit the data, or a batch is larger than the training set.
+    """
+
+    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
+        self.experiment = experiment
+        self.dataset = dataset
+        samples = len(dataset.train_labels)
+        self.steps_per_epoch = steps_per_epoch(samples, experiment.batch_size)
+        if not self.steps_per_epoch:
+            raise UsageError(
+                f"batch_size = {experiment.batch_size} is larger than the training set "
+                f"({samples} samples)"
+            )
+        info = dataset.info
+        model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+        network, self.initial = lower(model, info.image_shape, info.classes)
+        # The overlay's number format keeps the model's own order: the hardware is compared to it.
+        self.network = pooled_first(network) if experiment.arithmetic == "float32" else network
+        self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
+        self._order = sample_order(experiment, dataset.train_labels, 0)
+        self._order_epoch = 0
+
+    def arithmetic(self) -> Arithmetic:
+        """Return the number format of the experiment, calibrated."""
+        if self.experiment.arithmetic == "float32":
+            return Float32(torch.channels_last)
+        return Int16(self.network, self.scales())
+
+    def scales(self) -> Scales:
+        """Return the scales of int16 arithmetic."""
+        wanted = -(-CALIBRATION_SAMPLES // self.experiment.batch_size)
+        batches = (self.batch(step) for step in range(min(wanted, self.steps_per_epoch)))
+        return calibrate(
+            self.network,
+            self.initial,
+            [(self.dataset.normalised(pixels), labels) for pixels, labels in batches],
+        )
+
+    def rule(self, step: int) -> UpdateRule:
+        """Return the numbers of the update of `step`."""
+        experiment = self.experiment
+        return UpdateRule(
+            learning_rate(experiment, step, self.steps_per_epoch * experiment.epochs),
+            experiment.momentum,
+            experiment.weight_decay,
+        )
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the pixels, as the data set has them, and the labels of `step`."""
+        data = self.dataset
+        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
+        if epoch != self._order_epoch:
+            self._order = sample_order(self.experiment, data.train_labels, epoch)
+            self._order_epoch = epoch
+        first = step_in_epoch * self.experiment.batch_size
+        index = self._order[first : first + self.experiment.batch_size]
+        return data.train_images.index_select(0, index), data.train_labels.index_select(0, index)
+
+    def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
+        """Return `pixels` as the first layer takes them."""
+        return arithmetic.encode_images(self.dataset.normalised(pixels))
+
+
+def require_a_number(loss: float, step: int) -> None:
+    """Refuse to go on with a `loss` that is not a number.
+
+    Raises:
+        FloatingPointError: it is not.
+    """
+    if loss != loss:
+        raise FloatingPointError(
+            f"the loss is not a number at step {step}: the training has diverged, "
+            "lower the learning rate"
+        )
+
+
+def weights_sha256(weights: Sequence[Weights]) -> str:
+    """Return the SHA-256 of `weights`, in their own number format."""
+    digest = hashlib.sha256()
+    for weight, bias in weights:
+        digest.update(weight.numpy().tobytes())
+        digest.update(bias.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def count_correct(probabilities: Any, labels: Any) -> int:
+    """Return how many samples are classified rightly; of equals the first class counts."""
+    return int((probabilities.argmax(1) == labels).sum())

@@ -1,0 +1,1 @@
+"""Boards: what the overlay's driver runs on, simulated ones included."""

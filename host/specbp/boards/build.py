@@ -1,0 +1,183 @@
+"""Build the simulated overlay: a shared library per content hash, in a cache folder.
+
+A library is built once under a file lock, in a temporary folder, and appears by one rename: a
+build that is killed leaves nothing half done. The Verilator runtime is compiled once for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+
+from specbp.boards.toolchain import (
+    Compiler,
+    Verilator,
+    find_compiler,
+    find_verilator,
+    run,
+)
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.sources import HARDWARE, rtl_files
+
+Kind = Literal["fast", "trace", "coverage"]
+TOP = "specbp_overlay"
+_KIND_FLAGS: Mapping[Kind, tuple[str, ...]] = {
+    "fast": ("--no-assert",),
+    "trace": ("--assert", "--trace-fst"),
+    "coverage": ("--assert", "--coverage-line"),
+}
+_KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
+    "fast": (),
+    "trace": ("verilated_fst_c.cpp",),
+    "coverage": ("verilated_cov.cpp",),
+}
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+_CXX_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-w")
+
+
+def cache_folder() -> Path:
+    """Return the folder for built models: ``$SPECBP_CACHE``, else in the user's cache folder."""
+    given = os.environ.get("SPECBP_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specbp"
+
+
+def build(parameters: Parameters, kind: Kind = "fast") -> Path:
+    """Return the shared library of the overlay with `parameters`, building it if need be.
+
+    Args:
+        parameters: those of the overlay.
+        kind: ``fast``; ``trace`` can write waveforms, which costs speed even while it does not;
+            ``coverage`` counts lines.
+
+    Raises:
+        ToolError: a tool is missing or failed.
+    """
+    verilator, compiler = find_verilator(), find_compiler()
+    harness = sorted((HARDWARE / "sim").rglob("*.[ch]*"))
+    settings = {
+        "parameters": parameters.verilog,
+        "kind": _KIND_FLAGS[kind],
+        "tools": _tools(verilator, compiler),
+    }
+    key = _key(settings, [*rtl_files(), *harness, Path(__file__)])
+
+    def make(folder: Path) -> Path:
+        _verilate(verilator, parameters, kind, folder)
+        objects = runtime(verilator, compiler, kind)
+        return _compile_model(verilator, compiler, kind, folder, objects)
+
+    return _cached(f"model-{key}.so", make)
+
+
+def runtime(verilator: Verilator, compiler: Compiler, kind: Kind) -> list[Path]:
+    """Return the objects of Verilator's own runtime that a model of `kind` needs."""
+    defines = _defines(kind)
+    objects = []
+    for name in (*_RUNTIME, *_KIND_RUNTIME[kind]):
+        source = verilator.root / "include" / name
+        settings = {"tools": _tools(verilator, compiler), "defines": defines}
+        key = _key(settings, [source, Path(__file__)])
+
+        def make(folder: Path, source: Path = source) -> Path:
+            target = folder / "runtime.o"
+            flags = (*_CXX_FLAGS, *defines, *_includes(verilator))
+            run([*compiler.command, *flags, "-c", str(source), "-o", str(target)])
+            return target
+
+        objects.append(_cached(f"{source.stem}-{key}.o", make))
+    return objects
+
+
+def _cached(name: str, make: Callable[[Path], Path]) -> Path:
+    """Return the file `name` of the cache; `make` makes it in the folder it is given."""
+    cache = cache_folder()
+    final = cache / name
+    if final.exists():
+        return final
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f".{name}.lock"):
+        if not final.exists():
+            folder = Path(tempfile.mkdtemp(dir=cache, prefix=".build-"))
+            try:
+                make(folder).replace(final)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    return final
+
+
+def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: Path) -> None:
+    given = (f"-G{name}={value}" for name, value in parameters.verilog.items())
+    verilator.run(
+        [
+            *("--cc", "--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(folder)),
+            # What is not reset starts as noise: a forgotten reset shows.
+            *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
+            *("-Wall", "-Wno-fatal", "-Wno-lint", "-Wno-style", *_KIND_FLAGS[kind], *given),
+            *map(str, rtl_files()),
+        ]
+    )
+
+
+def _compile_model(
+    verilator: Verilator, compiler: Compiler, kind: Kind, folder: Path, objects: Sequence[Path]
+) -> Path:
+    """Compile Verilator's C++ and the harness as one unit: that is faster than one by one."""
+    sources = sorted(folder.glob("*.cpp"))
+    everything = folder / "everything.cc"
+    harness = HARDWARE / "sim" / "harness.cpp"
+    everything.write_text("".join(f'#include "{path}"\n' for path in (*sources, harness)))
+    target = folder / "model.so"
+    includes = (f"-I{folder}", f"-I{HARDWARE / 'sim'}", *_includes(verilator))
+    run(
+        [
+            *(*compiler.command, *_CXX_FLAGS, *_defines(kind), *includes, "-shared"),
+            *(str(everything), *map(str, objects), "-o", str(target)),
+            "-pthread",
+        ]
+    )
+    return target
+
+
+def _defines(kind: Kind) -> tuple[str, ...]:
+    values = {
+        "VERILATOR": 1,
+        "VM_COVERAGE": int(kind == "coverage"),
+        "VM_SC": 0,
+        "VM_TIMING": 0,
+        "VM_TRACE": int(kind == "trace"),
+        "VM_TRACE_FST": int(kind == "trace"),
+        "VM_TRACE_VCD": 0,
+        "VM_TRACE_SAIF": 0,
+    }
+    return tuple(f"-D{name}={value}" for name, value in values.items())
+
+
+def _includes(verilator: Verilator) -> tuple[str, ...]:
+    include = verilator.root / "include"
+    # The FST writer's compression libraries, which need not be installed.
+    stand_ins = HARDWARE / "sim" / "uncompressed"
+    return f"-I{include}", f"-I{include / 'vltstd'}", f"-I{stand_ins}"
+
+
+def _tools(verilator: Verilator, compiler: Compiler) -> list[str]:
+    command = [Path(compiler.command[0]).name, *compiler.command[1:]]
+    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, platform.machine()]
+
+
+def _key(settings: Mapping[str, object], files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in files:
+        digest.update(f"\0{path.name}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,217 @@
+"""A simulated PYNQ board: pynq's own API on the Verilated overlay.
+
+    device = SimulatedDevice(Parameters())
+    overlay = pynq.Overlay(device.bitstream, device=device)
+    overlay.specbp_0        # the driver, bound from the generated hardware handoff
+
+Only for one thread. pynq keeps state for the whole process (the active device, the clocks, the
+interrupt controllers), and a new device takes all of it over; `close` gives it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+from specbp.boards.build import Kind
+from specbp.boards.memory import DeviceMemory
+from specbp.boards.peripherals import ClockRegisters, InterruptController, Peripheral, Window
+from specbp.boards.verilated import BusError, MemoryTiming, Model
+from specbp.overlay import hwh
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.quiet import pynq_imports
+from specbp.overlay.sources import HARDWARE
+
+with pynq_imports():
+    from pynq.interrupt import _InterruptController
+    from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+    from pynq.pl_server.device import Device
+    from pynq.ps import Clocks
+    from pynqmetadata.frontends import Metadata
+
+import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
+
+MEMORY_BASE = 0x10000000
+SLCR_BASE = 0xF8000000
+IRQ = 61
+"""The number of IRQ_F2P[0]."""
+CYCLES_AT_ONCE = 200_000
+"""The event loop gets its turn after so many cycles of waiting for the interrupt."""
+
+
+class SimulatedDevice(Device):  # type: ignore[misc]
+    """A PYNQ-Z1 or PYNQ-Z2 whose programmable logic is the Verilated overlay.
+
+    Every register access of the overlay takes clock cycles; between accesses simulated time
+    stands still. Waiting for the interrupt runs the simulation at full speed.
+
+    Args:
+        parameters: those of the overlay.
+        memory_bytes: memory for buffers.
+        timing: how the memory behind the overlay answers.
+        kind: the build of the model: fast, trace or coverage.
+
+    Attributes:
+        model: the Verilated overlay: faults, stalls, waveforms.
+        bitstream: what to give to `pynq.Overlay`.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters | None = None,
+        memory_bytes: int = 64 << 20,
+        timing: MemoryTiming | None = None,
+        kind: Kind = "fast",
+    ) -> None:
+        super().__init__("specbp-simulated")
+        self.name = "simulated"
+        self.arch = "armv7l"
+        self.capabilities = {"MEMORY_MAPPED": True}
+        self.model = Model(parameters or Parameters(), memory_bytes, MEMORY_BASE, kind)
+        self._timing = timing or MemoryTiming()
+        self._memory = DeviceMemory(self.model.memory, MEMORY_BASE)
+        self._clocks = ClockRegisters(self._clock_changed)
+        controller = InterruptController(lambda: self.model.interrupt)
+        self._peripherals: dict[int, Peripheral] = {
+            hwh.BASE_ADDRESS: self.model,
+            hwh.CONTROLLER_BASE_ADDRESS: controller,
+            SLCR_BASE: self._clocks,
+        }
+        self._waiting = _WaitingRoom(self.model, controller)
+        self._clock_changed()
+        self._folder = tempfile.TemporaryDirectory(prefix="specbp-")
+        # pynq wants a file; what is in it, nobody reads.
+        self.bitstream = str(Path(self._folder.name) / f"{hwh.DESIGN}.bit")
+        Path(self.bitstream).touch()
+        self._take_over()
+
+    @property
+    def clock_hz(self) -> float:
+        """The overlay's clock, as the clock registers set it."""
+        return self._clocks.fabric_hz
+
+    def seconds(self, cycles: int) -> float:
+        """Return the time that `cycles` take at the clock that is set now."""
+        return cycles / self.clock_hz
+
+    def mmap(self, base_address: int, length: int) -> Window:
+        """Return the registers from the physical `base_address` on, for pynq's `MMIO`.
+
+        Raises:
+            BusError: nothing answers at that address.
+        """
+        for base, peripheral in self._peripherals.items():
+            if base <= base_address < base + hwh.SPAN:
+                return Window(peripheral, base_address - base, length // 4)
+        raise BusError(f"no registers at address 0x{base_address:08X}: DECERR")
+
+    def allocate(self, shape: Any, dtype: Any, cacheable: bool = True, **_: Any) -> Any:
+        """Return a buffer; one that is not `cacheable` is coherent, as on a board."""
+        return self._memory.allocate(self, shape, dtype, coherent=not cacheable)
+
+    def flush(self, bo: int, offset: int, virtual_address: int, size: int) -> None:
+        """Bring a buffer's host copy to the device; pynq's buffers call this."""
+        self._memory.bytes_at(bo + offset, size)[:] = _host_bytes(virtual_address, size)
+
+    def invalidate(self, bo: int, offset: int, virtual_address: int, size: int) -> None:
+        """Bring a buffer's content on the device to the host; pynq's buffers call this."""
+        _host_bytes(virtual_address, size)[:] = self._memory.bytes_at(bo + offset, size)
+
+    def get_memory(self, description: Any) -> DeviceMemory:
+        """Return the memory; there is one."""
+        return self._memory
+
+    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
+        """Return what the generated hardware handoff says, in pynq's form."""
+        handoff = HARDWARE / "generated" / f"{hwh.DESIGN}.hwh"
+        parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
+        parser.mem_dict["PSDDR"] = {
+            "fullpath": "PSDDR",
+            "type": "DDR",
+            "used": 1,
+            "base_address": MEMORY_BASE,
+            "size": self._memory.size,
+        }
+        return parser
+
+    def download(self, bitstream: Any, parser: Any = None) -> None:
+        """Program the logic, which resets it."""
+        self.model.reset()
+        self.post_download(bitstream, parser, self.name)
+
+    def gen_cache(self, bitstream: Any, parser: Any = None) -> None:
+        """Do nothing: pynq's own would write into its installation."""
+
+    def close(self) -> None:
+        """End the simulation and give pynq's state for the whole process back."""
+        _InterruptController._uio_devices.pop(IRQ, None)
+        _InterruptController._controllers.clear()
+        if getattr(Device, "_active_device", None) is self:
+            del Device._active_device
+        _forget_clocks()
+        self.model.close()
+        self._folder.cleanup()
+
+    def _clock_changed(self) -> None:
+        self.model.set_timing(self._timing, self.clock_hz)
+
+    def _take_over(self) -> None:
+        Device.active_device = self
+        _forget_clocks()
+        _InterruptController._controllers.clear()
+        _InterruptController._uio_devices[IRQ] = self._waiting
+
+
+class _WaitingRoom:
+    """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass."""
+
+    def __init__(self, model: Model, controller: InterruptController) -> None:
+        self._model, self._controller = model, controller
+        self._events: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def add_event(self, event: Any, number: int) -> None:
+        """Call `event.set()` at the next interrupt; simulated time passes until then."""
+        self._events.append(event)
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            # Not to keep a closed device alive: the loop holds on to what it will call.
+            loop.call_soon(_advance, weakref.ref(self))
+
+    def advance(self) -> bool:
+        """Run for a while; return whether anyone still waits."""
+        if not self._controller.raised:
+            self._model.run(CYCLES_AT_ONCE)
+        if self._controller.raised:
+            events, self._events = self._events, []
+            self._loop = None
+            for event in events:
+                event.set()
+            return False
+        return True
+
+
+def _advance(room_reference: weakref.ref[_WaitingRoom]) -> None:
+    room = room_reference()
+    if room is not None and room.advance():
+        asyncio.get_running_loop().call_soon(_advance, room_reference)
+
+
+def _host_bytes(virtual_address: int, size: int) -> Any:
+    import ctypes
+
+    import numpy as np
+
+    pointer = ctypes.cast(virtual_address, ctypes.POINTER(ctypes.c_uint8))
+    return np.ctypeslib.as_array(pointer, (size,))
+
+
+def _forget_clocks() -> None:
+    """Pynq's clocks belong to the first device they saw, for ever, unless forgotten."""
+    if "_real_instance" in vars(Clocks):
+        del Clocks._real_instance
+    Clocks.device = None

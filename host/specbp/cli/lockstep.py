@@ -1,0 +1,108 @@
+"""`specbp lockstep`: two backends, compared tensor by tensor."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from specbp.cli.arguments import DataRoot
+from specbp.cli.options import with_experiment_options
+from specbp.errors import SpecbpError, UsageError, nearest
+from specbp.experiment import Experiment, experiment_from
+
+if TYPE_CHECKING:
+    from specbp.backends.recipe import Recipe
+    from specbp.lockstep.sides import Side
+
+BACKENDS = ("cpu+int16", "sim:rtl", "interpreter")
+REPORT_EVERY_S = 10.0
+
+
+@with_experiment_options
+def lockstep(
+    given: dict[str, Any],
+    first: Annotated[str, typer.Argument(help=" | ".join(BACKENDS), metavar="A")],
+    second: Annotated[str, typer.Argument(help="likewise", metavar="B")],
+    steps: Annotated[int, typer.Option(min=1, help="training steps to compare")] = 10,
+    stalls: Annotated[
+        float,
+        typer.Option(min=0, max=0.99, help="chance of every memory channel to pause in a cycle"),
+    ] = 0.0,
+    data_root: DataRoot = None,
+) -> None:
+    """Train on two backends step by step and compare every tensor, to the bit.
+
+    Compared are the outputs of all layers, softmax, deltas, gradients, weights and momenta.
+    At the first difference its step, layer, tensor, index and both values are named,
+    and the exit code is 1. Example:
+
+    specbp lockstep cpu+int16 sim:rtl --model lenet5 --dataset fashion-mnist --steps 50
+    """
+    for name in (first, second):
+        if name not in BACKENDS:
+            choices = ", ".join(BACKENDS)
+            raise UsageError(
+                f'unknown backend "{name}"{nearest(name, BACKENDS)}: choose one of {choices}'
+            )
+    for name in ("backend", "arithmetic", "schedule"):
+        if name in given:
+            raise UsageError(f"--{name} says nothing here: A and B name backends, both in int16")
+    experiment = experiment_from({**given, "backend": "sim:model"}, "specbp lockstep")
+
+    from specbp.backends.recipe import Recipe
+    from specbp.datasets.loading import load
+    from specbp.lockstep.compare import Difference, compare
+
+    dataset = load(
+        experiment.dataset,
+        data_root=data_root,
+        train=experiment.train,
+        test=experiment.test,
+        subset_seed=experiment.subset_seed,
+    )
+    console = Console(stderr=True)
+    one, other = (
+        _side(name, Recipe(experiment, dataset), experiment, stalls) for name in (first, second)
+    )
+    started = reported = time.monotonic()
+    try:
+        for found in compare(one, other, steps):
+            if isinstance(found, Difference):
+                raise SpecbpError(f"{first} and {second} differ: {found}")
+            last = found
+            if time.monotonic() - reported > REPORT_EVERY_S:
+                reported = time.monotonic()
+                console.print(f"{found.steps} of {steps} steps are identical", highlight=False)
+    finally:
+        for side in (one, other):
+            side.close()
+    print(
+        f"{first} and {second} are identical: {experiment.model} on {experiment.dataset}, "
+        f"batch {experiment.batch_size}, {last.steps} steps, {last.tensors:,} tensors, "
+        f"{last.elements:,} values, {time.monotonic() - started:.1f} s"
+    )
+
+
+def _side(name: str, recipe: Recipe, experiment: Experiment, stalls: float) -> Side:
+    from specbp.backends.executors import InterpreterExecutor, SimulatedExecutor
+    from specbp.backends.opening import require_simulation
+    from specbp.lockstep.sides import OverlaySide, PytorchSide
+    from specbp.overlay.parameters import Parameters
+
+    if name == "cpu+int16":
+        return PytorchSide(recipe)
+    assert experiment.lanes is not None
+    parameters = Parameters(lanes=experiment.lanes)
+    if name == "interpreter":
+        return OverlaySide(recipe, parameters, lambda built, size: InterpreterExecutor(built))
+    require_simulation()
+
+    def simulated(built: Parameters, size: int) -> SimulatedExecutor:
+        executor = SimulatedExecutor(built, size)
+        executor.device.model.set_stalls(experiment.seed + 1, stalls)
+        return executor
+
+    return OverlaySide(recipe, parameters, simulated)

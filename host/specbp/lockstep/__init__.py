@@ -1,0 +1,1 @@
+"""Lockstep: two executions of one training, compared tensor by tensor after every step."""

@@ -1,0 +1,153 @@
+"""The two sides of a lockstep: each does a training step and shows every tensor of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
+from specbp.arithmetic.int16 import Int16
+from specbp.arithmetic.scales import PROBABILITY_BITS
+from specbp.backends.overlay_step import OpenExecutor, OverlayStep
+from specbp.backends.recipe import Recipe
+from specbp.network import Layer, Weights
+from specbp.overlay.compiler.compile import NETWORK
+from specbp.overlay.compiler.shapes import Shape
+from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.tensors import Array, Named
+from specbp.schedules.chain import Chain
+from specbp.schedules.outcome import Outcome
+from specbp.schedules.passes import by_layer
+
+
+class Side(Protocol):
+    """One execution of a training in int16."""
+
+    def step(self, number: int) -> Iterator[Named]:
+        """Do the step `number`, from 0, and yield its tensors in the order in which they arise.
+
+        Those of all sides have the same names, shapes and order.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class OverlaySide:
+    """The overlay, on whatever runs its programs.
+
+    Args:
+        recipe: what to train on.
+        parameters: of the overlay.
+        open_executor: opens what runs the programs.
+    """
+
+    def __init__(self, recipe: Recipe, parameters: Parameters, open_executor: OpenExecutor) -> None:
+        self._recipe = recipe
+        self._arithmetic = Int16(recipe.network, recipe.scales())
+        self.overlay = OverlayStep(recipe.network, self._arithmetic, parameters, open_executor)
+        self.overlay.write_weights(self._arithmetic.encode_weights(recipe.initial))
+
+    def step(self, number: int) -> Iterator[Named]:
+        """Run the program."""
+        pixels, labels = self._recipe.batch(number)
+        images = self._recipe.images(self._arithmetic, pixels)
+        self.overlay.run(images, labels, self._recipe.rule(number))
+        yield from self.overlay.tensors.of_step()
+
+    def close(self) -> None:
+        """Give the overlay back."""
+        self.overlay.executor.close()
+
+
+class PytorchSide:
+    """int16 arithmetic in PyTorch under the sequential schedule.
+
+    Args:
+        recipe: what to train on.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._network = recipe.network
+        self._arithmetic = Int16(recipe.network, recipe.scales())
+        self._weights = self._arithmetic.encode_weights(recipe.initial)
+        self._momenta: list[Weights] = [
+            (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
+        ]
+        # A ReLU belongs to the layer before it, as on the overlay.
+        self._shown = {_last(stage).name: stage for stage in stages(self._network)}
+        self._weighted = [layer for layer in self._network.layers if layer.has_weights]
+
+    def step(self, number: int) -> Iterator[Named]:
+        """Do the passes one by one."""
+        arithmetic, network = self._arithmetic, self._network
+        pixels, labels = self._recipe.batch(number)
+        x = self._recipe.images(arithmetic, pixels)
+        masks: list[Tensor | None] = []
+        inputs: list[Tensor | None] = []
+        weights = by_layer(network, self._weights)
+        for layer, given in zip(network.layers, weights, strict=True):
+            inputs.append(x if layer.has_weights else None)
+            x, mask = arithmetic.forward(layer, given, x)
+            masks.append(mask)
+            if layer.name in self._shown:
+                stage = self._shown[layer.name]
+                yield Named(stage.layer.name, "output", _as_map(x, stage.result))
+        probabilities, _ = arithmetic.softmax_cross_entropy(x, labels)
+        shown = _integers(probabilities * 2.0**PROBABILITY_BITS)
+        yield Named(NETWORK, "probabilities", shown)
+        outcome = Outcome(labels, probabilities, tuple(masks), tuple(inputs))
+        chain = Chain(network, arithmetic)
+        deltas = chain.deltas(self._weights, outcome, labels, len(labels))
+        gradients = chain.weight_gradients(inputs, deltas)
+        yield from self._backward([delta for _, delta in reversed(deltas)], gradients)
+        arithmetic.update(self._weights, self._momenta, gradients, self._recipe.rule(number))
+        yield from self._updated()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _backward(self, deltas: Sequence[Tensor], gradients: Sequence[Weights]) -> Iterator[Named]:
+        found = list(zip(self._weighted, deltas, gradients, strict=True))
+        for layer, delta, (weight, bias) in reversed(found):
+            scales = self._arithmetic.scales.layers[layer.name]
+            yield Named(layer.name, "delta", _as_map(delta, shape_of(layer.output_shape)))
+            shift = scales.weight_gradient_shift
+            yield Named(layer.name, "weight gradient", _rounded(weight, shift))
+            yield Named(layer.name, "bias gradient", _rounded(bias, scales.bias_gradient_shift))
+
+    def _updated(self) -> Iterator[Named]:
+        trained = zip(self._weighted, self._weights, self._momenta, strict=True)
+        for layer, weights, momenta in trained:
+            for name, values in zip(("weight", "bias"), weights, strict=True):
+                yield Named(layer.name, name, _integers(values))
+            for name, values in zip(("weight", "bias"), momenta, strict=True):
+                yield Named(layer.name, f"{name} momentum", _integers(values))
+
+
+def _last(stage: Stage) -> Layer:
+    """Return the layer whose output is that of `stage`."""
+    if isinstance(stage, Weighted) and stage.rectifier is not None:
+        return stage.rectifier
+    return stage.layer
+
+
+def _rounded(sums: Tensor, shift: int) -> Array:
+    return _integers(requantise_(sums.clone(), shift, INT32_MAX))
+
+
+def _as_map(x: Tensor, shape: Shape) -> Array:
+    """Return integers [samples, channels, rows, columns]; features may be those of a map."""
+    return _integers(x).reshape(len(x), shape.channels, shape.rows, shape.columns)
+
+
+def _integers(values: Tensor) -> Array:
+    return values.numpy().astype(np.int64)

@@ -1,0 +1,58 @@
+"""What a register is: where it lies and which fields it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """Some bits of a register.
+
+    Attributes:
+        name: lower-case name.
+        low: number of the lowest bit.
+        width: number of bits.
+        access: ``ro``, ``rw``, ``wo`` or ``w1c`` (writing 1 clears).
+        codes: name of the enumeration that says what its values mean, or an empty string.
+        description: what it means.
+    """
+
+    name: str
+    low: int
+    width: int
+    access: str
+    codes: str
+    description: str
+
+    def of(self, word: int) -> int:
+        """Return the field's value in the register's value `word`."""
+        return word >> self.low & (1 << self.width) - 1
+
+    @property
+    def mask(self) -> int:
+        """The bits of the field, set."""
+        return (1 << self.width) - 1 << self.low
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register.
+
+    Attributes:
+        name: upper-case name.
+        offset: its first byte, from the base of the map.
+        bits: 32 or 64; 64 bits are read low half first, which keeps the high half for the next.
+        description: what it is for.
+        fields: its fields, lowest first.
+    """
+
+    name: str
+    offset: int
+    bits: int
+    description: str
+    fields: tuple[Field, ...]
+
+    def field(self, name: str) -> Field:
+        """Return the field `name`."""
+        return next(field for field in self.fields if field.name == name)

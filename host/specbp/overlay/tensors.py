@@ -1,0 +1,132 @@
+"""The tensors of a compiled program, read and written in PyTorch's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specbp.overlay import layout
+from specbp.overlay.compiler.compile import NETWORK
+from specbp.overlay.compiler.program import Compiled
+from specbp.overlay.compiler.stages import Weighted
+from specbp.overlay.integers import INT16_MAX, requantised
+
+Array = NDArray[Any]
+ArrayPair = tuple[Array, Array]
+"""Of weight and bias."""
+MASTER_BITS = 16
+"""How many more fraction bits a master weight has than the int16 weight rounded from it."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A tensor of a training step.
+
+    Attributes:
+        layer: name of the layer, "network" for what belongs to none.
+        tensor: what it is.
+        values: integers, in PyTorch's order.
+    """
+
+    layer: str
+    tensor: str
+    values: Array
+
+
+class Tensors:
+    """What a host sees of a program's memory.
+
+    Args:
+        compiled: the program.
+        memory: uint8, from the program's base address on; read and written in place.
+    """
+
+    def __init__(self, compiled: Compiled, memory: NDArray[np.uint8]) -> None:
+        self._compiled = compiled
+        self._memory = memory
+
+    def write_batch(self, images: Array, labels: Array) -> None:
+        """Write encoded images [samples, channels, rows, columns] and labels [samples].
+
+        There may be fewer samples than the program takes; it computes on what lies there.
+        """
+        layout.pack_map(images, self._view(NETWORK, "images")[: len(images)])
+        layout.pack_labels(labels, self._view(NETWORK, "labels"))
+
+    def write_weights(self, masters: Sequence[ArrayPair]) -> None:
+        """Write the int32 masters, and the int16 weights that the layers see of them."""
+        for stage, (weight, bias) in zip(self._compiled.weighted, masters, strict=True):
+            name, inputs = stage.layer.name, stage.order.channels
+            layout.pack_weight(weight, self._view(name, "weight master"), inputs)
+            seen = requantised(weight.astype(np.int64), MASTER_BITS, INT16_MAX)
+            layout.pack_weight(seen, self._view(name, "weight"), inputs)
+            layout.pack_bias(bias, self._view(name, "bias master"))
+
+    def write_momenta(self, momenta: Sequence[ArrayPair]) -> None:
+        """Write the int32 momenta."""
+        for stage, (weight, bias) in zip(self._compiled.weighted, momenta, strict=True):
+            name = stage.layer.name
+            packed = self._view(name, "weight momentum")
+            layout.pack_weight(weight, packed, stage.order.channels)
+            layout.pack_bias(bias, self._view(name, "bias momentum"))
+
+    def read_state(self, part: str) -> list[ArrayPair]:
+        """Return the masters, momenta or gradients of all layers, int32, in forward order.
+
+        Args:
+            part: "master", "momentum" or "gradient".
+        """
+        return [
+            (self._weight(stage, f"weight {part}"), self._bias(stage, f"bias {part}"))
+            for stage in self._compiled.weighted
+        ]
+
+    def logits(self) -> Array:
+        """Return the logits, int16 [samples, classes]."""
+        last = self._compiled.stages[-1]
+        return self._map(last.layer.name, "output", last.result.channels)[:, :, 0, 0]
+
+    def probabilities(self) -> Array:
+        """Return the softmax in steps of 2^-14, int16 [samples, classes]."""
+        classes = self._compiled.stages[-1].result.channels
+        return self._map(NETWORK, "probabilities", classes)[:, :, 0, 0]
+
+    def of_step(self) -> Iterator[Named]:
+        """Yield copies of all tensors of a training step, in the order in which they arise."""
+        stages = self._compiled.stages
+        for stage in stages:
+            name = stage.layer.name
+            yield Named(name, "output", self._map(name, "output", stage.result.channels))
+        yield Named(NETWORK, "probabilities", self.probabilities().copy())
+        for stage in reversed(self._compiled.weighted):
+            name = stage.layer.name
+            yield Named(name, "delta", self._map(name, "delta", stage.result.channels))
+            yield Named(name, "weight gradient", self._weight(stage, "weight gradient"))
+            yield Named(name, "bias gradient", self._bias(stage, "bias gradient"))
+        for stage in self._compiled.weighted:
+            name = stage.layer.name
+            yield Named(name, "weight", self._weight(stage, "weight master"))
+            yield Named(name, "bias", self._bias(stage, "bias master"))
+            yield Named(name, "weight momentum", self._weight(stage, "weight momentum"))
+            yield Named(name, "bias momentum", self._bias(stage, "bias momentum"))
+
+    def _map(self, layer: str, tensor: str, channels: int) -> Array:
+        return layout.unpack_map(self._view(layer, tensor), channels).copy()
+
+    def _weight(self, stage: Weighted, tensor: str) -> Array:
+        order, outputs = stage.order, stage.result.channels
+        shape: tuple[int, ...] = (outputs, order.channels, order.rows, order.columns)
+        if stage.linear:
+            shape = (outputs, order.channels * order.positions)
+        packed = self._view(stage.layer.name, tensor)
+        return layout.unpack_weight(packed, shape, order.channels).copy()
+
+    def _bias(self, stage: Weighted, tensor: str) -> Array:
+        return self._view(stage.layer.name, tensor)[: stage.result.channels].copy()
+
+    def _view(self, layer: str, tensor: str) -> Array:
+        return self._compiled.memory.view(self._memory, layer, tensor)

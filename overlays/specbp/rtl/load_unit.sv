@@ -1,0 +1,323 @@
+// Executes LOAD, FILL and LOAD_TRANSPOSED: memory to the scalar, vector or bias buffer.
+//
+// Two halves work one after another on each descriptor, so that the requests of one run ahead of
+// the data of the one before: the first requests runs, cut into bursts; the second writes words,
+// one in a cycle. LOAD and FILL write at the memory's pace. LOAD_TRANSPOSED collects four runs in
+// one half of a staging memory while it writes the other half; two such descriptors do not
+// overlap. A descriptor is complete with the write of its last word (`give_o`).
+// It does not check fields; the decoder does. Addresses are checked as they come up.
+
+`default_nettype none
+
+module load_unit #(
+  parameter int unsigned Groups      = 4,
+  parameter int unsigned QueueDepth  = 4,
+  parameter int unsigned ScalarWords = 4096,  // powers of two
+  parameter int unsigned VectorRows  = 1024,
+  parameter int unsigned BiasRows    = 512
+) (
+  input  wire logic                  clk_i,
+  input  wire logic                  rst_ni,
+  input  wire logic                  abort_i,
+  input  wire specbp_pkg::window_t   window_i,
+
+  input  wire logic                  valid_i,
+  output logic                       ready_o,
+  input  wire specbp_pkg::load_t     load_i,
+
+  output logic                       request_o,
+  output logic [1:0][3:0]            waits_o,
+  input  wire logic                  grant_i,
+  output logic                       give_o,
+  output logic [1:0][3:0]            signals_o,
+
+  output logic                       idle_o,
+  output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic [31:0]                index_o,  // of the oldest one, when not idle
+  output logic [7:0]                 opcode_o,
+  output specbp_pkg::fault_t         fault_o,
+
+  output logic                       read_valid_o,
+  input  wire logic                  read_ready_i,
+  output specbp_pkg::read_command_t  read_o,
+  input  wire logic                  data_valid_i,
+  output logic                       data_ready_o,
+  input  wire logic [63:0]           data_i,
+  input  wire logic [1:0]            data_response_i,
+
+  // A word for one of the buffers.
+  output logic                       write_valid_o,
+  output logic [1:0]                 write_buffer_o,
+  output logic [specbp_pkg::PlaceWidth-1:0] write_place_o,
+  output logic [63:0]                write_data_o
+);
+  import specbp_pkg::*;
+  import specbp_codes_pkg::*;
+
+  localparam int unsigned RowBits = 4;  // a run of LOAD_TRANSPOSED is at most 16 words
+
+  typedef struct packed {
+    tag_t             tag;
+    logic [1:0]       destination;
+    logic [15:0]      fill;
+    logic [15:0]      base;
+    logic [15:0]      run;
+    logic [2:0][15:0] counts;
+    logic [2:0][15:0] strides;
+  } writes_t;
+
+  // First half: requests.
+  load_t       load;
+  writes_t     writes_in, writes;
+  logic        load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        writes_ready, writes_valid, writes_done, transposed_q, rows_room;
+  logic        unused_inner_last;
+  logic        run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
+  logic [31:0] run_address;
+  logic [4:0]  burst_beats;
+  logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
+  logic        block_written;
+
+  stream_fifo #(
+    .Width($bits(load_t)),
+    .Depth(QueueDepth)
+  ) u_queue (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (valid_i),
+    .in_ready_o (ready_o),
+    .in_data_i  (load_i),
+    .out_valid_o(load_valid),
+    .out_ready_i(load_done),
+    .out_data_o (load)
+  );
+
+  assign fill_in       = load.move.tag.opcode == OpcodeFill;
+  assign transposed_in = load.move.tag.opcode == OpcodeLoadTransposed;
+  assign request_o     = load_valid && !requesting && writes_ready
+      && !(transposed_in && transposed_q);
+  assign waits_o       = load.move.tag.waits;
+  assign start         = grant_i;
+  assign load_done     = fill_in ? start : run_taken && run_last;
+
+  strided_walk #(
+    .AddressWidth(32),
+    .Levels      (4)
+  ) u_runs (
+    .clk_i,
+    .rst_ni,
+    .abort_i,
+    .start_i     (start && !fill_in),
+    .first_i     (load.move.address),
+    .counts_i    ({load.move.counts, transposed_in ? 16'd4 : 16'd1}),
+    .strides_i   ({load.move.memory_strides, load.row_stride}),
+    .valid_o     (requesting),
+    .address_o   (run_address),
+    .last_o      (run_last),
+    .inner_last_o(unused_inner_last),
+    .step_i      (run_taken)
+  );
+
+  assign run_fits  = inside_window(run_address, {13'd0, load.move.run, 3'd0}, window_i);
+  assign rows_room = !transposed_in || rows_ahead_q < 4'd8;
+  assign run_valid = requesting && run_fits && rows_room;
+  assign run_taken = run_valid && run_ready;
+
+  burst_splitter #(
+    .CountWidth(16)
+  ) u_splitter (
+    .clk_i,
+    .rst_ni,
+    .abort_i,
+    .cmd_valid_i    (run_valid),
+    .cmd_ready_o    (run_ready),
+    .cmd_address_i  (run_address),
+    .cmd_beats_i    (load.move.run),
+    .burst_valid_o  (read_valid_o),
+    .burst_ready_i  (read_ready_i),
+    .burst_address_o(read_o.address),
+    .burst_beats_o  (burst_beats),
+    .burst_last_o   (burst_last)
+  );
+  assign read_o.beats = BeatsWidth'(burst_beats);
+
+  // Second half: writes.
+  logic                  step, walk_valid, walk_last, fill, transposed, take, staged;
+  logic                  block_end;
+  logic [PlaceWidth-1:0] place;
+  logic [15:0]           run_words;
+  logic [3:0][PlaceWidth-1:0] strides;
+
+  assign writes_in = '{
+      tag: load.move.tag,
+      destination: load.destination,
+      fill: load.move.address[15:0],
+      base: load.move.base,
+      run: load.move.run,
+      counts: load.move.counts,
+      strides: load.move.buffer_strides
+  };
+
+  stream_fifo #(
+    .Width($bits(writes_t)),
+    .Depth(4)
+  ) u_writes (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (start),
+    .in_ready_o (writes_ready),
+    .in_data_i  (writes_in),
+    .out_valid_o(writes_valid),
+    .out_ready_i(writes_done),
+    .out_data_o (writes)
+  );
+
+  assign fill       = writes.tag.opcode == OpcodeFill;
+  assign transposed = writes.tag.opcode == OpcodeLoadTransposed;
+  assign run_words  = transposed ? {writes.run[13:0], 2'd0} : writes.run;
+  assign strides[0] = transposed ? PlaceWidth'(Groups) : PlaceWidth'(1);
+  for (genvar loop = 0; loop < 3; loop++) begin : g_strides
+    assign strides[loop+1] = PlaceWidth'($signed(writes.strides[loop]));
+  end
+
+  strided_walk #(
+    .AddressWidth(PlaceWidth),
+    .Levels      (4)
+  ) u_words (
+    .clk_i,
+    .rst_ni,
+    .abort_i,
+    .start_i     (writes_valid && !walk_valid),
+    .first_i     (PlaceWidth'(writes.base)),
+    .counts_i    ({writes.counts, run_words}),
+    .strides_i   (strides),
+    .valid_o     (walk_valid),
+    .address_o   (place),
+    .last_o      (walk_last),
+    .inner_last_o(block_end),
+    .step_i      (step)
+  );
+
+  assign take        = data_valid_i && data_ready_o;
+  assign step        = walk_valid && (fill || (transposed ? staged : data_valid_i));
+  assign writes_done = step && walk_last;
+
+  // Staging of LOAD_TRANSPOSED: a bank for each row, two halves of a run each.
+  logic [3:0][63:0]    bank_word;
+  logic [RowBits-1:0]  word_q;
+  logic [1:0]          row_q;
+  logic                half_in_q, half_out_q, row_end, block_in;
+  logic [3:0]          rows_expected_q;
+  logic [1:0]          blocks_q;
+  logic [RowBits+1:0]  x_q;
+  logic [63:0]         transposed_word;
+  logic                stage;
+
+  assign stage         = take && transposed;
+  assign data_ready_o  = walk_valid && !fill && (!transposed || rows_expected_q != '0);
+  assign row_end       = stage && word_q == RowBits'(writes.run - 16'd1);
+  assign block_in      = row_end && row_q == 2'd3;
+  assign staged        = blocks_q != '0;
+  assign block_written = step && transposed && block_end;
+
+  for (genvar row = 0; row < 4; row++) begin : g_banks
+    logic [63:0] bank_q [2 << RowBits];
+    always_ff @(posedge clk_i) begin
+      if (stage && row_q == 2'(row)) bank_q[{half_in_q, word_q}] <= data_i;
+    end
+    assign bank_word[row] = bank_q[{half_out_q, x_q[RowBits+1:2]}];
+  end
+
+  for (genvar row = 0; row < 4; row++) begin : g_elements
+    assign transposed_word[16*row+:16] = bank_word[row][16*x_q[1:0]+:16];
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      word_q          <= '0;
+      row_q           <= '0;
+      half_in_q       <= 1'b0;
+      half_out_q      <= 1'b0;
+      blocks_q        <= '0;
+      x_q             <= '0;
+      rows_ahead_q    <= '0;
+      rows_expected_q <= '0;
+      transposed_q    <= 1'b0;
+    end else begin
+      if (stage) word_q <= row_end ? '0 : word_q + 1'b1;
+      if (row_end) row_q <= row_q + 2'd1;
+      if (block_in) half_in_q <= !half_in_q;
+      if (block_written) half_out_q <= !half_out_q;
+      if (step && transposed) x_q <= block_end ? '0 : x_q + 1'b1;
+      blocks_q <= blocks_q + 2'(block_in) - 2'(block_written);
+      rows_ahead_q <= rows_ahead_q + 4'(run_taken && transposed_in)
+          - (block_written ? 4'd4 : 4'd0);
+      rows_expected_q <= rows_expected_q + 4'(run_taken && transposed_in) - 4'(row_end);
+      if (start && transposed_in) transposed_q <= 1'b1;
+      else if (writes_done && transposed) transposed_q <= 1'b0;
+    end
+  end
+
+  // The word on its way into a buffer, and the end of a descriptor.
+  always_ff @(posedge clk_i) begin
+    if (step) begin
+      write_buffer_o <= writes.destination;
+      write_place_o  <= place;
+      write_data_o   <= fill ? {4{writes.fill}} : transposed ? transposed_word : data_i;
+    end
+    if (writes_done) signals_o <= writes.tag.signals;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      write_valid_o <= 1'b0;
+      give_o        <= 1'b0;
+    end else begin
+      write_valid_o <= step;
+      give_o        <= writes_done;
+    end
+  end
+
+  // Faults; the second half's descriptor is the older one.
+  logic place_fits, response_bad;
+
+  always_comb begin
+    unique case (writes.destination)
+      BufferScalar: place_fits = place[PlaceWidth-1:$clog2(ScalarWords)] == '0;
+      BufferVector: place_fits = place[PlaceWidth-1:$clog2(VectorRows*Groups)] == '0;
+      default:      place_fits = place[PlaceWidth-1:$clog2(BiasRows*2)] == '0;
+    endcase
+  end
+  assign response_bad = take && data_response_i[1];
+
+  always_comb begin
+    fault_o = '{
+        valid: 1'b1,
+        code: ErrorRange,
+        response: ResponseOkay,
+        index: writes.tag.index,
+        opcode: writes.tag.opcode
+    };
+    if (response_bad) begin
+      fault_o.code     = ErrorRead;
+      fault_o.response = data_response_i;
+    end else if (!(walk_valid && !place_fits)) begin
+      fault_o.valid  = requesting && !run_fits;
+      fault_o.index  = load.move.tag.index;
+      fault_o.opcode = load.move.tag.opcode;
+    end
+  end
+
+  assign busy_o   = requesting || writes_valid || write_valid_o;
+  assign idle_o   = !load_valid && !busy_o;
+  assign index_o  = writes_valid ? writes.tag.index : load.move.tag.index;
+  assign opcode_o = writes_valid ? writes.tag.opcode : load.move.tag.opcode;
+
+  logic unused;
+  assign unused = ^{burst_last, unused_inner_last};
+
+endmodule
+
+`default_nettype wire

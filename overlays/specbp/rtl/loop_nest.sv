@@ -1,0 +1,104 @@
+// Six nested loops, loop 0 innermost, that drive the addresses A and B and the number T.
+//
+// The first iteration is there a cycle after `start_i`, each next one a cycle after `step_i`: an
+// iteration a cycle. When a loop advances, its jumps are added. The inner `reducing_i` loops form
+// one result: `first_o` and `last_o` mark its iterations. Loops stay as they are until the last
+// step. It does not check addresses; T wraps.
+
+`default_nettype none
+
+module loop_nest (
+  input  wire logic                clk_i,
+  input  wire logic                rst_ni,
+  input  wire logic                abort_i,
+
+  input  wire logic                start_i,
+  input  wire specbp_pkg::index_t  a_i,
+  input  wire specbp_pkg::index_t  b_i,
+  input  wire logic [15:0]         t_i,
+  input  wire specbp_pkg::loop_t [specbp_pkg::Loops-1:0] loops_i,
+  input  wire logic [1:0]          reducing_i,
+
+  output logic                     valid_o,
+  output specbp_pkg::index_t       a_o,
+  output specbp_pkg::index_t       b_o,
+  output logic [15:0]              t_o,
+  output logic                     first_o,
+  output logic                     last_o,
+  output logic                     final_o,  // the last iteration of all
+  input  wire logic                step_i
+);
+  import specbp_pkg::*;
+
+  // What is left of each loop after the current iteration.
+  logic [Loops-1:0][11:0] left_q;
+  logic [Loops-1:0]       ended, moves;
+  index_t                 a_q, b_q;
+  logic [15:0]            t_q;
+  logic                   active_q, first_q;
+  loop_t                  jump;
+
+  for (genvar loop = 0; loop < Loops; loop++) begin : g_ended
+    assign ended[loop] = left_q[loop] == '0;
+    // A loop moves when all below it have ended.
+    if (loop == 0) begin : g_inner
+      assign moves[loop] = 1'b1;
+    end else begin : g_outer
+      assign moves[loop] = moves[loop-1] && ended[loop-1];
+    end
+  end
+
+  // The innermost loop that goes on.
+  always_comb begin
+    jump = loops_i[Loops-1];
+    for (int loop = Loops - 2; loop >= 0; loop--) begin
+      if (!ended[loop]) jump = loops_i[loop];
+    end
+  end
+
+  always_comb begin
+    unique case (reducing_i)
+      2'd0:    last_o = 1'b1;
+      2'd1:    last_o = ended[0];
+      2'd2:    last_o = moves[2];
+      default: last_o = moves[3];
+    endcase
+  end
+
+  assign valid_o = active_q;
+  assign a_o     = a_q;
+  assign b_o     = b_q;
+  assign t_o     = t_q;
+  assign first_o = first_q;
+  assign final_o = &ended;
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      for (int loop = 0; loop < Loops; loop++) left_q[loop] <= loops_i[loop].count;
+      a_q     <= a_i;
+      b_q     <= b_i;
+      t_q     <= t_i;
+      first_q <= 1'b1;
+    end else if (step_i) begin
+      for (int loop = 0; loop < Loops; loop++) begin
+        if (moves[loop]) left_q[loop] <= ended[loop] ? loops_i[loop].count : left_q[loop] - 12'd1;
+      end
+      a_q     <= a_q + IndexWidth'(jump.a_jump);
+      b_q     <= b_q + IndexWidth'(jump.b_jump);
+      t_q     <= t_q + 16'(jump.t_jump);
+      first_q <= last_o;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) active_q <= 1'b0;
+    else if (start_i) active_q <= 1'b1;
+    else if (step_i && final_o) active_q <= 1'b0;
+  end
+
+  logic unused;
+  assign unused = ^{jump.count};
+
+endmodule
+
+`default_nettype wire

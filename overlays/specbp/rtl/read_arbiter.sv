@@ -1,0 +1,85 @@
+// Lets several clients share one read engine, a command at a time, in turn.
+//
+// Commands pass through without a register; data come back to the client whose command it was, in
+// the order of the commands. At most `Depth` commands are under way. A client that does not take
+// its data holds up all others: clients ask only for what they have room for, or drain without
+// waiting for another client.
+
+`default_nettype none
+
+module read_arbiter #(
+  parameter int unsigned Clients = 2,
+  parameter int unsigned Depth   = 4  // a power of two
+) (
+  input  wire logic                                      clk_i,
+  input  wire logic                                      rst_ni,
+  // Forgets which clients wait for data; the engine throws the data away.
+  input  wire logic                                      abort_i,
+
+  input  wire logic [Clients-1:0]                        cmd_valid_i,
+  output logic [Clients-1:0]                             cmd_ready_o,
+  input  wire specbp_pkg::read_command_t [Clients-1:0]   cmd_i,
+  output logic [Clients-1:0]                             data_valid_o,
+  input  wire logic [Clients-1:0]                        data_ready_i,
+
+  output logic                                           engine_cmd_valid_o,
+  input  wire logic                                      engine_cmd_ready_i,
+  output specbp_pkg::read_command_t                      engine_cmd_o,
+  input  wire logic                                      engine_data_valid_i,
+  output logic                                           engine_data_ready_o,
+  input  wire logic                                      engine_data_last_i
+);
+
+  localparam int unsigned ClientWidth = Clients > 1 ? $clog2(Clients) : 1;
+
+  logic [ClientWidth-1:0] next_q, chosen, owner;
+  logic                   owned, route_ready, granted;
+
+  // The first client with a command, from `next_q` on.
+  always_comb begin
+    chosen = next_q;
+    for (int unsigned offset = Clients; offset > 0; offset--) begin
+      if (cmd_valid_i[ClientWidth'((32'(next_q) + offset - 1) % Clients)]) begin
+        chosen = ClientWidth'((32'(next_q) + offset - 1) % Clients);
+      end
+    end
+  end
+
+  assign engine_cmd_valid_o = cmd_valid_i[chosen] && route_ready && !abort_i;
+  assign engine_cmd_o       = cmd_i[chosen];
+  assign granted            = engine_cmd_valid_o && engine_cmd_ready_i;
+
+  always_comb begin
+    cmd_ready_o         = '0;
+    cmd_ready_o[chosen] = engine_cmd_ready_i && route_ready && !abort_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) next_q <= '0;
+    else if (granted) next_q <= ClientWidth'((32'(chosen) + 1) % Clients);
+  end
+
+  stream_fifo #(
+    .Width(ClientWidth),
+    .Depth(Depth)
+  ) u_route (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (granted),
+    .in_ready_o (route_ready),
+    .in_data_i  (chosen),
+    .out_valid_o(owned),
+    .out_ready_i(engine_data_valid_i && engine_data_ready_o && engine_data_last_i),
+    .out_data_o (owner)
+  );
+
+  always_comb begin
+    data_valid_o        = '0;
+    data_valid_o[owner] = engine_data_valid_i && owned;
+  end
+  assign engine_data_ready_o = owned && data_ready_i[owner];
+
+endmodule
+
+`default_nettype wire

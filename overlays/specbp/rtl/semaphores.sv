@@ -1,0 +1,68 @@
+// The 15 counting semaphores between the units; number 0 stands for none.
+//
+// A unit asks to start with the two it waits for; it starts in the cycle of its grant, which takes
+// one from each. One unit starts in a cycle, the lowest first. Any number give at the same time;
+// what is given can be taken in the next cycle. It does not notice an overflow.
+
+`default_nettype none
+
+module semaphores #(
+  parameter int unsigned CountWidth = 8
+) (
+  input  wire logic                                    clk_i,
+  input  wire logic                                    rst_ni,
+  input  wire logic                                    clear_i,
+
+  input  wire logic [specbp_pkg::Units-1:0]            request_i,
+  input  wire logic [specbp_pkg::Units-1:0][1:0][3:0]  waits_i,
+  output logic [specbp_pkg::Units-1:0]                 grant_o,
+
+  input  wire logic [specbp_pkg::Units-1:0]            give_i,
+  input  wire logic [specbp_pkg::Units-1:0][1:0][3:0]  signals_i
+);
+  import specbp_pkg::*;
+
+  logic [15:0][CountWidth-1:0] count_q;
+  logic [15:0]                 available, takes;
+  logic [Units-1:0][15:0]      gives;
+
+  // Which of the semaphores are among these two.
+  function automatic logic [15:0] among(logic [1:0][3:0] numbers);
+    return (16'd1 << numbers[0]) | (16'd1 << numbers[1]);
+  endfunction
+
+  always_comb begin
+    available[0] = 1'b1;
+    for (int number = 1; number < 16; number++) available[number] = count_q[number] != '0;
+  end
+
+  always_comb begin
+    grant_o = '0;
+    takes   = '0;
+    for (int unit = 0; unit < Units; unit++) begin
+      if (grant_o == '0 && request_i[unit] && available[waits_i[unit][0]]
+          && available[waits_i[unit][1]]) begin
+        grant_o[unit] = 1'b1;
+        takes         = among(waits_i[unit]);
+      end
+    end
+    for (int unit = 0; unit < Units; unit++) begin
+      gives[unit] = give_i[unit] ? among(signals_i[unit]) : '0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      count_q <= '0;
+    end else if (grant_o != '0 || give_i != '0) begin
+      for (int number = 1; number < 16; number++) begin
+        count_q[number] <= count_q[number] - CountWidth'(takes[number])
+            + CountWidth'(gives[0][number]) + CountWidth'(gives[1][number])
+            + CountWidth'(gives[2][number]);
+      end
+    end
+  end
+
+endmodule
+
+`default_nettype wire

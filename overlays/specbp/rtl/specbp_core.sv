@@ -1,0 +1,498 @@
+// A core: runs a program from memory over one AXI4 port of its own, without the host.
+//
+// The sequencer hands descriptors to three units (load, compute, store), which work at the same time
+// on five buffers; semaphores order them. Read clients share one engine in turn: 0 fetches
+// descriptors, 1 is COPY, 2 loads. The write engine works for COPY or STORE: a COPY runs alone.
+// Latency: see the sequencer and the units. It does not count cycles, and knows no registers: the
+// top does.
+
+`default_nettype none
+
+module specbp_core #(
+  parameter int unsigned Lanes             = 16,    // powers of two, all of them
+  parameter int unsigned QueueDepth        = 4,
+  parameter int unsigned ScalarWords       = 4096,
+  parameter int unsigned VectorRows        = 1024,
+  parameter int unsigned BiasRows          = 512,
+  parameter int unsigned OutputWords       = 2048,
+  parameter int unsigned PartialRows       = 2048,
+  parameter int unsigned CopyWords         = 64,
+  parameter int unsigned OutstandingReads  = 8,
+  parameter int unsigned OutstandingWrites = 8
+) (
+  input  wire logic                clk_i,
+  input  wire logic                rst_ni,
+
+  input  wire logic                start_i,
+  input  wire logic                reset_i,
+  input  wire logic [31:0]         program_address_i,
+  input  wire logic [31:0]         program_length_i,
+  input  wire logic [31:0]         watchdog_i,
+  input  wire specbp_pkg::window_t window_i,
+
+  output logic                     busy_o,
+  output logic                     done_o,
+  output logic [3:0]               error_o,
+  output logic [1:0]               response_o,
+  output logic [7:0]               opcode_o,
+  output logic [31:0]              index_o,
+  output logic                     started_o,
+  output logic                     done_event_o,
+  output logic                     error_event_o,
+  output logic                     read_stall_o,
+  output logic                     write_stall_o,
+  output logic [specbp_pkg::Units-1:0] unit_busy_o,
+  output logic                     multiplying_o,
+
+  output logic [0:0]               m_axi_arid,
+  output logic [31:0]              m_axi_araddr,
+  output logic [7:0]               m_axi_arlen,
+  output logic [2:0]               m_axi_arsize,
+  output logic [1:0]               m_axi_arburst,
+  output logic                     m_axi_arvalid,
+  input  wire logic                m_axi_arready,
+  input  wire logic [0:0]          m_axi_rid,
+  input  wire logic [63:0]         m_axi_rdata,
+  input  wire logic [1:0]          m_axi_rresp,
+  input  wire logic                m_axi_rlast,
+  input  wire logic                m_axi_rvalid,
+  output logic                     m_axi_rready,
+  output logic [0:0]               m_axi_awid,
+  output logic [31:0]              m_axi_awaddr,
+  output logic [7:0]               m_axi_awlen,
+  output logic [2:0]               m_axi_awsize,
+  output logic [1:0]               m_axi_awburst,
+  output logic                     m_axi_awvalid,
+  input  wire logic                m_axi_awready,
+  output logic [63:0]              m_axi_wdata,
+  output logic [7:0]               m_axi_wstrb,
+  output logic                     m_axi_wlast,
+  output logic                     m_axi_wvalid,
+  input  wire logic                m_axi_wready,
+  input  wire logic [0:0]          m_axi_bid,
+  input  wire logic [1:0]          m_axi_bresp,
+  input  wire logic                m_axi_bvalid,
+  output logic                     m_axi_bready
+);
+  import specbp_pkg::*;
+
+  localparam int unsigned ReadClients = 3;
+  localparam int unsigned Groups      = Lanes / 4;
+
+  logic abort, read_idle, write_idle;
+
+  // Reads: descriptors (0), COPY (1) and loads (2) share the engine.
+  logic [ReadClients-1:0]          read_valid, read_ready, data_valid, data_ready;
+  read_command_t [ReadClients-1:0] read_command;
+  read_command_t                   engine_command;
+  logic engine_valid, engine_ready, engine_data_valid, engine_data_ready, engine_data_last;
+  logic [63:0] read_data;
+  logic [1:0]  read_response;
+
+  read_arbiter #(
+    .Clients(ReadClients),
+    .Depth  (2 * OutstandingReads)
+  ) u_read_arbiter (
+    .clk_i,
+    .rst_ni,
+    .abort_i            (abort),
+    .cmd_valid_i        (read_valid),
+    .cmd_ready_o        (read_ready),
+    .cmd_i              (read_command),
+    .data_valid_o       (data_valid),
+    .data_ready_i       (data_ready),
+    .engine_cmd_valid_o (engine_valid),
+    .engine_cmd_ready_i (engine_ready),
+    .engine_cmd_o       (engine_command),
+    .engine_data_valid_i(engine_data_valid),
+    .engine_data_ready_o(engine_data_ready),
+    .engine_data_last_i (engine_data_last)
+  );
+
+  axi_read_engine #(
+    .CountWidth (BeatsWidth),
+    .Outstanding(OutstandingReads)
+  ) u_read_engine (
+    .clk_i,
+    .rst_ni,
+    .abort_i        (abort),
+    .idle_o         (read_idle),
+    .stall_o        (read_stall_o),
+    .cmd_valid_i    (engine_valid),
+    .cmd_ready_o    (engine_ready),
+    .cmd_address_i  (engine_command.address),
+    .cmd_beats_i    (engine_command.beats),
+    .data_valid_o   (engine_data_valid),
+    .data_ready_i   (engine_data_ready),
+    .data_o         (read_data),
+    .data_response_o(read_response),
+    .data_last_o    (engine_data_last),
+    .m_axi_arid,
+    .m_axi_araddr,
+    .m_axi_arlen,
+    .m_axi_arsize,
+    .m_axi_arburst,
+    .m_axi_arvalid,
+    .m_axi_arready,
+    .m_axi_rid,
+    .m_axi_rdata,
+    .m_axi_rresp,
+    .m_axi_rlast,
+    .m_axi_rvalid,
+    .m_axi_rready
+  );
+
+  // The program.
+  logic        exhausted, descriptor_valid, descriptor_ready;
+  descriptor_t descriptor;
+  logic [1:0]  descriptor_response;
+  logic        copy_valid, copy_ready, copy_done;
+  copy_t       copy;
+  logic        read_error_valid, write_error_valid;
+  logic [1:0]  read_error_response, write_error_response;
+  logic        copying;
+
+  // The units.
+  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
+  logic   [Units-1:0][1:0][3:0] waits, signals;
+  logic   [Units-1:0][31:0]     unit_index;
+  logic   [Units-1:0][7:0]      unit_opcode;
+  fault_t [Units-1:0]           unit_fault;
+
+  descriptor_fetcher u_fetcher (
+    .clk_i,
+    .rst_ni,
+    .abort_i           (abort),
+    .start_i           (started_o),
+    .address_i         (program_address_i),
+    .length_i          (program_length_i),
+    .exhausted_o       (exhausted),
+    .cmd_valid_o       (read_valid[0]),
+    .cmd_ready_i       (read_ready[0]),
+    .cmd_o             (read_command[0]),
+    .data_valid_i      (data_valid[0]),
+    .data_ready_o      (data_ready[0]),
+    .data_i            (read_data),
+    .data_response_i   (read_response),
+    .descriptor_valid_o(descriptor_valid),
+    .descriptor_ready_i(descriptor_ready),
+    .descriptor_o      (descriptor),
+    .response_o        (descriptor_response)
+  );
+
+  sequencer #(
+    .Groups(Groups)
+  ) u_sequencer (
+    .clk_i,
+    .rst_ni,
+    .start_i,
+    .reset_i,
+    .misaligned_i          (program_address_i[5:0] != '0),
+    .watchdog_i,
+    .window_i,
+    .busy_o,
+    .done_o,
+    .error_o,
+    .response_o,
+    .opcode_o,
+    .index_o,
+    .started_o,
+    .done_event_o,
+    .error_event_o,
+    .abort_o               (abort),
+    .idle_i                (read_idle && write_idle),
+    .exhausted_i           (exhausted),
+    .descriptor_valid_i    (descriptor_valid),
+    .descriptor_ready_o    (descriptor_ready),
+    .descriptor_i          (descriptor),
+    .descriptor_response_i (descriptor_response),
+    .unit_valid_o          (unit_valid),
+    .unit_ready_i          (unit_ready),
+    .unit_idle_i           (unit_idle),
+    .unit_completed_i      (give),
+    .unit_index_i          (unit_index),
+    .unit_opcode_i         (unit_opcode),
+    .unit_fault_i          (unit_fault),
+    .copy_valid_o          (copy_valid),
+    .copy_ready_i          (copy_ready),
+    .copy_o                (copy),
+    .copy_done_i           (copy_done),
+    .copying_o             (copying),
+    .read_error_valid_i    (read_error_valid),
+    .read_error_response_i (read_error_response),
+    .write_error_valid_i   (write_error_valid),
+    .write_error_response_i(write_error_response)
+  );
+
+  semaphores u_semaphores (
+    .clk_i,
+    .rst_ni,
+    .clear_i  (started_o),
+    .request_i(request),
+    .waits_i  (waits),
+    .grant_o  (grant),
+    .give_i   (give),
+    .signals_i(signals)
+  );
+
+  // Between units and buffers.
+  logic                           load_write_valid, scalar_valid, vector_valid, bias_valid;
+  logic                           partial_valid, sums_valid, result_valid, output_valid;
+  logic [1:0]                     load_write_buffer;
+  logic [PlaceWidth-1:0]          load_write_place;
+  logic [63:0]                    load_write_data, scalar, result, output_word;
+  logic [$clog2(ScalarWords)-1:0] scalar_address;
+  logic [$clog2(VectorRows)-1:0]  vector_address;
+  logic [16*Lanes-1:0]            vector;
+  logic [$clog2(BiasRows)-1:0]    bias_address;
+  logic [127:0]                   bias;
+  logic [$clog2(PartialRows)-1:0] partial_address, sums_address;
+  sums_t                          partial, sums;
+  logic [$clog2(OutputWords)-1:0] result_address, output_address;
+
+  load_unit #(
+    .Groups     (Groups),
+    .QueueDepth (QueueDepth),
+    .ScalarWords(ScalarWords),
+    .VectorRows (VectorRows),
+    .BiasRows   (BiasRows)
+  ) u_load (
+    .clk_i,
+    .rst_ni,
+    .abort_i        (abort),
+    .window_i,
+    .valid_i        (unit_valid[UnitLoad]),
+    .ready_o        (unit_ready[UnitLoad]),
+    .load_i         (load_of(descriptor, index_o)),
+    .request_o      (request[UnitLoad]),
+    .waits_o        (waits[UnitLoad]),
+    .grant_i        (grant[UnitLoad]),
+    .give_o         (give[UnitLoad]),
+    .signals_o      (signals[UnitLoad]),
+    .idle_o         (unit_idle[UnitLoad]),
+    .busy_o         (unit_busy_o[UnitLoad]),
+    .index_o        (unit_index[UnitLoad]),
+    .opcode_o       (unit_opcode[UnitLoad]),
+    .fault_o        (unit_fault[UnitLoad]),
+    .read_valid_o   (read_valid[2]),
+    .read_ready_i   (read_ready[2]),
+    .read_o         (read_command[2]),
+    .data_valid_i   (data_valid[2]),
+    .data_ready_o   (data_ready[2]),
+    .data_i         (read_data),
+    .data_response_i(read_response),
+    .write_valid_o  (load_write_valid),
+    .write_buffer_o (load_write_buffer),
+    .write_place_o  (load_write_place),
+    .write_data_o   (load_write_data)
+  );
+
+  compute_unit #(
+    .Lanes      (Lanes),
+    .QueueDepth (QueueDepth),
+    .ScalarWords(ScalarWords),
+    .VectorRows (VectorRows),
+    .BiasRows   (BiasRows),
+    .OutputWords(OutputWords),
+    .PartialRows(PartialRows)
+  ) u_compute (
+    .clk_i,
+    .rst_ni,
+    .abort_i          (abort),
+    .valid_i          (unit_valid[UnitCompute]),
+    .ready_o          (unit_ready[UnitCompute]),
+    .compute_i        (compute_of(descriptor, index_o)),
+    .request_o        (request[UnitCompute]),
+    .waits_o          (waits[UnitCompute]),
+    .grant_i          (grant[UnitCompute]),
+    .give_o           (give[UnitCompute]),
+    .signals_o        (signals[UnitCompute]),
+    .idle_o           (unit_idle[UnitCompute]),
+    .busy_o           (unit_busy_o[UnitCompute]),
+    .multiplying_o,
+    .index_o          (unit_index[UnitCompute]),
+    .opcode_o         (unit_opcode[UnitCompute]),
+    .fault_o          (unit_fault[UnitCompute]),
+    .scalar_valid_o   (scalar_valid),
+    .scalar_address_o (scalar_address),
+    .scalar_i         (scalar),
+    .vector_valid_o   (vector_valid),
+    .vector_address_o (vector_address),
+    .vector_i         (vector),
+    .bias_valid_o     (bias_valid),
+    .bias_address_o   (bias_address),
+    .bias_i           (bias),
+    .partial_valid_o  (partial_valid),
+    .partial_address_o(partial_address),
+    .partial_i        (partial),
+    .sums_valid_o     (sums_valid),
+    .sums_address_o   (sums_address),
+    .sums_o           (sums),
+    .output_valid_o   (result_valid),
+    .output_address_o (result_address),
+    .output_o         (result)
+  );
+
+  buffers #(
+    .Lanes      (Lanes),
+    .ScalarWords(ScalarWords),
+    .VectorRows (VectorRows),
+    .BiasRows   (BiasRows),
+    .OutputWords(OutputWords),
+    .PartialRows(PartialRows)
+  ) u_buffers (
+    .clk_i,
+    .load_valid_i     (load_write_valid),
+    .load_buffer_i    (load_write_buffer),
+    .load_place_i     (load_write_place),
+    .load_data_i      (load_write_data),
+    .scalar_valid_i   (scalar_valid),
+    .scalar_address_i (scalar_address),
+    .scalar_o         (scalar),
+    .vector_valid_i   (vector_valid),
+    .vector_address_i (vector_address),
+    .vector_o         (vector),
+    .bias_valid_i     (bias_valid),
+    .bias_address_i   (bias_address),
+    .bias_o           (bias),
+    .partial_valid_i  (partial_valid),
+    .partial_address_i(partial_address),
+    .partial_o        (partial),
+    .sums_valid_i     (sums_valid),
+    .sums_address_i   (sums_address),
+    .sums_i           (sums),
+    .result_valid_i   (result_valid),
+    .result_address_i (result_address),
+    .result_i         (result),
+    .output_valid_i   (output_valid),
+    .output_address_i (output_address),
+    .output_o         (output_word)
+  );
+
+  // The write engine works for COPY while one runs, else for STORE.
+  typedef struct packed {
+    logic                  valid;
+    logic [31:0]           address;
+    logic [BeatsWidth-1:0] beats;
+    logic [7:0]            last_strobes;
+    logic                  last;
+    logic                  data_valid;
+    logic [63:0]           data;
+  } write_t;
+
+  write_t write, copy_write, store_write;
+  logic   write_ready, write_data_ready, write_done;
+
+  assign write                    = copying ? copy_write : store_write;
+  assign copy_write.last          = 1'b0;
+  assign store_write.last_strobes = 8'hFF;
+
+  store_unit #(
+    .QueueDepth (QueueDepth),
+    .OutputWords(OutputWords)
+  ) u_store (
+    .clk_i,
+    .rst_ni,
+    .abort_i           (abort),
+    .window_i,
+    .valid_i           (unit_valid[UnitStore]),
+    .ready_o           (unit_ready[UnitStore]),
+    .store_i           (store_of(descriptor, index_o)),
+    .request_o         (request[UnitStore]),
+    .waits_o           (waits[UnitStore]),
+    .grant_i           (grant[UnitStore]),
+    .give_o            (give[UnitStore]),
+    .signals_o         (signals[UnitStore]),
+    .idle_o            (unit_idle[UnitStore]),
+    .busy_o            (unit_busy_o[UnitStore]),
+    .index_o           (unit_index[UnitStore]),
+    .opcode_o          (unit_opcode[UnitStore]),
+    .fault_o           (unit_fault[UnitStore]),
+    .read_valid_o      (output_valid),
+    .read_address_o    (output_address),
+    .read_data_i       (output_word),
+    .write_valid_o     (store_write.valid),
+    .write_ready_i     (write_ready && !copying),
+    .write_address_o   (store_write.address),
+    .write_beats_o     (store_write.beats),
+    .write_last_o      (store_write.last),
+    .write_data_valid_o(store_write.data_valid),
+    .write_data_ready_i(write_data_ready && !copying),
+    .write_data_o      (store_write.data),
+    .done_i            (write_done),
+    .error_valid_i     (write_error_valid),
+    .error_response_i  (write_error_response)
+  );
+
+  copy_unit #(
+    .Words(CopyWords)
+  ) u_copy (
+    .clk_i,
+    .rst_ni,
+    .abort_i             (abort),
+    .valid_i             (copy_valid),
+    .ready_o             (copy_ready),
+    .copy_i              (copy),
+    .done_o              (copy_done),
+    .error_valid_o       (read_error_valid),
+    .error_response_o    (read_error_response),
+    .read_valid_o        (read_valid[1]),
+    .read_ready_i        (read_ready[1]),
+    .read_o              (read_command[1]),
+    .read_data_valid_i   (data_valid[1]),
+    .read_data_ready_o   (data_ready[1]),
+    .read_data_i         (read_data),
+    .read_response_i     (read_response),
+    .write_valid_o       (copy_write.valid),
+    .write_ready_i       (write_ready && copying),
+    .write_address_o     (copy_write.address),
+    .write_beats_o       (copy_write.beats),
+    .write_last_strobes_o(copy_write.last_strobes),
+    .write_data_valid_o  (copy_write.data_valid),
+    .write_data_ready_i  (write_data_ready && copying),
+    .write_data_o        (copy_write.data),
+    .write_idle_i        (write_idle)
+  );
+
+  axi_write_engine #(
+    .CountWidth (BeatsWidth),
+    .Outstanding(OutstandingWrites)
+  ) u_write_engine (
+    .clk_i,
+    .rst_ni,
+    .abort_i           (abort),
+    .idle_o            (write_idle),
+    .stall_o           (write_stall_o),
+    .error_valid_o     (write_error_valid),
+    .error_response_o  (write_error_response),
+    .cmd_valid_i       (write.valid),
+    .cmd_ready_o       (write_ready),
+    .cmd_address_i     (write.address),
+    .cmd_beats_i       (write.beats),
+    .cmd_last_strobes_i(write.last_strobes),
+    .cmd_final_i       (write.last),
+    .done_o            (write_done),
+    .data_valid_i      (write.data_valid),
+    .data_ready_o      (write_data_ready),
+    .data_i            (write.data),
+    .m_axi_awid,
+    .m_axi_awaddr,
+    .m_axi_awlen,
+    .m_axi_awsize,
+    .m_axi_awburst,
+    .m_axi_awvalid,
+    .m_axi_awready,
+    .m_axi_wdata,
+    .m_axi_wstrb,
+    .m_axi_wlast,
+    .m_axi_wvalid,
+    .m_axi_wready,
+    .m_axi_bid,
+    .m_axi_bresp,
+    .m_axi_bvalid,
+    .m_axi_bready
+  );
+
+endmodule
+
+`default_nettype wire

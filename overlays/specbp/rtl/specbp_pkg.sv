@@ -1,0 +1,172 @@
+// Types that the modules share. Codes (opcodes, errors) are generated: specbp_codes_pkg.sv.
+
+`default_nettype none
+
+package specbp_pkg;
+
+  // A descriptor is 64 bytes: 16 words of 32 bits, word 0 lowest; see ISA.md.
+  localparam int unsigned DescriptorBits  = 512;
+  localparam int unsigned DescriptorBeats = 8;
+
+  typedef logic [15:0][31:0] descriptor_t;
+
+  typedef struct packed {
+    logic [31:0] first;
+    logic [31:0] last;
+  } window_t;
+
+  // Whether `bytes` (at least 1) at `address` lie in the window.
+  function automatic logic inside_window(logic [31:0] address, logic [31:0] bytes,
+                                         window_t window);
+    logic [32:0] last = {1'b0, address} + {1'b0, bytes} - 33'd1;
+    return address >= window.first && last <= {1'b0, window.last};
+  endfunction
+
+  // Bits of a byte count; a COPY is at most 2^26 bytes.
+  localparam int unsigned BytesWidth = 27;
+  localparam int unsigned BeatsWidth = 24;
+
+  typedef struct packed {
+    logic [31:0]           source;
+    logic [31:0]           destination;
+    logic [BytesWidth-1:0] bytes;
+  } copy_t;
+
+  typedef struct packed {
+    logic [31:0] address;
+    logic [BeatsWidth-1:0] beats;
+  } read_command_t;
+
+  // The units that have a queue of their own.
+  localparam int unsigned Units       = 3;
+  localparam int unsigned UnitLoad    = 0;
+  localparam int unsigned UnitCompute = 1;
+  localparam int unsigned UnitStore   = 2;
+
+  // Which descriptor it is, and its semaphores.
+  typedef struct packed {
+    logic [31:0]     index;
+    logic [7:0]      opcode;
+    logic [1:0][3:0] signals;
+    logic [1:0][3:0] waits;
+  } tag_t;
+
+  function automatic tag_t tag_of(logic [23:0] word, logic [31:0] index);
+    return '{
+        index: index,
+        opcode: word[7:0],
+        signals: word[23:16],
+        waits: word[15:8]
+    };
+  endfunction
+
+  // What is wrong, with which descriptor.
+  typedef struct packed {
+    logic        valid;
+    logic [3:0]  code;
+    logic [1:0]  response;
+    logic [31:0] index;
+    logic [7:0]  opcode;
+  } fault_t;
+
+  // Addresses in a buffer: wide enough for one stride beyond any buffer, either way.
+  localparam int unsigned PlaceWidth = 18;
+
+  typedef enum logic [1:0] {
+    BufferScalar = 2'd0,
+    BufferVector = 2'd1,
+    BufferBias   = 2'd2
+  } buffer_e;
+
+  // LOAD, FILL, LOAD_TRANSPOSED, STORE: which words go where.
+  typedef struct packed {
+    tag_t             tag;
+    logic [31:0]      address;
+    logic [15:0]      base;
+    logic [15:0]      run;
+    logic [2:0][15:0] counts;
+    logic [2:0][31:0] memory_strides;
+    logic [2:0][15:0] buffer_strides;
+  } store_t;
+
+  typedef struct packed {
+    store_t      move;
+    logic [1:0]  destination;  // a buffer_e
+    logic [31:0] row_stride;
+  } load_t;
+
+  function automatic store_t store_of(descriptor_t descriptor, logic [31:0] index);
+    return '{
+        tag: tag_of(descriptor[0][23:0], index),
+        address: descriptor[1],
+        base: descriptor[2][15:0],
+        run: descriptor[3][15:0],
+        counts: {descriptor[4], descriptor[3][31:16]},
+        memory_strides: descriptor[7:5],
+        buffer_strides: {descriptor[9][15:0], descriptor[8]}
+    };
+  endfunction
+
+  function automatic load_t load_of(descriptor_t descriptor, logic [31:0] index);
+    return '{
+        move: store_of(descriptor, index),
+        destination: descriptor[2][17:16],
+        row_stride: descriptor[10]
+    };
+  endfunction
+
+  // A loop of the compute unit, as a descriptor holds it; `count` is less 1.
+  typedef struct packed {
+    logic signed [11:0] t_jump;
+    logic signed [19:0] b_jump;
+    logic signed [19:0] a_jump;
+    logic [11:0]        count;
+  } loop_t;
+
+  localparam int unsigned Loops = 6;
+
+  typedef struct packed {
+    tag_t              tag;
+    loop_t [Loops-1:0] loops;  // words 15:4
+    logic [2:0][31:0]  words;  // words 3:1
+  } compute_t;
+
+  function automatic compute_t compute_of(descriptor_t descriptor, logic [31:0] index);
+    return '{
+        tag: tag_of(descriptor[0][23:0], index),
+        loops: descriptor[15:4],
+        words: descriptor[3:1]
+    };
+  endfunction
+
+  // Sums have 48 bits, and leave the lanes in fours.
+  localparam int unsigned SumWidth = 48;
+  typedef logic signed [SumWidth-1:0] sum_t;
+  typedef sum_t [3:0] sums_t;
+
+  // Addresses of the compute unit: one jump beyond any buffer, either way.
+  localparam int unsigned IndexWidth = 21;
+  typedef logic signed [IndexWidth-1:0] index_t;
+
+  // Where results go, one after another; one beyond any buffer fits.
+  localparam int unsigned ResultWidth = 17;
+  typedef logic [ResultWidth-1:0] result_t;
+
+  // How four sums become results.
+  typedef enum logic [1:0] {
+    ResultInt16 = 2'd0,
+    ResultInt32 = 2'd1,
+    ResultSums  = 2'd2,
+    ResultRaw   = 2'd3   // the low 16 bits, not rounded, not saturated
+  } result_e;
+
+  typedef enum logic [1:0] {
+    AddendNone    = 2'd0,
+    AddendBias    = 2'd1,
+    AddendPartial = 2'd2,
+    AddendElement = 2'd3  // what the element-wise unit found
+  } addend_e;
+
+endpackage
+
+`default_nettype wire

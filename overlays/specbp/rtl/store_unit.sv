@@ -1,0 +1,226 @@
+// Executes STORE: the output buffer to memory.
+//
+// One descriptor is read out and requested at a time; later ones follow while earlier ones wait for
+// their acknowledgements. Latency: a word leaves the buffer two cycles after the start, then one in
+// a cycle at the memory's pace. A descriptor is complete, and gives its semaphores, when memory has
+// acknowledged every write (`done_i`, once for each descriptor, in order).
+
+`default_nettype none
+
+module store_unit #(
+  parameter int unsigned QueueDepth  = 4,
+  parameter int unsigned OutputWords = 2048,  // a power of two
+  parameter int unsigned Words       = 32     // between buffer and memory, a power of two
+) (
+  input  wire logic                  clk_i,
+  input  wire logic                  rst_ni,
+  input  wire logic                  abort_i,
+  input  wire specbp_pkg::window_t   window_i,
+
+  input  wire logic                  valid_i,
+  output logic                       ready_o,
+  input  wire specbp_pkg::store_t    store_i,
+
+  output logic                       request_o,
+  output logic [1:0][3:0]            waits_o,
+  input  wire logic                  grant_i,
+  output logic                       give_o,
+  output logic [1:0][3:0]            signals_o,
+
+  output logic                       idle_o,
+  output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic [31:0]                index_o,  // of the oldest one, when not idle
+  output logic [7:0]                 opcode_o,
+  output specbp_pkg::fault_t         fault_o,
+
+  output logic                       read_valid_o,
+  output logic [$clog2(OutputWords)-1:0] read_address_o,
+  input  wire logic [63:0]           read_data_i,
+
+  output logic                       write_valid_o,
+  input  wire logic                  write_ready_i,
+  output logic [31:0]                write_address_o,
+  output logic [specbp_pkg::BeatsWidth-1:0] write_beats_o,
+  output logic                       write_last_o,  // the descriptor's last
+  output logic                       write_data_valid_o,
+  input  wire logic                  write_data_ready_i,
+  output logic [63:0]                write_data_o,
+  input  wire logic                  done_i,
+  input  wire logic                  error_valid_i,
+  input  wire logic [1:0]            error_response_i
+);
+  import specbp_pkg::*;
+  import specbp_codes_pkg::*;
+
+  localparam int unsigned RoomWidth = $clog2(Words) + 1;
+
+  store_t store;
+  logic   store_valid, store_done, start, pending_ready, pending_valid;
+  tag_t   pending;
+  logic   unused_ready;
+  logic [1:0] unused_inner;
+
+  stream_fifo #(
+    .Width($bits(store_t)),
+    .Depth(QueueDepth)
+  ) u_queue (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (valid_i),
+    .in_ready_o (ready_o),
+    .in_data_i  (store_i),
+    .out_valid_o(store_valid),
+    .out_ready_i(store_done),
+    .out_data_o (store)
+  );
+
+  // Started, not yet acknowledged.
+  stream_fifo #(
+    .Width($bits(tag_t)),
+    .Depth(4)
+  ) u_pending (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (start),
+    .in_ready_o (pending_ready),
+    .in_data_i  (store.tag),
+    .out_valid_o(pending_valid),
+    .out_ready_i(done_i),
+    .out_data_o (pending)
+  );
+
+  logic active_q, runs_valid, runs_last, words_valid, words_last, run_fits, run_taken, read;
+  logic [31:0] run_address;
+  logic [PlaceWidth-1:0] place;
+  logic [3:0][PlaceWidth-1:0] strides;
+
+  assign request_o  = store_valid && !active_q && pending_ready;
+  assign waits_o    = store.tag.waits;
+  assign start      = grant_i;
+  // The later of the two walks ends the descriptor.
+  assign store_done = active_q && (!runs_valid || (run_taken && runs_last))
+      && (!words_valid || (read && words_last));
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) active_q <= 1'b0;
+    else if (start) active_q <= 1'b1;
+    else if (store_done) active_q <= 1'b0;
+  end
+
+  strided_walk #(
+    .AddressWidth(32),
+    .Levels      (3)
+  ) u_runs (
+    .clk_i,
+    .rst_ni,
+    .abort_i,
+    .start_i     (start),
+    .first_i     (store.address),
+    .counts_i    (store.counts),
+    .strides_i   (store.memory_strides),
+    .valid_o     (runs_valid),
+    .address_o   (run_address),
+    .last_o      (runs_last),
+    .inner_last_o(unused_inner[0]),
+    .step_i      (run_taken)
+  );
+
+  assign run_fits        = inside_window(run_address, {13'd0, store.run, 3'd0}, window_i);
+  assign write_valid_o   = runs_valid && run_fits;
+  assign write_address_o = run_address;
+  assign write_beats_o   = BeatsWidth'(store.run);
+  assign write_last_o    = runs_last;
+  assign run_taken       = write_valid_o && write_ready_i;
+
+  assign strides[0] = PlaceWidth'(1);
+  for (genvar loop = 0; loop < 3; loop++) begin : g_strides
+    assign strides[loop+1] = PlaceWidth'($signed(store.buffer_strides[loop]));
+  end
+
+  strided_walk #(
+    .AddressWidth(PlaceWidth),
+    .Levels      (4)
+  ) u_words (
+    .clk_i,
+    .rst_ni,
+    .abort_i,
+    .start_i     (start),
+    .first_i     (PlaceWidth'(store.base)),
+    .counts_i    ({store.counts, store.run}),
+    .strides_i   (strides),
+    .valid_o     (words_valid),
+    .address_o   (place),
+    .last_o      (words_last),
+    .inner_last_o(unused_inner[1]),
+    .step_i      (read)
+  );
+
+  // Read as far ahead as there is room.
+  logic [RoomWidth-1:0] room_q;
+  logic place_fits, arrived_q;
+
+  assign place_fits     = place[PlaceWidth-1:$clog2(OutputWords)] == '0;
+  assign read           = words_valid && place_fits && room_q != '0;
+  assign read_valid_o   = read;
+  assign read_address_o = place[$clog2(OutputWords)-1:0];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      room_q    <= RoomWidth'(Words);
+      arrived_q <= 1'b0;
+    end else begin
+      room_q <= room_q - RoomWidth'(read) + RoomWidth'(write_data_valid_o && write_data_ready_i);
+      arrived_q <= read;
+    end
+  end
+
+  stream_fifo #(
+    .Width(64),
+    .Depth(Words)
+  ) u_words_out (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (arrived_q),
+    .in_ready_o (unused_ready),  // there is room: see room_q
+    .in_data_i  (read_data_i),
+    .out_valid_o(write_data_valid_o),
+    .out_ready_i(write_data_ready_i),
+    .out_data_o (write_data_o)
+  );
+
+  assign give_o    = done_i && pending_valid;
+  assign signals_o = pending.signals;
+
+  always_comb begin
+    fault_o = '{
+        valid: (runs_valid && !run_fits) || (words_valid && !place_fits),
+        code: ErrorRange,
+        response: ResponseOkay,
+        index: store.tag.index,
+        opcode: store.tag.opcode
+    };
+    if (error_valid_i && pending_valid) begin
+      fault_o = '{
+          valid: 1'b1,
+          code: ErrorWrite,
+          response: error_response_i,
+          index: pending.index,
+          opcode: pending.opcode
+      };
+    end
+  end
+
+  assign busy_o   = active_q || pending_valid;
+  assign idle_o   = !store_valid && !busy_o;
+  assign index_o  = pending_valid ? pending.index : store.tag.index;
+  assign opcode_o = pending_valid ? pending.opcode : store.tag.opcode;
+
+  logic unused;
+  assign unused = ^{unused_inner, unused_ready, pending.waits};
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,235 @@
+// The simulated overlay behind a C interface: it owns the clock, the registers' bus, the memory.
+//
+// Every register access and every run advances simulated time. Nothing here throws; a bus that
+// does not answer gives -1. One model is used by one thread at a time.
+
+#include <cstdint>
+#include <memory>
+
+#include "Vspecbp_overlay.h"
+#include "memory.h"
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_fst_c.h"
+#endif
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
+
+namespace {
+
+using Top = Vspecbp_overlay;
+constexpr int kBusDeadline = 1000;  // cycles until the registers' bus counts as dead
+
+struct Model {
+  VerilatedContext context;
+  std::unique_ptr<Top> top;
+  specbp::Memory<Top> memory;
+  uint64_t cycle = 0;
+#if VM_TRACE
+  std::unique_ptr<VerilatedFstC> trace;
+  uint64_t trace_first = 0, trace_last = 0;
+#endif
+
+  Model(uint8_t* bytes, uint64_t base, uint64_t size) : memory(bytes, base, size) {
+#if VM_TRACE
+    context.traceEverOn(true);
+#endif
+    context.randReset(2);  // what the design does not reset starts as noise
+    context.randSeed(1);
+    top = std::make_unique<Top>(&context);
+  }
+
+  // A cycle has two halves: inputs settle, then the clock rises. Between them a caller may look
+  // at what is handed over in this cycle.
+  void settle() {
+    memory.drive(*top, cycle);
+    low();
+  }
+  void rise() {
+    memory.sample(*top, cycle);
+    high();
+  }
+  void tick() {
+    settle();
+    rise();
+  }
+  void clock() {  // without the memory
+    low();
+    high();
+  }
+
+  void low() {
+    top->clk_i = 0;
+    top->eval();
+    dump(0);
+  }
+  void high() {
+    top->clk_i = 1;
+    top->eval();
+    dump(1);
+    ++cycle;
+  }
+
+  void dump(int half) {
+#if VM_TRACE
+    if (trace && cycle >= trace_first && cycle <= trace_last) trace->dump(cycle * 2 + half);
+#else
+    (void)half;
+#endif
+  }
+
+  void reset() {
+    // What the outputs show before the clock has seen the reset means nothing: no handshakes.
+    top->m_axi_arready = top->m_axi_rvalid = 0;
+    top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
+    top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_arvalid = 0;
+    top->s_axil_bready = top->s_axil_rready = 0;
+    top->rst_ni = 0;
+    for (int i = 0; i < 4; ++i) clock();
+    top->rst_ni = 1;
+    memory.clear();
+    tick();
+  }
+
+  int write(uint32_t offset, uint32_t value) {
+    top->s_axil_awaddr = offset;
+    top->s_axil_wdata = value;
+    top->s_axil_wstrb = 0xF;
+    top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 1;
+    for (int i = 0; i < kBusDeadline; ++i) {
+      settle();
+      const bool address = top->s_axil_awvalid && top->s_axil_awready;
+      const bool data = top->s_axil_wvalid && top->s_axil_wready;
+      const bool answered = top->s_axil_bvalid;
+      const int response = top->s_axil_bresp;
+      rise();
+      if (address) top->s_axil_awvalid = 0;
+      if (data) top->s_axil_wvalid = 0;
+      if (answered) {
+        top->s_axil_bready = 0;
+        return response;
+      }
+    }
+    return -1;
+  }
+
+  int read(uint32_t offset, uint32_t* value) {
+    top->s_axil_araddr = offset;
+    top->s_axil_arvalid = top->s_axil_rready = 1;
+    for (int i = 0; i < kBusDeadline; ++i) {
+      settle();
+      const bool address = top->s_axil_arvalid && top->s_axil_arready;
+      const bool answered = top->s_axil_rvalid;
+      const int response = top->s_axil_rresp;
+      *value = top->s_axil_rdata;
+      rise();
+      if (address) top->s_axil_arvalid = 0;
+      if (answered) {
+        top->s_axil_rready = 0;
+        return response;
+      }
+    }
+    return -1;
+  }
+
+  uint64_t run(uint64_t most) {
+    uint64_t ran = 0;
+    while (ran < most && !top->interrupt_o) {
+      tick();
+      ++ran;
+    }
+    return ran;
+  }
+};
+
+}  // namespace
+
+extern "C" {
+
+// `bytes` is the memory from physical address `base` on; it stays the caller's.
+Model* specbp_open(uint8_t* bytes, uint64_t base, uint64_t size) {
+  return new Model(bytes, base, size);
+}
+
+void specbp_close(Model* model) {
+#if VM_TRACE
+  if (model->trace) model->trace->close();
+#endif
+  model->top->final();
+  delete model;
+}
+
+void specbp_timing(Model* model, uint32_t read_latency, uint32_t write_latency,
+                   uint32_t bytes_per_cycle_x256, uint32_t outstanding) {
+  specbp::Timing& timing = model->memory.timing;
+  timing.read_latency = read_latency;
+  timing.write_latency = write_latency;
+  timing.bytes_per_cycle_x256 = bytes_per_cycle_x256;
+  timing.outstanding = outstanding;
+}
+
+// Random pauses from the next reset on; 0 for none, 255 is the most.
+void specbp_stalls(Model* model, uint64_t seed, uint32_t chance_x256) {
+  model->memory.timing.seed = seed;
+  model->memory.timing.stall_x256 = chance_x256;
+}
+
+// Response 2 is SLVERR, 3 DECERR, 4 no answer at all.
+void specbp_fault(Model* model, uint64_t first, uint64_t last, uint32_t response) {
+  model->memory.faults.push_back({first, last, response});
+}
+
+void specbp_no_faults(Model* model) { model->memory.faults.clear(); }
+
+void specbp_reset(Model* model) { model->reset(); }
+
+// The bus response, -1 if none came.
+int specbp_write(Model* model, uint32_t offset, uint32_t value) {
+  return model->write(offset, value);
+}
+
+// The bus response in bits 63:32 (all ones if none came), the value in bits 31:0.
+uint64_t specbp_read(Model* model, uint32_t offset) {
+  uint32_t value = 0;
+  const int response = model->read(offset, &value);
+  return uint64_t(uint32_t(response)) << 32 | value;
+}
+
+// Runs until the interrupt, at most `most` cycles; returns the cycles that it ran.
+uint64_t specbp_run(Model* model, uint64_t most) { return model->run(most); }
+
+int specbp_interrupt(Model* model) { return model->top->interrupt_o; }
+
+uint64_t specbp_cycles(Model* model) { return model->cycle; }
+
+uint64_t specbp_violations(Model* model) { return model->memory.violations; }
+
+// Writes an FST of the cycles `first` to `last`; -1 if this build cannot.
+int specbp_trace(Model* model, const char* path, uint64_t first, uint64_t last) {
+#if VM_TRACE
+  if (model->trace) model->trace->close();
+  model->trace = std::make_unique<VerilatedFstC>();
+  model->top->trace(model->trace.get(), 99);
+  model->trace->open(path);
+  model->trace_first = first;
+  model->trace_last = last;
+  return 0;
+#else
+  (void)model, (void)path, (void)first, (void)last;
+  return -1;
+#endif
+}
+
+// Writes line coverage so far; -1 if this build cannot.
+int specbp_coverage(Model* model, const char* path) {
+#if VM_COVERAGE
+  model->context.coveragep()->write(path);
+  return 0;
+#else
+  (void)model, (void)path;
+  return -1;
+#endif
+}
+
+}  // extern "C"

@@ -1,0 +1,161 @@
+"""The Verilated model, its builds, and the peripherals around it."""
+
+import numpy as np
+import pytest
+
+from specbp.boards import build
+from specbp.boards.memory import DeviceMemory, OutOfMemoryError
+from specbp.boards.peripherals import ClockRegisters, Window
+from specbp.boards.toolchain import Compiler, ToolError, find_compiler
+from specbp.boards.verilated import BusError, Model
+from specbp.errors import SpecbpError
+from specbp.overlay import register_map as registers
+from specbp.overlay.parameters import Parameters
+
+BASE = 0x10000000
+
+
+@pytest.fixture
+def open_model():
+    models = []
+
+    def open_one(kind="fast"):
+        models.append(Model(Parameters(), 1 << 20, BASE, kind))
+        return models[-1]
+
+    yield open_one
+    for model in models:
+        model.close()
+
+
+def start_nop(model, cycles):
+    """Run NOP for `cycles`, then END; return the cycles until the interrupt."""
+    words = model.memory.view(np.uint32)
+    words[:32] = 0
+    words[1], words[16] = cycles, 1
+    model.write(registers.PROGRAM_ADDRESS.offset, BASE)
+    model.write(registers.PROGRAM_LENGTH.offset, 2)
+    model.write(registers.INTERRUPT_ENABLE.offset, 3)
+    model.write(registers.CONTROL.offset, 1)
+    return model.run(10_000)
+
+
+def test_a_register_that_is_not_there_is_a_bus_error(open_model):
+    model = open_model()
+    for access in (lambda: model.read(0x800), lambda: model.write(0x800, 1)):
+        with pytest.raises(BusError, match=r"0x800: (SLVERR|DECERR)"):
+            access()
+    assert model.read(0) == 0x53504250
+
+
+def test_it_runs_until_the_interrupt(open_model):
+    model = open_model()
+    first = start_nop(model, 100)
+    model.write(registers.INTERRUPT_STATUS.offset, 3)
+    assert not model.interrupt
+    assert start_nop(model, 600) - first == 500
+    assert model.interrupt
+
+
+def test_a_64_bit_counter_does_not_tear(open_model):
+    model = open_model()
+    low = model.read(registers.CYCLES.offset)
+    model.run(1000)
+    high = model.read(registers.CYCLES.offset + 4)
+    assert low < 1000 and high == 0
+    assert model.read(registers.CYCLES.offset) >= low + 1000
+
+
+def test_a_waveform_of_a_window_of_cycles(open_model, tmp_path):
+    model = open_model("trace")
+    paths = []
+    for cycles in (50, 5000):
+        paths.append(tmp_path / f"{cycles}.fst")
+        model.trace(paths[-1], model.cycles, model.cycles + cycles)
+        model.run(5000)
+    model.close()
+    short, long = (path.stat().st_size for path in paths)
+    assert 0 < short < long
+
+
+def test_line_coverage(open_model, tmp_path):
+    model = open_model("coverage")
+    start_nop(model, 10)
+    model.write_coverage(tmp_path / "coverage.dat")
+    assert "sequencer.sv" in (tmp_path / "coverage.dat").read_text()
+
+
+def test_a_fast_build_says_what_it_cannot(open_model, tmp_path):
+    model = open_model()
+    with pytest.raises(SpecbpError, match="trace build"):
+        model.trace(tmp_path / "x.fst", 0, 1)
+    with pytest.raises(SpecbpError, match="coverage build"):
+        model.write_coverage(tmp_path / "x.dat")
+
+
+def test_a_build_is_made_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPECBP_CACHE", str(tmp_path))
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "it").write_text("made")
+        return folder / "it"
+
+    for _ in range(2):
+        assert build._cached("it", make).read_text() == "made"
+    assert len(made) == 1 and not made[0].exists()
+
+
+def test_a_build_that_fails_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPECBP_CACHE", str(tmp_path))
+
+    def make(folder):
+        (folder / "half").touch()
+        raise ToolError("no")
+
+    with pytest.raises(ToolError):
+        build._cached("it", make)
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".it")] == []
+
+
+def test_the_key_covers_settings_and_sources(tmp_path):
+    source = tmp_path / "a.sv"
+    source.write_text("one")
+    first = build._key({"lanes": 16}, [source])
+    assert build._key({"lanes": 16}, [source]) == first
+    assert build._key({"lanes": 32}, [source]) != first
+    source.write_text("two")
+    assert build._key({"lanes": 16}, [source]) != first
+
+
+def test_the_compiler_that_is_asked_for_is_taken(monkeypatch):
+    monkeypatch.setenv("CXX", "g++ -fno-strict-aliasing")
+    found = find_compiler()
+    assert isinstance(found, Compiler) and found.command == ("g++", "-fno-strict-aliasing")
+
+
+def test_memory_is_reused_and_runs_out():
+    memory = DeviceMemory(np.zeros(4 * 4096, np.uint8), BASE)
+    first, second = memory.take(5000), memory.take(1)
+    assert (first, second) == (BASE, BASE + 8192)
+    with pytest.raises(OutOfMemoryError, match="8192 bytes"):
+        memory.take(8192)
+    memory.return_pointer(second)
+    memory.return_pointer(first)
+    assert memory.take(4 * 4096) == BASE
+
+
+def test_clock_registers_start_at_100_mhz_and_follow_writes():
+    changes = []
+    clocks = ClockRegisters(lambda: changes.append(1))
+    assert clocks.fabric_hz == 100e6
+    clocks.write(ClockRegisters.FPGA0, 10 << 8 | 4 << 20)
+    assert clocks.fabric_hz == 25e6 and changes
+
+
+def test_a_window_keeps_its_bounds():
+    window = Window(ClockRegisters(lambda: None), 0x100, 4)
+    assert len(window[1:3]) == 2 and window[2:][0] == window[2]
+    with pytest.raises(IndexError):
+        window[4]

@@ -1,0 +1,53 @@
+"""The files generated from the register map."""
+
+import re
+
+import pytest
+
+from specbp.overlay import hwh
+from specbp.overlay import register_map as registers
+from specbp.overlay.register import Field
+from specbp.overlay.sources import HARDWARE
+
+
+def test_generated_files_are_current():
+    pytest.importorskip("peakrdl_regblock", reason="needs the extra rtl")
+    from specbp.overlay.registers import destination, generate
+
+    stale = [
+        name
+        for name, text in generate(HARDWARE / "specbp.rdl").items()
+        if destination(name).read_text() != text
+    ]
+    assert not stale, "run python -m specbp.overlay.registers"
+
+
+def test_registers_do_not_overlap():
+    ends = [0]
+    for register in registers.REGISTERS:
+        assert register.offset >= ends[-1]
+        ends.append(register.offset + register.bits // 8)
+        fields = [field.mask for field in register.fields]
+        assert sum(fields) == sum(set(fields)) < 1 << register.bits
+    assert ends[-1] <= hwh.SPAN
+
+
+def test_a_field_reads_its_bits():
+    field = Field("middle", 4, 8, "ro", "", "")
+    assert field.mask == 0xFF0
+    assert field.of(0xABCDE) == 0xCD
+
+
+def test_the_handoff_has_every_register():
+    text = hwh.text(registers.REGISTERS)
+    names = re.findall(r'<REGISTER NAME="(\w+)"', text)
+    assert len(names) == sum(register.bits // 32 for register in registers.REGISTERS)
+    assert {"STATUS", "CYCLES_LOW", "CYCLES_HIGH"} <= set(names)
+
+
+def test_the_documentation_has_every_field():
+    text = (HARDWARE / "generated" / "REGISTERS.md").read_text()
+    for register in registers.REGISTERS:
+        section = text.split(f"{register.offset:03X} {register.name}\n")[1].split("\n## ")[0]
+        for field in register.fields:
+            assert f"| {field.name} | {field.access} |" in section
