@@ -12,7 +12,7 @@ from rich.table import Table
 
 from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.errors import NothingMeasuredError, UsageError, nearest
-from specbp.experiment import Experiment
+from specbp.experiment import WORK_FIELDS, Experiment
 from specbp.matrix.expand import Cell, expand, read_matrix
 
 
@@ -82,11 +82,11 @@ def _filtered(cells: Sequence[Cell], filters: Sequence[str]) -> list[Cell]:
 
 
 def _cells_table(cells: Sequence[Cell]) -> Table:
-    """Return a table of `cells` with the fields in which they differ."""
+    """Return a table of `cells`: their arm, and the fields of the work in which they differ."""
     described = [cell.experiment.model_dump() for cell in cells]
     varied = [
         name
-        for name in Experiment.model_fields
+        for name in WORK_FIELDS
         if len({str(fields[name]) for fields in described}) > 1
     ]
     table = Table(box=None, pad_edge=False, title=f"{len(cells)} cells")
