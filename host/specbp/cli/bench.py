@@ -84,11 +84,7 @@ def _filtered(cells: Sequence[Cell], filters: Sequence[str]) -> list[Cell]:
 def _cells_table(cells: Sequence[Cell]) -> Table:
     """Return a table of `cells`: their arm, and the fields of the work in which they differ."""
     described = [cell.experiment.model_dump() for cell in cells]
-    varied = [
-        name
-        for name in WORK_FIELDS
-        if len({str(fields[name]) for fields in described}) > 1
-    ]
+    varied = [name for name in WORK_FIELDS if len({str(fields[name]) for fields in described}) > 1]
     table = Table(box=None, pad_edge=False, title=f"{len(cells)} cells")
     for heading in ("cell", "arm", *varied):
         table.add_column(heading, overflow="fold")

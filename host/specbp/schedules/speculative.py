@@ -70,21 +70,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """One step in progress: what it reads, and where its results go.
+    """One step in progress: what all its parts need.
 
     Attributes:
-        weights: current ones, for backward and refresh.
-        batch_size: samples of the step.
+        weights: what the passes read.
+        images: [batch, channels, height, width], encoded by the arithmetic.
+        labels: int64 [batch].
         recorder: of its spans.
-        kept: weight gradients of accepted samples.
-        redone: those of rejected ones; the same as `kept` where the engines are balanced.
     """
 
-    weights: Sequence[Weights]
-    batch_size: int
+    weights: StepWeights
+    images: Tensor
+    labels: Tensor
     recorder: Recorder
-    kept: SharedWork
-    redone: SharedWork
 
 
 class Speculative:
@@ -114,45 +112,11 @@ class Speculative:
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
+        step = Step(weights, images, labels, Recorder())
         seen = self._cache.seen(labels)
-        known = labels if bool(seen.all()) else labels[seen]
-        recorder = Recorder()
-        shared = partial(SharedWork, self._chain, recorder)
-        kept = shared(producers=2 if self._method.balanced else 1)
-        redone = kept if self._method.balanced else shared(producers=1)
-        step = Step(weights.current, len(labels), recorder, kept, redone)
-
-        recalled: Pending[Outcome | None] = Done(None)
-        deltas: Pending[list[Delta]] = Done([])
-        settled: Pending[None] = Done(None)
-        free = self._needs_nothing_of_forward and len(known) == len(labels)
-        if len(known):
-            recalled = self._engine.submit(partial(self._recall, step, known))
-        if free:
-            settled = self._engine.submit(partial(self._speculate_freely, step, recalled))
-        elif len(known):
-            deltas = self._engine.submit(partial(self._speculate, step, recalled, known))
-        with _closing(step.redone):
-            with recorder.span(0, "forward"):
-                outcome, losses = self._chain.forward(weights.ahead, images, labels)
-            verdict = self._decide(step, outcome, seen, recalled)
-            if not free:
-                settle = partial(self._settle, step, recalled, deltas, outcome, verdict)
-                settled = self._engine.submit(settle)
-            self._redo(step, outcome, verdict)
-            with recorder.span(0, "store"):
-                self._cache.store(self._worth_keeping(outcome))
-        step.redone.work(0)
-        with recorder.span(0, "wait"):
-            settled.result()
-        return BatchGradients(
-            self._sum(step),
-            outcome.probabilities,
-            losses,
-            accepts=len(verdict.accepted),
-            times=speculative_times(recorder.spans),
-            spans=recorder.spans,
-        )
+        if self._needs_nothing_of_forward and bool(seen.all()):
+            return self._without_gate(step)
+        return self._with_gate(step, seen)
 
     def state(self) -> dict[str, Any]:
         """Return the state of cache and gate."""
@@ -172,6 +136,62 @@ class Speculative:
         """Whether nothing is rejected and all that the weight gradients need is cached."""
         return isinstance(self._gate, OpenGate) and self._method.reuse == "replay"
 
+    def _without_gate(self, step: Step) -> BatchGradients:
+        """Speculate on a batch whose samples all are cached, and keep everything."""
+        work = SharedWork(self._chain, step.recorder, producers=1)
+        speculated = self._engine.submit(partial(self._speculate_freely, step, work))
+        outcome, losses = self._forward(step)
+        if self._method.balanced:
+            work.work(0)
+        with step.recorder.span(0, "wait"):
+            speculated.result()
+        gradients = work.result("weight gradient")
+        assert gradients is not None
+        return self._done(step, outcome, losses, gradients, len(step.labels))
+
+    def _with_gate(self, step: Step, seen: Tensor) -> BatchGradients:
+        """Speculate on the samples that were `seen`, bool [batch], and let the gate decide."""
+        known = step.labels if bool(seen.all()) else step.labels[seen]
+        recalled: Pending[Outcome | None] = Done(None)
+        deltas: Pending[list[Delta]] = Done([])
+        if len(known):
+            recalled = self._engine.submit(partial(self._recall, step, known))
+            deltas = self._engine.submit(partial(self._speculate, step, recalled, known))
+        balanced = self._method.balanced
+        kept = SharedWork(self._chain, step.recorder, producers=2 if balanced else 1)
+        redone = kept if balanced else SharedWork(self._chain, step.recorder, producers=1)
+        outcome, losses = self._forward(step)
+        verdict = self._decide(step, outcome, seen, recalled)
+        with _closing(redone):
+            settle = partial(self._settle, kept, recalled, deltas, outcome, verdict)
+            settled = self._engine.submit(settle)
+            self._redo(step, redone, outcome, verdict)
+        redone.work(0)
+        with step.recorder.span(0, "wait"):
+            settled.result()
+        gradients = self._sum(kept.result("weight gradient"), redone.result("redo"))
+        return self._done(step, outcome, losses, gradients, len(verdict.accepted))
+
+    def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
+        with step.recorder.span(0, "forward"):
+            return self._chain.forward(step.weights.ahead, step.images, step.labels)
+
+    def _done(
+        self,
+        step: Step,
+        outcome: Outcome,
+        losses: Tensor,
+        gradients: Sequence[Weights],
+        accepts: int,
+    ) -> BatchGradients:
+        # Not before: engine 1 reads the cache until here.
+        with step.recorder.span(0, "store"):
+            self._cache.store(self._worth_keeping(outcome))
+        spans = step.recorder.spans
+        return BatchGradients(
+            gradients, outcome.probabilities, losses, accepts, speculative_times(spans), spans
+        )
+
     def _worth_keeping(self, outcome: Outcome) -> Outcome:
         if self._method.reuse == "replay":
             return outcome
@@ -183,7 +203,7 @@ class Speculative:
     def _recall(self, step: Step, labels: Tensor) -> Outcome:
         with step.recorder.span(1, "recall"):
             return self._chain.refreshed(
-                step.weights, self._cache.recall(labels), self._method.refresh
+                step.weights.current, self._cache.recall(labels), self._method.refresh
             )
 
     def _speculate(
@@ -198,18 +218,18 @@ class Speculative:
         with step.recorder.span(1, "input gradient"):
             return self._deltas(step, cached, whose)
 
-    def _speculate_freely(self, step: Step, recalled: Pending[Outcome | None]) -> None:
-        """Hand out all weight gradients without waiting for the gate, then do what is there."""
-        with _closing(step.kept):
-            cached = recalled.result()
-            assert cached is not None
+    def _speculate_freely(self, step: Step, work: SharedWork) -> None:
+        """Hand out all weight gradients without waiting for anything, then do what is there."""
+        with _closing(work):
+            cached = self._recall(step, step.labels)
             with step.recorder.span(1, "input gradient"):
-                for index, delta in self._deltas(step, cached, cached.labels):
-                    step.kept.put("weight gradient", index, cached.inputs[index], delta)
-        step.kept.work(1)
+                deltas = self._deltas(step, cached, cached.labels)
+            for index, delta in deltas:
+                work.put("weight gradient", index, cached.inputs[index], delta)
+        work.work(1)
 
     def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:
-        return self._chain.deltas(step.weights, outcome, labels, step.batch_size)
+        return self._chain.deltas(step.weights.current, outcome, labels, len(step.labels))
 
     def _decide(
         self, step: Step, outcome: Outcome, seen: Tensor, recalled: Pending[Outcome | None]
@@ -227,14 +247,14 @@ class Speculative:
 
     def _settle(
         self,
-        step: Step,
+        kept: SharedWork,
         recalled: Pending[Outcome | None],
         deltas: Pending[list[Delta]],
         outcome: Outcome,
         verdict: Verdict,
     ) -> None:
         """Hand out the weight gradients of the accepted samples, then do what is there."""
-        with _closing(step.kept):
+        with _closing(kept):
             cached = recalled.result()
             if cached is not None and len(verdict.accepted):
                 rows = verdict.accepted_rows
@@ -243,20 +263,19 @@ class Speculative:
                 else:
                     inputs = only(outcome.inputs, verdict.accepted)
                 for index, delta in deltas.result():
-                    step.kept.put("weight gradient", index, inputs[index], only([delta], rows)[0])
-        step.kept.work(1)
+                    kept.put("weight gradient", index, inputs[index], only([delta], rows)[0])
+        kept.work(1)
 
-    def _redo(self, step: Step, outcome: Outcome, verdict: Verdict) -> None:
+    def _redo(self, step: Step, redone: SharedWork, outcome: Outcome, verdict: Verdict) -> None:
         """Hand out the weight gradients of the rejected samples, after an ordinary backward."""
         if not len(verdict.rejected):
             return
         with step.recorder.span(0, "redo"):
             rejected = outcome.rows(verdict.rejected) if len(verdict.accepted) else outcome
             for index, delta in self._deltas(step, rejected, rejected.labels):
-                step.redone.put("redo", index, rejected.inputs[index], delta)
+                redone.put("redo", index, rejected.inputs[index], delta)
 
-    def _sum(self, step: Step) -> Sequence[Weights]:
-        kept, redone = step.kept.result("weight gradient"), step.redone.result("redo")
+    def _sum(self, kept: list[Weights] | None, redone: list[Weights] | None) -> list[Weights]:
         if kept is None or redone is None:
             both = kept or redone
             assert both is not None
