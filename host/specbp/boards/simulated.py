@@ -19,11 +19,12 @@ from typing import Any
 from specbp.boards.build import Kind
 from specbp.boards.memory import DeviceMemory
 from specbp.boards.peripherals import ClockRegisters, InterruptController, Peripheral, Window
-from specbp.boards.verilated import BusError, MemoryTiming, Model
+from specbp.boards.verilated import BusError, Model
 from specbp.overlay import hwh
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
 from specbp.overlay.sources import HARDWARE
+from specbp.overlay.timing import MemoryTiming
 
 with pynq_imports():
     from pynq.interrupt import _InterruptController

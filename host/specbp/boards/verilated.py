@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import mmap
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from specbp.boards.build import Kind, build
 from specbp.errors import SpecbpError
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.timing import MemoryTiming
 
 RESPONSES = {2: "SLVERR", 3: "DECERR"}
 NO_ANSWER = 4
@@ -22,28 +22,6 @@ _BUS_DEAD = 0xFFFFFFFF
 
 class BusError(SpecbpError):
     """A register access was refused, or not answered."""
-
-
-@dataclass(frozen=True)
-class MemoryTiming:
-    """How the memory behind a Zynq-7000 HP port answers.
-
-    The figures are for PYNQ-Z1 and PYNQ-Z2: DDR3 of 16 bits at 1,050 Mb/s, of which the
-    controller can use 75% (UG585, chapter 22): 1.575 GB/s for reads and writes together. One
-    64-bit port at 100 MHz asks for at most 0.8 GB/s in each direction. The latencies are assumed,
-    as typical of an HP port with an idle controller; they are not from a data sheet.
-
-    Attributes:
-        read_latency_ns: from a read request to its first data.
-        write_latency_ns: from the last data of a write to its acknowledgement.
-        bytes_per_s: reads and writes together.
-        outstanding: bursts that the port accepts in each direction before it has answered.
-    """
-
-    read_latency_ns: float = 320.0
-    write_latency_ns: float = 200.0
-    bytes_per_s: float = 1.575e9
-    outstanding: int = 8
 
 
 class Model:
@@ -124,11 +102,12 @@ class Model:
 
     def set_timing(self, timing: MemoryTiming, clock_hz: float) -> None:
         """Make the memory answer as `timing` says, seen from a clock of `clock_hz`."""
+        port = timing.at(clock_hz)
         self._library.specbp_timing(
             self._model,
-            max(1, round(timing.read_latency_ns * 1e-9 * clock_hz)),
-            max(1, round(timing.write_latency_ns * 1e-9 * clock_hz)),
-            max(1, round(timing.bytes_per_s / clock_hz * 256)),
+            port.read_latency,
+            port.write_latency,
+            max(1, round(port.bytes_per_cycle * 256)),
             timing.outstanding,
         )
 
