@@ -1,11 +1,13 @@
 """A training against the plain PyTorch loop of the same recipe, and against itself."""
 
+import threading
+
 import pytest
 import torch
 
 from specbp.backends.pytorch import PytorchTraining
 from specbp.errors import UsageError
-from specbp.experiment import experiment_from
+from specbp.experiment import available_cores, experiment_from
 from specbp.frames import SCHEMAS
 from tests.oracle import PlainLoop, compare_with_plain_loop
 
@@ -16,6 +18,11 @@ ARMS = [
     {"schedule": "speculative", "reuse": "outcomes"},
     {"schedule": "speculative", "reuse": "replay"},
     {"schedule": "pipelined"},
+    {"schedule": "pipelined", "weight_prediction": True},
+    {"schedule": "speculative", "key": "bucket", "buckets": 4, "max_age": 3},
+    {"schedule": "speculative", "reuse": "replay", "refresh": 2, "gate_target": 0.6},
+    {"schedule": "data-parallel"},
+    {"schedule": "selective", "skip_loss": 0.5},
 ]
 
 
@@ -90,8 +97,38 @@ def test_a_training_gives_the_same_bits_twice(digits, arm):
     assert first.test_accuracy() == second.test_accuracy()
 
 
+@pytest.fixture
+def load_on_the_machine():
+    """Threads that keep every core busy with matrix products, a few milliseconds at a time."""
+    idle = threading.Event()
+
+    def work():
+        matrix = torch.ones(150, 150)
+        while not idle.is_set():
+            matrix @ matrix
+
+    threads = [threading.Thread(target=work) for _ in range(available_cores())]
+    for thread in threads:
+        thread.start()
+    yield
+    idle.set()
+    for thread in threads:
+        thread.join()
+
+
 @pytest.mark.parametrize("arm", ARMS, ids=str)
-@pytest.mark.parametrize("steps_before", [1, 30, 44, 50])
+def test_a_training_gives_the_same_bits_under_load(digits, arm, request):
+    """Engines that are held up at other moments must not make a difference."""
+    alone = PytorchTraining(experiment_from(FAST | arm), digits)
+    alone.advance(30)
+    request.getfixturevalue("load_on_the_machine")
+    loaded = PytorchTraining(experiment_from(FAST | arm), digits)
+    loaded.advance(30)
+    assert loaded.weights_sha256() == alone.weights_sha256()
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=str)
+@pytest.mark.parametrize("steps_before", [1, 30, 44])
 def test_a_restored_training_goes_on_as_if_never_interrupted(digits, tmp_path, arm, steps_before):
     experiment = experiment_from(FAST | arm)
     whole, first, second = (PytorchTraining(experiment, digits) for _ in range(3))
