@@ -1,7 +1,8 @@
 // Reads memory: commands (address, beats) in, a stream of 64-bit beats out, in order.
 //
 // INCR bursts of up to 16 beats that respect 4 KB boundaries, at most `Outstanding` under way.
-// Latency: ARVALID two cycles after the command; read data pass through without a register.
+// Latency: ARVALID three cycles after the command; read data pass through one register. No input of
+// the port reaches an output, or anything but registers here, within a cycle.
 // Commands queue up back to back: the next one's bursts are requested while data of the last
 // still come. While aborted it requests nothing new and throws away what still comes, so that the
 // memory port is left clean. It does not check the order of IDs (there is only one), nor RLAST
@@ -48,13 +49,33 @@ module axi_read_engine #(
   output logic                         m_axi_rready
 );
 
+  logic                    cmd_valid, cmd_ready;
+  logic [AddressWidth-1:0] cmd_address;
+  logic [CountWidth-1:0]   cmd_beats;
   logic                    burst_valid, burst_ready, burst_last;
   logic [AddressWidth-1:0] burst_address;
   logic [4:0]              burst_beats;
   logic                    slot_free, queue_ready, under_way, last_of_command;
+  logic                    unused_ready, unused_valid;
   logic                    arvalid_q;
   logic [AddressWidth-1:0] araddr_q;
   logic [3:0]              arlen_q;
+
+  stream_fifo #(
+    .Width(AddressWidth - 3 + CountWidth),
+    .Depth(2)
+  ) u_commands (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (cmd_valid_i),
+    .in_ready_o (cmd_ready_o),
+    .in_data_i  ({cmd_address_i[AddressWidth-1:3], cmd_beats_i}),
+    .out_valid_o(cmd_valid),
+    .out_ready_i(cmd_ready),
+    .out_data_o ({cmd_address[AddressWidth-1:3], cmd_beats})
+  );
+  assign cmd_address[2:0] = 3'd0;
 
   burst_splitter #(
     .AddressWidth(AddressWidth),
@@ -63,10 +84,10 @@ module axi_read_engine #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .cmd_valid_i,
-    .cmd_ready_o,
-    .cmd_address_i,
-    .cmd_beats_i,
+    .cmd_valid_i    (cmd_valid),
+    .cmd_ready_o    (cmd_ready),
+    .cmd_address_i  (cmd_address),
+    .cmd_beats_i    (cmd_beats),
     .burst_valid_o  (burst_valid),
     .burst_ready_i  (burst_ready),
     .burst_address_o(burst_address),
@@ -113,17 +134,47 @@ module axi_read_engine #(
   assign m_axi_arburst = 2'b01;  // INCR
   assign m_axi_arvalid = arvalid_q;
 
-  assign data_valid_o    = m_axi_rvalid && !abort_i;
-  assign data_o          = m_axi_rdata;
-  assign data_response_o = m_axi_rresp;
-  assign data_last_o     = m_axi_rlast && last_of_command;
-  assign m_axi_rready    = data_ready_i || abort_i;
+  // Read data on their way to the client: two words, so that they flow every cycle.
+  logic taken, data_ready;
 
-  assign idle_o  = !burst_valid && !under_way;
+  assign taken = m_axi_rvalid && m_axi_rready && !abort_i;
+
+  stream_fifo #(
+    .Width(64),
+    .Depth(2)
+  ) u_data (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (taken),
+    .in_ready_o (data_ready),
+    .in_data_i  (m_axi_rdata),
+    .out_valid_o(data_valid_o),
+    .out_ready_i(data_ready_i),
+    .out_data_o (data_o)
+  );
+
+  stream_fifo #(
+    .Width(3),
+    .Depth(2)
+  ) u_marks (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (taken),
+    .in_ready_o (unused_ready),
+    .in_data_i  ({m_axi_rresp, m_axi_rlast && last_of_command}),
+    .out_valid_o(unused_valid),
+    .out_ready_i(data_ready_i),
+    .out_data_o ({data_response_o, data_last_o})
+  );
+  assign m_axi_rready = data_ready || abort_i;
+
+  assign idle_o  = !cmd_valid && !burst_valid && !under_way;
   assign stall_o = under_way && m_axi_rready && !m_axi_rvalid;
 
   logic unused;
-  assign unused = ^{m_axi_rid};
+  assign unused = ^{m_axi_rid, cmd_address_i[2:0], unused_ready, unused_valid};
 
 endmodule
 

@@ -1,7 +1,7 @@
 // Writes memory: commands (address, beats, strobes of the last beat) and a stream of 64-bit beats.
 //
 // INCR bursts of up to 16 beats that respect 4 KB boundaries, at most `Outstanding` without
-// their response. Latency: AWVALID two cycles after the command, WVALID one cycle after its data,
+// their response. Latency: AWVALID three cycles after the command, WVALID one cycle after its data,
 // never before AWVALID. While aborted it requests nothing new and fills the bursts already
 // requested with beats whose strobes are off, so that the memory port is left clean and no byte
 // is written. An error response is reported as it comes; it does not say which burst it was.
@@ -57,11 +57,31 @@ module axi_write_engine #(
 
   localparam int unsigned PendingWidth = $clog2(Outstanding) + 1;
 
+  logic                    cmd_valid, cmd_ready, cmd_final;
+  logic [AddressWidth-1:0] cmd_address;
+  logic [CountWidth-1:0]   cmd_beats;
+  logic [7:0]              cmd_last_strobes;
   logic                    burst_valid, burst_ready, burst_last;
   logic [AddressWidth-1:0] burst_address;
   logic [4:0]              burst_beats;
   logic [7:0]              last_strobes_q;
   logic                    final_q;
+
+  stream_fifo #(
+    .Width(AddressWidth - 3 + CountWidth + 9),
+    .Depth(2)
+  ) u_commands (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (cmd_valid_i),
+    .in_ready_o (cmd_ready_o),
+    .in_data_i  ({cmd_address_i[AddressWidth-1:3], cmd_beats_i, cmd_last_strobes_i, cmd_final_i}),
+    .out_valid_o(cmd_valid),
+    .out_ready_i(cmd_ready),
+    .out_data_o ({cmd_address[AddressWidth-1:3], cmd_beats, cmd_last_strobes, cmd_final})
+  );
+  assign cmd_address[2:0] = 3'd0;
 
   burst_splitter #(
     .AddressWidth(AddressWidth),
@@ -70,10 +90,10 @@ module axi_write_engine #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .cmd_valid_i,
-    .cmd_ready_o,
-    .cmd_address_i,
-    .cmd_beats_i,
+    .cmd_valid_i    (cmd_valid),
+    .cmd_ready_o    (cmd_ready),
+    .cmd_address_i  (cmd_address),
+    .cmd_beats_i    (cmd_beats),
     .burst_valid_o  (burst_valid),
     .burst_ready_i  (burst_ready),
     .burst_address_o(burst_address),
@@ -82,9 +102,9 @@ module axi_write_engine #(
   );
 
   always_ff @(posedge clk_i) begin
-    if (cmd_valid_i && cmd_ready_o) begin
-      last_strobes_q <= cmd_last_strobes_i;
-      final_q        <= cmd_final_i;
+    if (cmd_valid && cmd_ready) begin
+      last_strobes_q <= cmd_last_strobes;
+      final_q        <= cmd_final;
     end
   end
 
@@ -94,13 +114,21 @@ module axi_write_engine #(
   logic [AddressWidth-1:0] awaddr_q;
   logic [3:0]              awlen_q;
   logic [PendingWidth-1:0] pending_q;
-  logic                    acknowledged, final_burst;
+  logic                    acknowledged, final_burst, response_valid_q;
+  logic [1:0]              response_q;
   logic                    unused_ready, unused_valid;
 
   assign slot_free    = !awvalid_q || m_axi_awready;
   assign burst_ready  = slot_free && queue_ready && pending_q < PendingWidth'(Outstanding);
   assign issue        = burst_valid && burst_ready;
-  assign acknowledged = m_axi_bvalid && m_axi_bready;
+  assign acknowledged = response_valid_q;
+
+  // Every response is taken at once, and looked at a cycle later.
+  always_ff @(posedge clk_i) begin
+    response_q <= m_axi_bresp;
+    if (!rst_ni) response_valid_q <= 1'b0;
+    else response_valid_q <= m_axi_bvalid;
+  end
 
   always_ff @(posedge clk_i) begin
     if (issue) begin
@@ -196,13 +224,13 @@ module axi_write_engine #(
   assign m_axi_wvalid  = wvalid_q;
   assign m_axi_bready  = 1'b1;
 
-  assign error_valid_o    = m_axi_bvalid && m_axi_bresp[1];
-  assign error_response_o = m_axi_bresp;
-  assign idle_o           = !burst_valid && pending_q == '0;
+  assign error_valid_o    = response_valid_q && response_q[1];
+  assign error_response_o = response_q;
+  assign idle_o           = !cmd_valid && !burst_valid && pending_q == '0;
   assign stall_o          = (wvalid_q && !m_axi_wready) || (awvalid_q && !m_axi_awready);
 
   logic unused;
-  assign unused = ^{m_axi_bid, unused_ready, unused_valid};
+  assign unused = ^{m_axi_bid, cmd_address_i[2:0], unused_ready, unused_valid};
 
 endmodule
 

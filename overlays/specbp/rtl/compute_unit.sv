@@ -28,7 +28,8 @@ module compute_unit #(
 
   input  wire logic                  valid_i,
   output logic                       ready_o,
-  input  wire specbp_pkg::compute_t  compute_i,
+  input  wire specbp_pkg::descriptor_t descriptor_i,
+  input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
   output logic [1:0][3:0]            waits_o,
@@ -70,31 +71,35 @@ module compute_unit #(
 
   // The descriptor that the front works on, and its fields.
   compute_t         head;
-  logic             head_valid, head_done;
+  logic             queue_empty, head_valid, head_done;
+  logic [31:0]      head_index;
   logic [2:0][31:0] w;  // words 3:1
   logic             is_mac, is_softmax, is_sgd, is_element, two_words;
 
-  stream_fifo #(
-    .Width($bits(compute_t)),
+  descriptor_queue #(
+    .Words(16),
     .Depth(QueueDepth)
   ) u_queue (
     .clk_i,
     .rst_ni,
-    .clear_i    (abort_i),
-    .in_valid_i (valid_i),
-    .in_ready_o (ready_o),
-    .in_data_i  (compute_i),
-    .out_valid_o(head_valid),
-    .out_ready_i(head_done),
-    .out_data_o (head)
+    .abort_i,
+    .valid_i,
+    .ready_o,
+    .descriptor_i,
+    .index_i,
+    .empty_o     (queue_empty),
+    .head_valid_o(head_valid),
+    .head_done_i (head_done),
+    .head_o      (head),
+    .index_o     (head_index)
   );
 
   assign w          = head.words;
-  assign is_mac     = head.tag.opcode == OpcodeMac;
-  assign is_softmax = head.tag.opcode == OpcodeSoftmax;
-  assign is_sgd     = head.tag.opcode == OpcodeSgd;
+  assign is_mac     = head.order.opcode == OpcodeMac;
+  assign is_softmax = head.order.opcode == OpcodeSoftmax;
+  assign is_sgd     = head.order.opcode == OpcodeSgd;
   assign is_element = !is_mac && !is_softmax && !is_sgd;
-  assign two_words  = head.tag.opcode == OpcodeMask || head.tag.opcode == OpcodeSelect;
+  assign two_words  = head.order.opcode == OpcodeMask || head.order.opcode == OpcodeSelect;
 
   typedef enum logic [1:0] {StIdle, StLoops, StSoftmax, StSgd} state_e;
 
@@ -103,7 +108,7 @@ module compute_unit #(
 
   // SOFTMAX and SGD wait for the back.
   assign request_o = head_valid && state_q == StIdle && (is_mac || is_element || !back_busy_q);
-  assign waits_o   = head.tag.waits;
+  assign waits_o   = head.order.waits;
   assign head_done = final_issue || softmax_done || sgd_done;
 
   always_ff @(posedge clk_i) begin
@@ -264,7 +269,7 @@ module compute_unit #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .opcode_i         (head.tag.opcode),
+    .opcode_i         (head.order.opcode),
     .a_valid_i        (read_a && is_element),
     .b_valid_i        (read_b),
     .valid_i          (issue && is_element),
@@ -296,7 +301,7 @@ module compute_unit #(
 
   always_comb begin
     settings = '{
-        tag: head.tag,
+        tag: '{index: head_index, opcode: head.order.opcode, signals: head.order.signals},
         kind: result_e'(w[2][1:0]),
         addend: addend_e'(w[2][3:2]),
         relu: w[2][4],
@@ -310,7 +315,7 @@ module compute_unit #(
       settings.relu       = 1'b0;
       settings.last_group = '0;
       settings.two_parts  = 1'b0;
-      unique case (head.tag.opcode)
+      unique case (head.order.opcode)
         OpcodeTotal: settings.kind = ResultInt16;
         OpcodeSelect: begin
           settings.kind  = ResultInt16;
@@ -319,7 +324,7 @@ module compute_unit #(
         default: begin
           settings.kind      = ResultRaw;
           settings.shift     = '0;
-          settings.two_parts = head.tag.opcode == OpcodeMaximum && w[2][2];
+          settings.two_parts = head.order.opcode == OpcodeMaximum && w[2][2];
         end
       endcase
     end
@@ -413,7 +418,7 @@ module compute_unit #(
   );
 
   logic unused;
-  assign unused = ^{mark_1[1]};
+  assign unused = ^{mark_1[1], head.order.zero};
 
   assign back_done = results_valid && results_mark[1];
 
@@ -463,28 +468,37 @@ module compute_unit #(
   end
 
   // Semaphores and faults; the back's descriptor is the older one.
-  logic back_fault, front_fault;
+  logic   back_fault, front_fault;
+  fault_t fault_q;
 
   assign give_o    = back_done || softmax_done || sgd_done;
-  assign signals_o = back_done ? back_q.tag.signals : head.tag.signals;
+  assign signals_o = back_done ? back_q.tag.signals : head.order.signals;
 
   assign back_fault  = (draining_q && !addend_fits) || (sums_valid_o && !sums_fit)
       || (output_valid_o && !output_fits && !softmax_write && !sgd_write);
   assign front_fault = (nest_valid && !(a_fits && b_fits))
       || ((softmax_read || sgd_read) && !read_fits)
       || ((softmax_write || sgd_write) && !output_fits);
-  assign fault_o     = '{
-      valid: back_fault || front_fault,
-      code: ErrorRange,
-      response: ResponseOkay,
-      index: back_fault ? back_q.tag.index : head.tag.index,
-      opcode: back_fault ? back_q.tag.opcode : head.tag.opcode
-  };
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      fault_q <= '0;
+    end else if (!fault_q.valid && (back_fault || front_fault)) begin
+      fault_q <= '{
+          valid: 1'b1,
+          code: ErrorRange,
+          response: ResponseOkay,
+          index: back_fault ? back_q.tag.index : head_index,
+          opcode: back_fault ? back_q.tag.opcode : head.order.opcode
+      };
+    end
+  end
+  assign fault_o = fault_q;
 
   assign busy_o   = state_q != StIdle || back_busy_q;
-  assign idle_o   = !head_valid && !back_busy_q;
-  assign index_o  = back_busy_q ? back_q.tag.index : head.tag.index;
-  assign opcode_o = back_busy_q ? back_q.tag.opcode : head.tag.opcode;
+  assign idle_o   = queue_empty && !back_busy_q;
+  assign index_o  = back_busy_q ? back_q.tag.index : head_index;
+  assign opcode_o = back_busy_q ? back_q.tag.opcode : head.order.opcode;
 
 endmodule
 

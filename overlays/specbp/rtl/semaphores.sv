@@ -22,9 +22,10 @@ module semaphores #(
 );
   import specbp_pkg::*;
 
-  logic [15:0][CountWidth-1:0] count_q;
-  logic [15:0]                 available, takes;
-  logic [Units-1:0][15:0]      gives;
+  logic [CountWidth-1:0]  count_q [16];
+  logic [15:0]            available_q, takes;
+  logic [Units-1:0][15:0] gives;
+  logic [CountWidth-1:0]  count [16];
 
   // Which of the semaphores are among these two.
   function automatic logic [15:0] among(logic [1:0][3:0] numbers);
@@ -32,33 +33,42 @@ module semaphores #(
   endfunction
 
   always_comb begin
-    available[0] = 1'b1;
-    for (int number = 1; number < 16; number++) available[number] = count_q[number] != '0;
+    grant_o = '0;
+    if (request_i != '0) begin
+      for (int unit = 0; unit < Units; unit++) begin
+        if (grant_o == '0 && request_i[unit] && available_q[waits_i[unit][0]]
+            && available_q[waits_i[unit][1]]) begin
+          grant_o[unit] = 1'b1;
+        end
+      end
+    end
   end
 
   always_comb begin
-    grant_o = '0;
-    takes   = '0;
-    for (int unit = 0; unit < Units; unit++) begin
-      if (grant_o == '0 && request_i[unit] && available[waits_i[unit][0]]
-          && available[waits_i[unit][1]]) begin
-        grant_o[unit] = 1'b1;
-        takes         = among(waits_i[unit]);
+    takes = '0;
+    gives = '0;
+    count = count_q;
+    if (grant_o != '0 || give_i != '0) begin
+      for (int unit = 0; unit < Units; unit++) begin
+        if (grant_o[unit]) takes = among(waits_i[unit]);
+        if (give_i[unit]) gives[unit] = among(signals_i[unit]);
       end
-    end
-    for (int unit = 0; unit < Units; unit++) begin
-      gives[unit] = give_i[unit] ? among(signals_i[unit]) : '0;
+      for (int number = 1; number < 16; number++) begin
+        count[number] = count_q[number] - CountWidth'(takes[number])
+            + CountWidth'(gives[0][number]) + CountWidth'(gives[1][number])
+            + CountWidth'(gives[2][number]);
+      end
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
-      count_q <= '0;
+      for (int number = 0; number < 16; number++) count_q[number] <= '0;
+      available_q <= 16'd1;
     end else if (grant_o != '0 || give_i != '0) begin
       for (int number = 1; number < 16; number++) begin
-        count_q[number] <= count_q[number] - CountWidth'(takes[number])
-            + CountWidth'(gives[0][number]) + CountWidth'(gives[1][number])
-            + CountWidth'(gives[2][number]);
+        count_q[number]     <= count[number];
+        available_q[number] <= count[number] != '0;
       end
     end
   end
