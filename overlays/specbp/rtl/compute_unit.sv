@@ -169,6 +169,7 @@ module compute_unit #(
   end
 
   // SOFTMAX and SGD.
+  logic        special_clk;
   logic        softmax_read, sgd_read, softmax_write, sgd_write;
   result_t     softmax_read_address, softmax_write_address;
   logic [18:0] sgd_read_address, sgd_write_address;
@@ -177,8 +178,16 @@ module compute_unit #(
 
   assign w_5_4 = head.loops[0];
 
-  softmax_unit u_softmax (
+  // Stops in simulation; see clock_gate.
+  clock_gate u_special (
     .clk_i,
+    .enable_i(!rst_ni || abort_i || (grant_i && (is_softmax || is_sgd))
+              || state_q == StSoftmax || state_q == StSgd),
+    .clk_o   (special_clk)
+  );
+
+  softmax_unit u_softmax (
+    .clk_i          (special_clk),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_softmax),
@@ -199,7 +208,7 @@ module compute_unit #(
   );
 
   sgd_unit u_sgd (
-    .clk_i,
+    .clk_i          (special_clk),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_sgd),

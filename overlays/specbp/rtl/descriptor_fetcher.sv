@@ -20,6 +20,7 @@ module descriptor_fetcher #(
   input  wire logic [31:0]          address_i,  // a multiple of 64
   input  wire logic [31:0]          length_i,
   output logic                      exhausted_o,  // no descriptor is left
+  output logic                      active_o,     // something changes in this cycle
 
   output logic                      cmd_valid_o,
   input  wire logic                 cmd_ready_i,
@@ -115,6 +116,7 @@ module descriptor_fetcher #(
   assign descriptor_valid_o = here_q == 4'(DescriptorBeats);
   assign descriptor_o       = beats_q;
   assign response_o         = response_q;
+  assign active_o           = start_i || requested || data_valid_i || shift || taken;
   assign taken              = descriptor_valid_o && descriptor_ready_i;
   assign shift              = beat_valid && !descriptor_valid_o;
 

@@ -89,11 +89,67 @@ module specbp_core #(
   logic [63:0] read_data;
   logic [1:0]  read_response;
 
+  // The program.
+  logic        exhausted, descriptor_valid, descriptor_ready;
+  descriptor_t descriptor;
+  logic [1:0]  descriptor_response;
+  logic        copy_valid, copy_ready, copy_done;
+  copy_t       copy;
+  logic        read_error_valid, write_error_valid;
+  logic [1:0]  read_error_response, write_error_response;
+
+  // The units.
+  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
+  logic   [Units-1:0][1:0][3:0] waits, signals;
+  logic   [31:0]                load_index, compute_index, store_index;
+  logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
+  fault_t                       load_fault, compute_fault, store_fault;
+
+  // What the write engine is asked.
+  typedef struct packed {
+    logic                  valid;
+    logic [31:0]           address;
+    logic [BeatsWidth-1:0] beats;
+    logic [7:0]            last_strobes;
+    logic                  last;
+    logic                  data_valid;
+    logic [63:0]           data;
+  } write_t;
+
+  write_t write, copy_write, store_write;
+  logic   write_ready, write_data_ready, write_done;
+
+  // Three clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and
+  // abort reach every register.
+  logic unsettled, reading_clk, computing_clk, writing_clk, fetching, copying;
+
+  assign unsettled = !rst_ni || abort;
+
+  clock_gate u_reading (
+    .clk_i,
+    .enable_i(unsettled || fetching || read_valid != '0 || !read_idle || data_valid != '0
+              || unit_valid[UnitLoad] || !unit_idle[UnitLoad]),
+    .clk_o   (reading_clk)
+  );
+
+  clock_gate u_computing (
+    .clk_i,
+    .enable_i(unsettled || unit_valid[UnitCompute] || !unit_idle[UnitCompute]),
+    .clk_o   (computing_clk)
+  );
+
+  clock_gate u_writing (
+    .clk_i,
+    .enable_i(unsettled || copy_valid || copying || write.valid || !write_idle
+              || unit_valid[UnitStore] || !unit_idle[UnitStore]),
+    .clk_o   (writing_clk)
+  );
+
   read_arbiter #(
     .Clients(ReadClients),
     .Depth  (2 * OutstandingReads)
   ) u_read_arbiter (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i            (abort),
     .cmd_valid_i        (read_valid),
@@ -113,7 +169,7 @@ module specbp_core #(
     .CountWidth (BeatsWidth),
     .Outstanding(OutstandingReads)
   ) u_read_engine (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
@@ -142,31 +198,15 @@ module specbp_core #(
     .m_axi_rready
   );
 
-  // The program.
-  logic        exhausted, descriptor_valid, descriptor_ready;
-  descriptor_t descriptor;
-  logic [1:0]  descriptor_response;
-  logic        copy_valid, copy_ready, copy_done;
-  copy_t       copy;
-  logic        read_error_valid, write_error_valid;
-  logic [1:0]  read_error_response, write_error_response;
-  logic        copying;
-
-  // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
-  logic   [Units-1:0][1:0][3:0] waits, signals;
-  logic   [31:0]                load_index, compute_index, store_index;
-  logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
-  fault_t                       load_fault, compute_fault, store_fault;
-
   descriptor_fetcher u_fetcher (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i           (abort),
     .start_i           (started_o),
     .address_i         (program_address_i),
     .length_i          (program_length_i),
     .exhausted_o       (exhausted),
+    .active_o          (fetching),
     .cmd_valid_o       (read_valid[0]),
     .cmd_ready_i       (read_ready[0]),
     .cmd_o             (read_command[0]),
@@ -263,7 +303,7 @@ module specbp_core #(
     .VectorRows (VectorRows),
     .BiasRows   (BiasRows)
   ) u_load (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i        (abort),
     .window_i,
@@ -303,7 +343,7 @@ module specbp_core #(
     .OutputWords(OutputWords),
     .PartialRows(PartialRows)
   ) u_compute (
-    .clk_i,
+    .clk_i              (computing_clk),
     .rst_ni,
     .abort_i          (abort),
     .valid_i          (unit_valid[UnitCompute]),
@@ -378,19 +418,6 @@ module specbp_core #(
   );
 
   // The write engine works for COPY while one runs, else for STORE.
-  typedef struct packed {
-    logic                  valid;
-    logic [31:0]           address;
-    logic [BeatsWidth-1:0] beats;
-    logic [7:0]            last_strobes;
-    logic                  last;
-    logic                  data_valid;
-    logic [63:0]           data;
-  } write_t;
-
-  write_t write, copy_write, store_write;
-  logic   write_ready, write_data_ready, write_done;
-
   assign write                    = copying ? copy_write : store_write;
   assign copy_write.last          = 1'b0;
   assign store_write.last_strobes = 8'hFF;
@@ -399,7 +426,7 @@ module specbp_core #(
     .QueueDepth (QueueDepth),
     .OutputWords(OutputWords)
   ) u_store (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i           (abort),
     .window_i,
@@ -436,7 +463,7 @@ module specbp_core #(
   copy_unit #(
     .Words(CopyWords)
   ) u_copy (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i             (abort),
     .valid_i             (copy_valid),
@@ -467,7 +494,7 @@ module specbp_core #(
     .CountWidth (BeatsWidth),
     .Outstanding(OutstandingWrites)
   ) u_write_engine (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i           (abort),
     .idle_o            (write_idle),

@@ -95,8 +95,26 @@ module specbp_overlay #(
   logic [63:0] cycles, busy_cycles;
   logic [5:0][63:0] event_cycles;
 
+  // The registers' clock stops in simulation while nobody uses them; see clock_gate.
+  logic       registers_clk, used;
+  logic [2:0] settling_q;
+
+  assign used = s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || s_axil_bvalid || s_axil_rvalid
+      || done_event || error_event || !rst_ni;
+
+  always_ff @(posedge clk_i) begin
+    if (used) settling_q <= '1;
+    else if (settling_q != '0) settling_q <= settling_q - 3'd1;
+  end
+
+  clock_gate u_clock (
+    .clk_i,
+    .enable_i(used || settling_q != '0),
+    .clk_o   (registers_clk)
+  );
+
   specbp_regs u_registers (
-    .clk   (clk_i),
+    .clk   (registers_clk),
     .rst   (!rst_ni),
     .s_axil_awready,
     .s_axil_awvalid,
