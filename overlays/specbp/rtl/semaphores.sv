@@ -22,14 +22,13 @@ module semaphores #(
 );
   import specbp_pkg::*;
 
-  logic [CountWidth-1:0]  count_q [16];
-  logic [15:0]            available_q, takes;
-  logic [Units-1:0][15:0] gives;
-  logic [CountWidth-1:0]  count [16];
+  logic [15:0] available_q;
+  logic        changes;
 
-  // Which of the semaphores are among these two.
-  function automatic logic [15:0] among(logic [1:0][3:0] numbers);
-    return (16'd1 << numbers[0]) | (16'd1 << numbers[1]);
+  assign changes = grant_o != '0 || give_i != '0;
+
+  function automatic logic among(logic [1:0][3:0] numbers, logic [3:0] number);
+    return numbers[0] == number || numbers[1] == number;
   endfunction
 
   always_comb begin
@@ -44,34 +43,29 @@ module semaphores #(
     end
   end
 
-  always_comb begin
-    takes = '0;
-    gives = '0;
-    count = count_q;
-    if (grant_o != '0 || give_i != '0) begin
-      for (int unit = 0; unit < Units; unit++) begin
-        if (grant_o[unit]) takes = among(waits_i[unit]);
-        if (give_i[unit]) gives[unit] = among(signals_i[unit]);
-      end
-      for (int number = 1; number < 16; number++) begin
-        count[number] = count_q[number] - CountWidth'(takes[number])
-            + CountWidth'(gives[0][number]) + CountWidth'(gives[1][number])
-            + CountWidth'(gives[2][number]);
-      end
-    end
-  end
+  for (genvar number = 1; number < 16; number++) begin : g_counts
+    logic [CountWidth-1:0] count_q, count;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      for (int number = 0; number < 16; number++) count_q[number] <= '0;
-      available_q <= 16'd1;
-    end else if (grant_o != '0 || give_i != '0) begin
-      for (int number = 1; number < 16; number++) begin
-        count_q[number]     <= count[number];
-        available_q[number] <= count[number] != '0;
+    // Only looked at when something is taken or given.
+    always_comb begin
+      count = count_q;
+      for (int unit = 0; unit < Units; unit++) begin
+        if (grant_o[unit]) count -= CountWidth'(among(waits_i[unit], 4'(number)));
+        if (give_i[unit]) count += CountWidth'(among(signals_i[unit], 4'(number)));
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) begin
+        count_q             <= '0;
+        available_q[number] <= 1'b0;
+      end else if (changes) begin
+        count_q             <= count;
+        available_q[number] <= count != '0;
       end
     end
   end
+  assign available_q[0] = 1'b1;
 
 endmodule
 

@@ -137,7 +137,8 @@ module sequencer #(
         index: index_q,
         opcode: decoded_q ? opcode_q : '0
     };
-    if (state_q == StIdle) begin
+    if (!fail) begin
+    end else if (state_q == StIdle) begin
       fault.code   = ErrorRange;
       fault.index  = '0;
       fault.opcode = '0;

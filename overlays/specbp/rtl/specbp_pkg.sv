@@ -112,7 +112,7 @@ package specbp_pkg;
   // Sums have 48 bits, and leave the lanes in fours.
   localparam int unsigned SumWidth = 48;
   typedef logic signed [SumWidth-1:0] sum_t;
-  typedef sum_t [3:0] sums_t;
+  typedef sum_t sums_t [4];
 
   // Addresses of the compute unit: one jump beyond any buffer, either way.
   localparam int unsigned IndexWidth = 21;
