@@ -132,7 +132,12 @@ STEPS: tuple[Column, ...] = (
     Column("weight_gradient_ms", float, "the weight-gradient part of backward_ms, ms", False),
     Column("redo_ms", float, "ordinary backward of rejected samples, ms", False),
     Column("recall_ms", float, "reading the cache, on the backward engine, ms", False),
-    Column("store_ms", float, "writing the cache, on the forward engine, ms", False),
+    Column(
+        "store_ms",
+        float,
+        "writing the cache after the step before, on the backward engine, ms",
+        False,
+    ),
     Column("update_ms", float, "adding gradients up and updating the weights, ms", False),
     Column("cycles", int, "clock cycles of the overlay in the step; predicted with sim:model"),
     Column("clock_mhz", float, "clock of the overlay, MHz"),

@@ -2,9 +2,17 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from specbp.experiment import experiment_from
-from specbp.schedules.cache import BatchCache, KeyedCache, expected_age, without_inputs
+from specbp.schedules.cache import (
+    BatchCache,
+    KeyedCache,
+    expected_age,
+    last_of_each,
+    without_inputs,
+)
 from specbp.schedules.outcome import Outcome
 
 
@@ -16,18 +24,31 @@ def outcome(labels, value):
     )
 
 
+def put(cache, one):
+    cache.note(one.labels)
+    cache.store(one)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=20))
+def test_the_last_sample_of_each_key_is_found(keys):
+    found, positions = last_of_each(torch.tensor(keys), 5)
+    expected = {key: position for position, key in enumerate(keys)}
+    assert dict(zip(found.tolist(), positions.tolist(), strict=True)) == expected
+    assert found.tolist() == sorted(expected)
+
+
 def test_a_label_is_seen_once_it_was_stored():
     cache = KeyedCache(4)
     labels = torch.tensor([0, 1, 2, 3])
     assert cache.seen(labels).tolist() == [False] * 4
-    cache.store(outcome([2, 0], 100))
+    put(cache, outcome([2, 0], 100))
     assert cache.seen(labels).tolist() == [True, False, True, False]
 
 
 def test_the_last_sample_of_a_label_is_recalled_for_each_sample_that_has_it():
     cache = KeyedCache(4)
-    cache.store(outcome([1, 2, 1], 100))
-    cache.store(outcome([2], 200))
+    put(cache, outcome([1, 2, 1], 100))
+    put(cache, outcome([2], 200))
     recalled = cache.recall(torch.tensor([1, 2, 1]))
     assert recalled.probabilities[:, 0].tolist() == [102, 200, 102]
     assert recalled.masks[1][:, 0].tolist() == [1020, 2000, 1020]
@@ -37,45 +58,29 @@ def test_the_last_sample_of_a_label_is_recalled_for_each_sample_that_has_it():
 
 def test_a_bucket_holds_every_label_that_is_the_same_modulo_the_buckets():
     cache = KeyedCache(2)
-    cache.store(outcome([0, 3], 100))
+    put(cache, outcome([0, 3], 100))
     recalled = cache.recall(torch.tensor([5, 2]))
     assert recalled.labels.tolist() == [3, 0]
 
 
 def test_the_control_recalls_the_last_outcome_of_the_next_label():
     cache = KeyedCache(3, offset=1)
-    cache.store(outcome([0, 1, 2], 100))
+    put(cache, outcome([0, 1, 2], 100))
     assert cache.recall(torch.tensor([0, 1, 2, 2])).labels.tolist() == [1, 2, 0, 0]
     assert cache.seen(torch.tensor([0, 1, 2])).all()
-
-
-def test_nothing_is_copied_where_a_whole_batch_is_recalled_in_its_order():
-    cache = KeyedCache(4)
-    stored = outcome([2, 0], 100)
-    cache.store(stored)
-    assert cache.recall(torch.tensor([2, 0])) is stored
-    assert cache.recall(torch.tensor([0, 2])).labels.tolist() == [0, 2]
 
 
 def test_an_outcome_older_than_the_bound_is_not_seen():
     cache = KeyedCache(4, max_age=2)
     for label in (0, 1, 2):
-        cache.store(outcome([label], 100))
+        put(cache, outcome([label], 100))
     assert cache.seen(torch.tensor([0, 1, 2])).tolist() == [False, True, True]
-
-
-@pytest.mark.parametrize("cache", [KeyedCache(4), BatchCache()])
-def test_what_was_recalled_does_not_change_when_more_is_stored(cache):
-    cache.store(outcome([1], 100))
-    recalled = cache.recall(torch.tensor([1]))
-    cache.store(outcome([1], 200))
-    assert recalled.probabilities[0, 0] == 100
 
 
 def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels():
     cache = BatchCache()
     assert not cache.seen(torch.tensor([0, 1])).any()
-    cache.store(outcome([3, 2], 100))
+    put(cache, outcome([3, 2], 100))
     assert cache.seen(torch.tensor([0, 1])).all()
     assert cache.recall(torch.tensor([0, 1])).labels.tolist() == [3, 2]
 
@@ -86,8 +91,8 @@ def test_a_restored_cache_goes_on_as_the_saved_one(make):
     restored.restore(saved.state())
     labels = torch.tensor([2, 1])
     assert not restored.seen(labels).any()
-    saved.store(outcome([1, 2], 100))
-    saved.store(outcome([2, 3], 200))
+    put(saved, outcome([1, 2], 100))
+    put(saved, outcome([2, 3], 200))
     restored.restore(copy.deepcopy(saved.state()))
     for _ in range(3):
         assert torch.equal(restored.seen(labels), saved.seen(labels))
@@ -95,7 +100,7 @@ def test_a_restored_cache_goes_on_as_the_saved_one(make):
         assert torch.equal(one.probabilities, other.probabilities)
         assert torch.equal(one.inputs[0], other.inputs[0])
         for cache in (saved, restored):
-            cache.store(outcome([0, 0], 300))
+            put(cache, outcome([0, 0], 300))
 
 
 def test_layer_inputs_are_dropped_but_for_the_one_that_refresh_starts_from():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from specbp.schedules.outcome import Outcome, combine, joined, only, rows_of
+from specbp.schedules.outcome import Outcome, only, put_rows, rows_of
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -21,17 +21,24 @@ def test_rows_keep_the_memory_format(memory_format):
     picked = rows_of(images, index)
     assert torch.equal(picked, images[index])
     assert picked.is_contiguous(memory_format=memory_format)
-    together = joined([images[1:2], images[3:4]])
-    assert torch.equal(together, images[[1, 3]])
-    assert together.is_contiguous(memory_format=memory_format)
 
 
-def test_outcomes_combine_tensor_by_tensor():
-    def outcome(value):
-        rows = torch.full((1, 2), float(value))
-        return Outcome(torch.tensor([value]), rows, (None, rows), (rows, None))
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_slots_keep_shape_and_memory_format_and_take_in_rows(memory_format):
+    images = torch.randn(3, 3, 2, 5).contiguous(memory_format=memory_format)
+    outcome = Outcome(torch.tensor([7, 8, 9]), torch.rand(3, 2), (None, images > 0), (images, None))
+    slots = outcome.slots(6)
+    assert slots.inputs[0].is_contiguous(memory_format=memory_format)
+    put_rows(slots, torch.tensor([4, 0]), outcome.rows(torch.tensor([2, 1])))
+    assert slots.labels.tolist() == [8, 0, 0, 0, 9, 0]
+    assert torch.equal(slots.inputs[0][4], images[2])
+    assert torch.equal(slots.masks[1][0], images[1] > 0)
+    assert not slots.inputs[0][1].any()
 
-    both = combine([outcome(3), outcome(5)], joined)
-    assert both.labels.tolist() == [3, 5]
-    assert both.masks[0] is None and both.inputs[1] is None
-    assert both.masks[1].tolist() == [[3, 3], [5, 5]]
+
+def test_one_row_is_a_view_and_more_are_a_copy():
+    outcome = Outcome(torch.tensor([7, 8, 9]), torch.rand(3, 2), (), ())
+    one, two = (outcome.rows(torch.tensor(index)) for index in ([1], [1, 2]))
+    outcome.labels[1] = 0
+    assert one.labels.tolist() == [0]
+    assert two.labels.tolist() == [8, 9]

@@ -1,22 +1,22 @@
 """The cache: the last outcome for each key.
 
-Nothing is copied when an outcome is stored: a key refers to a row of the batch that left it
-behind. A batch whose keys all have newer outcomes is given up. Nothing is copied on recall either
-where the samples asked for are the rows of one batch in their order, as with a batch of one
-sample, or with the key `batch`.
+Writing is in two parts, so that the copies can be made by another engine: `note` says at once
+which keys have a new outcome, `store` brings it in before anything is recalled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from specbp.experiment import Experiment
-from specbp.schedules.outcome import Outcome, combine, joined
+from specbp.schedules.outcome import Outcome, put_rows
+
+UNSEEN = -1
 
 
 class Cache(Protocol):
@@ -29,8 +29,12 @@ class Cache(Protocol):
     def recall(self, labels: Tensor) -> Outcome:
         """Return the cached outcomes, one row per sample, for samples whose keys were seen.
 
-        What is returned stays as it is when a later outcome is stored; it is not to be written.
+        What is returned may change when an outcome is stored, and is not to be written.
         """
+        ...
+
+    def note(self, labels: Tensor) -> None:
+        """Take in that the keys of a batch have an outcome; `store` must follow."""
         ...
 
     def store(self, outcome: Outcome) -> None:
@@ -46,16 +50,10 @@ class Cache(Protocol):
         ...
 
 
-class Row(NamedTuple):
-    """Where the outcome of a key lies: a row of a batch, and the step that left it behind."""
-
-    batch: Outcome
-    row: int
-    step: int
-
-
 class KeyedCache:
     """Keys `label` and `bucket`: the label, or the label modulo the number of buckets.
+
+    Each key has a slot, a row of tensors that are made once.
 
     Args:
         keys: number of keys; the number of classes for the key `label`.
@@ -65,56 +63,51 @@ class KeyedCache:
 
     def __init__(self, keys: int, max_age: int | None = None, offset: int = 0) -> None:
         self._keys = keys
-        self._offset = offset
         self._max_age = max_age
-        self._rows: dict[int, Row] = {}
+        self._offset = offset
         self._step = 0
+        self._stored_at = torch.full((keys,), UNSEEN)
+        self._slots: Outcome | None = None
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return for each sample whether its key has an outcome that is not too old."""
-        found = (self._rows.get(key) for key in self._keys_of(labels + self._offset))
-        return torch.tensor([row is not None and self._is_fresh(row) for row in found])
+        stored_at = self._stored_at[self._recalled(labels)]
+        oldest = 0 if self._max_age is None else max(0, self._step - self._max_age)
+        return stored_at >= oldest
 
     def recall(self, labels: Tensor) -> Outcome:
-        """Return the keys' outcomes; a copy only where they lie apart."""
-        found = [self._rows[key] for key in self._keys_of(labels + self._offset)]
-        first = found[0].batch
-        positions = [row.row for row in found]
-        if all(row.batch is first for row in found):
-            if positions == list(range(len(first.labels))):
-                return first
-            return first.rows(torch.tensor(positions))
-        return combine([_view(row) for row in found], joined)
+        """Return the keys' slots: of one sample without a copy, of more as a copy."""
+        assert self._slots is not None
+        return self._slots.rows(self._recalled(labels))
 
-    def store(self, outcome: Outcome) -> None:
-        """Let the keys of the batch refer to its rows."""
-        for row, key in enumerate(self._keys_of(outcome.labels)):
-            self._rows[key] = Row(outcome, row, self._step)
+    def note(self, labels: Tensor) -> None:
+        """Take in that the keys of a batch have an outcome; `store` must follow."""
+        self._stored_at[labels % self._keys] = self._step
         self._step += 1
 
+    def store(self, outcome: Outcome) -> None:
+        """Copy the last sample of each key of the batch into the key's slot."""
+        if self._slots is None:
+            self._slots = outcome.slots(self._keys)
+        keys, samples = last_of_each(outcome.labels % self._keys, self._keys)
+        put_rows(self._slots, keys, outcome.rows(samples))
+
     def state(self) -> dict[str, Any]:
-        """Return the rows in use, and no others."""
-        if not self._rows:
-            return {"step": self._step, "steps": {}, "outcome": None}
-        rows = combine([_view(row) for row in self._rows.values()], joined)
-        steps = {key: row.step for key, row in self._rows.items()}
-        return {"step": self._step, "steps": steps, "outcome": vars(rows)}
+        """Return the slots."""
+        return {
+            "step": self._step,
+            "stored_at": self._stored_at,
+            "slots": None if self._slots is None else vars(self._slots),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         self._step = state["step"]
-        rows = None if state["outcome"] is None else Outcome(**state["outcome"])
-        self._rows = {
-            key: Row(rows, position, step)
-            for position, (key, step) in enumerate(state["steps"].items())
-            if rows is not None
-        }
+        self._stored_at = state["stored_at"]
+        self._slots = None if state["slots"] is None else Outcome(**state["slots"])
 
-    def _keys_of(self, labels: Tensor) -> list[int]:
-        return [label % self._keys for label in labels.tolist()]
-
-    def _is_fresh(self, row: Row) -> bool:
-        return self._max_age is None or self._step - row.step <= self._max_age
+    def _recalled(self, labels: Tensor) -> Tensor:
+        return (labels + self._offset) % self._keys
 
 
 class BatchCache:
@@ -124,16 +117,21 @@ class BatchCache:
     """
 
     def __init__(self) -> None:
+        self._is_seen = False
         self._previous: Outcome | None = None
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return whether there was a batch before this one, for each sample: bool [batch]."""
-        return torch.full_like(labels, self._previous is not None, dtype=torch.bool)
+        return torch.full_like(labels, self._is_seen, dtype=torch.bool)
 
     def recall(self, labels: Tensor) -> Outcome:
         """Return the previous batch's outcome."""
         assert self._previous is not None
         return self._previous
+
+    def note(self, labels: Tensor) -> None:
+        """Take in that there is a previous batch; `store` must follow."""
+        self._is_seen = True
 
     def store(self, outcome: Outcome) -> None:
         """Keep the outcome for the next batch."""
@@ -147,17 +145,26 @@ class BatchCache:
         """Go on from `state`."""
         outcome = state["outcome"]
         self._previous = None if outcome is None else Outcome(**outcome)
+        self._is_seen = outcome is not None
+
+
+def last_of_each(keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the keys that occur, ascending, and the position of the last sample of each.
+
+    Args:
+        keys: int64 [batch], each in 0..count-1.
+        count: number of keys.
+    """
+    last = torch.full((count,), -1, device=keys.device)
+    last.scatter_reduce_(0, keys, torch.arange(len(keys), device=keys.device), "amax")
+    present = (last >= 0).nonzero()[:, 0]
+    return present, last[present]
 
 
 def without_inputs(outcome: Outcome, kept: int | None = None) -> Outcome:
     """Drop the layer inputs, all but that of layer `kept`: reuse `outcomes` does not read them."""
     inputs = (one if index == kept else None for index, one in enumerate(outcome.inputs))
     return replace(outcome, inputs=tuple(inputs))
-
-
-def _view(row: Row) -> Outcome:
-    """Return one row as an outcome of one sample, without a copy."""
-    return combine([row.batch], lambda tensors: tensors[0][row.row : row.row + 1])
 
 
 def expected_age(experiment: Experiment, classes: int) -> float:

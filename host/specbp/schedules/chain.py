@@ -99,6 +99,8 @@ class TracedChain(Chain):
         self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
     ) -> list[Delta]:
         """Return the delta of each layer with weights, the last first, from softmax - one-hot."""
+        if len(labels) != batch_size:  # some samples of a batch: there is no end to their numbers
+            return super().deltas(weights, outcome, labels, batch_size)
         nothing = (None,) * len(self.network.layers)
 
         def function(probabilities: Tensor, labels: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -111,7 +113,7 @@ class TracedChain(Chain):
             return tuple(delta for _, delta in found)
 
         count = 2 * len(weights)
-        key = ("deltas", len(labels), batch_size)
+        key = ("deltas", batch_size)
         masks = (one for one in outcome.masks if one is not None)
         found = self._replay(
             key, function, (outcome.probabilities, labels, *chain(*weights), *masks)

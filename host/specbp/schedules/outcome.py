@@ -27,22 +27,40 @@ class Outcome:
     inputs: tuple[Tensor | None, ...]
 
     def rows(self, index: Tensor) -> Outcome:
-        """Return a copy of the rows at `index`, int64, in any order and with repeats."""
-        return combine([self], lambda tensors: rows_of(tensors[0], index))
+        """Return the rows at `index`, int64, in any order and with repeats.
+
+        A copy; but of one row, a view.
+        """
+        if len(index) == 1:
+            row = int(index[0])
+            return self._each(lambda one: one[row : row + 1])
+        return self._each(lambda one: rows_of(one, index))
+
+    def slots(self, count: int) -> Outcome:
+        """Return an outcome of `count` rows of zeros, of the same shapes and memory formats."""
+        return self._each(lambda one: torch.zeros_like(one[:1].expand(count, *one.shape[1:])))
+
+    def tensors(self) -> list[Tensor]:
+        """Return all tensors there are, always in the same order."""
+        optional = (*self.masks, *self.inputs)
+        return [self.labels, self.probabilities, *(one for one in optional if one is not None)]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Outcome:
+        def optional(one: Tensor | None) -> Tensor | None:
+            return None if one is None else change(one)
+
+        return Outcome(
+            change(self.labels),
+            change(self.probabilities),
+            tuple(map(optional, self.masks)),
+            tuple(map(optional, self.inputs)),
+        )
 
 
-def combine(outcomes: Sequence[Outcome], into_one: Callable[[list[Tensor]], Tensor]) -> Outcome:
-    """Make one outcome of several: `into_one` is given each tensor of all of them."""
-
-    def optional(tensors: tuple[Tensor | None, ...]) -> Tensor | None:
-        return None if tensors[0] is None else into_one([one for one in tensors if one is not None])
-
-    return Outcome(
-        into_one([outcome.labels for outcome in outcomes]),
-        into_one([outcome.probabilities for outcome in outcomes]),
-        tuple(map(optional, zip(*(outcome.masks for outcome in outcomes), strict=True))),
-        tuple(map(optional, zip(*(outcome.inputs for outcome in outcomes), strict=True))),
-    )
+def put_rows(target: Outcome, index: Tensor, rows: Outcome) -> None:
+    """Copy `rows` into the rows of `target` at `index`, int64, each at most once."""
+    for to, one in zip(target.tensors(), rows.tensors(), strict=True):
+        _in_memory_order(to).index_copy_(0, index, _in_memory_order(one))
 
 
 _MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
@@ -57,25 +75,22 @@ def only(tensors: Sequence[_MaybeTensor], positions: Tensor) -> Sequence[_MaybeT
 
 
 def rows_of(one: Tensor, index: Tensor) -> Tensor:
-    """Return the rows of `one` at `index`, in its memory format."""
-    if not _channels_together(one):
-        return one.index_select(0, index)
-    return one.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+    """Return a copy of the rows of `one` at `index`, in its memory format."""
+    picked = _in_memory_order(one).index_select(0, index)
+    return picked.permute(0, 3, 1, 2) if _channels_together(one) else picked
 
 
-def joined(tensors: list[Tensor]) -> Tensor:
-    """Return all rows of `tensors`, one after the other, in their memory format."""
-    if not _channels_together(tensors[0]):
-        return torch.cat(tensors)
-    return torch.cat([one.permute(0, 2, 3, 1) for one in tensors]).permute(0, 3, 1, 2)
+def _in_memory_order(one: Tensor) -> Tensor:
+    """Return a view whose rows are copied whole.
+
+    PyTorch's own row copies would bring images whose channels lie together into its default
+    order, slowly.
+    """
+    return one.permute(0, 2, 3, 1) if _channels_together(one) else one
 
 
 def _channels_together(one: Tensor) -> bool:
-    """Return whether the channels of images lie together in memory.
-
-    Rows of such images are copied through a view in memory order, where a row is copied whole:
-    PyTorch's own row copies would bring them into its default order, slowly.
-    """
+    """Return whether the channels of images lie together in memory."""
     return (
         one.dim() == 4
         and one.is_contiguous(memory_format=torch.channels_last)

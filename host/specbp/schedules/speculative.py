@@ -34,7 +34,7 @@ from specbp.schedules.gate import Gate, OpenGate
 from specbp.schedules.outcome import Outcome, only
 from specbp.schedules.passes import refresh_start
 from specbp.schedules.sharing import SharedWork
-from specbp.schedules.spans import Recorder
+from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
 
 
@@ -109,6 +109,7 @@ class Speculative:
         self._gate = gate
         self._method = method
         self._engine = engine
+        self._stored: Pending[list[Span]] = Done([])
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
@@ -120,10 +121,12 @@ class Speculative:
 
     def state(self) -> dict[str, Any]:
         """Return the state of cache and gate."""
+        self._stored.result()
         return {"cache": self._cache.state(), "gate": self._gate.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
+        self._stored.result()
         self._cache.restore(state["cache"])
         self._gate.restore(state["gate"])
 
@@ -184,13 +187,21 @@ class Speculative:
         gradients: Sequence[Weights],
         accepts: int,
     ) -> BatchGradients:
-        # Not before: engine 1 reads the cache until here.
-        with step.recorder.span(0, "store"):
-            self._cache.store(self._worth_keeping(outcome))
+        step.recorder.spans += self._stored.result()  # of the step before, done long ago
+        # Not before, since engine 1 reads the cache until here; and on engine 1, which has time
+        # while the weights are updated and comes to recall from it only afterwards.
+        self._cache.note(step.labels)
+        self._stored = self._engine.submit(partial(self._store, outcome))
         spans = step.recorder.spans
         return BatchGradients(
             gradients, outcome.probabilities, losses, accepts, speculative_times(spans), spans
         )
+
+    def _store(self, outcome: Outcome) -> list[Span]:
+        recorder = Recorder()
+        with recorder.span(1, "store"):
+            self._cache.store(self._worth_keeping(outcome))
+        return recorder.spans
 
     def _worth_keeping(self, outcome: Outcome) -> Outcome:
         if self._method.reuse == "replay":
