@@ -15,7 +15,6 @@ from specbp.experiment import experiment_from
 from specbp.network import lower
 from specbp.schedules import build as build_schedule
 from specbp.schedules.chain import Chain
-from specbp.schedules.outcome import only
 from specbp.schedules.passes import forward, weight_gradients
 from specbp.schedules.step import StepWeights
 
@@ -96,8 +95,9 @@ def test_weight_gradients_can_be_split_and_taken_out_again_without_a_trace(start
     )
 
     def gradients(positions, sign=1):
-        chosen = [sign * delta for delta in only(deltas, positions)]
-        return weight_gradients(network, arithmetic, only(outcome.inputs, positions), chosen)
+        chosen = [sign * delta[positions] for delta in deltas]
+        inputs = [None if one is None else one[positions] for one in outcome.inputs]
+        return weight_gradients(network, arithmetic, inputs, chosen)
 
     first, second, whole = torch.tensor([0, 3]), torch.tensor([1, 2, 4, 5]), torch.arange(BATCH)
     assert_identical(arithmetic.add(gradients(first), gradients(second)), gradients(whole))

@@ -1,17 +1,9 @@
 import pytest
 import torch
 
-from specbp.schedules.outcome import Outcome, only, put_rows, rows_of
+from specbp.schedules.outcome import Outcome, put_rows, rows_of
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
-
-
-def test_all_rows_are_handed_out_without_a_copy_and_some_as_a_copy():
-    tensors = [torch.arange(3), None]
-    assert only(tensors, torch.tensor([0, 1, 2])) is tensors
-    some = only(tensors, torch.tensor([0, 2]))
-    assert some[0].tolist() == [0, 2]
-    assert some[1] is None
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)

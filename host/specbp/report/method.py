@@ -93,8 +93,8 @@ def _bound() -> str:
         "Ideal step time over sequential F + B at the measured accept rate: what the schedule "
         "could reach if overlapping cost nothing. It refers to one thread. F is the forward, B the "
         "backward, of which D propagates deltas and W gives weight gradients; r is the rejected "
-        "share. After a gate: max(F, D) + max((1-r)W, rB), with balanced engines max(F, D) + "
-        "max(rD, (rD + W)/2). Without one: max(F, B), balanced max(F, D, (F + B)/2)."
+        "share. After a gate: max(F, D) + rD + W, with balanced engines W/2. Without one: "
+        "max(F, B), balanced max(F, D, (F + B)/2)."
     )
 
 

@@ -51,22 +51,22 @@ def speculative_bound(passes: Passes, overlap: Overlap) -> float:
     """Return the ideal time of a speculative batch over sequential F + B on one engine.
 
     Nothing but the passes is taken to cost time. On two engines the speculative deltas D run
-    beside the forward; what is left is the accepted samples' weight gradients a·W, on engine 1,
-    and the rejected samples' ordinary backward r·B, on engine 0:
+    beside the forward; then the rejected share r is redone, r·D, and the weight gradients W of the
+    whole batch follow:
 
-        max(F, D) + max(a·W, r·B)                     after the gate
-        max(F, D) + max(r·D, (r·D + W) / 2)           the same, balanced
-        max(F, B)                                     without waiting for a gate
-        max(F, D, (F + B) / 2)                        the same, balanced
+        max(F, D) + r·D + W           after the gate
+        max(F, D) + r·D + W/2         the same, balanced
+        max(F, B)                     without a gate
+        max(F, D, (F + B) / 2)        the same, balanced
 
     Without a gate the rejected samples are those with nothing in the cache yet, whole batches of
     them at the beginning: that share of the time is sequential. With one engine nothing overlaps:
-    F + D + a·W + r·B.
+    F + D + r·D + W.
     """
     forward, deltas, weights = passes.forward, passes.input_gradients, passes.weight_gradients
     accepted, rejected = overlap.accept_rate, 1 - overlap.accept_rate
     if overlap.engines == 1:
-        ideal = forward + deltas + accepted * weights + rejected * passes.backward
+        ideal = forward + (1 + rejected) * deltas + weights
     elif overlap.free:
         if overlap.balanced:
             together = max(forward, deltas, passes.sequential / 2)
@@ -74,10 +74,6 @@ def speculative_bound(passes: Passes, overlap: Overlap) -> float:
             together = max(forward, passes.backward)
         ideal = accepted * together + rejected * passes.sequential
     else:
-        redone = rejected * deltas
-        if overlap.balanced:
-            rest = max(redone, (redone + weights) / 2)
-        else:
-            rest = max(accepted * weights, rejected * passes.backward)
-        ideal = max(forward, deltas) + rest
+        rest = weights / 2 if overlap.balanced else weights
+        ideal = max(forward, deltas) + rejected * deltas + rest
     return ideal / passes.sequential

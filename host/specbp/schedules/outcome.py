@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -38,7 +37,7 @@ class Outcome:
 
     def slots(self, count: int) -> Outcome:
         """Return an outcome of `count` rows of zeros, of the same shapes and memory formats."""
-        return self._each(lambda one: torch.zeros_like(one[:1].expand(count, *one.shape[1:])))
+        return self._each(lambda one: slots_like(one, count))
 
     def tensors(self) -> list[Tensor]:
         """Return all tensors there are, always in the same order."""
@@ -60,18 +59,17 @@ class Outcome:
 def put_rows(target: Outcome, index: Tensor, rows: Outcome) -> None:
     """Copy `rows` into the rows of `target` at `index`, int64, each at most once."""
     for to, one in zip(target.tensors(), rows.tensors(), strict=True):
-        _in_memory_order(to).index_copy_(0, index, _in_memory_order(one))
+        put(to, index, one)
 
 
-_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
+def put(target: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Copy `rows` into the rows of `target` at `index`; both in the same memory format."""
+    _in_memory_order(target).index_copy_(0, index, _in_memory_order(rows))
 
 
-def only(tensors: Sequence[_MaybeTensor], positions: Tensor) -> Sequence[_MaybeTensor]:
-    """Return the rows at `positions`, ascending and without repeats; no copy where that is all."""
-    first = next(one for one in tensors if one is not None)
-    if len(positions) == len(first):
-        return tensors
-    return [None if one is None else rows_of(one, positions) for one in tensors]
+def slots_like(one: Tensor, count: int) -> Tensor:
+    """Return `count` rows of zeros, of the shape and memory format of those of `one`."""
+    return torch.zeros_like(one[:1].expand(count, *one.shape[1:]))
 
 
 def rows_of(one: Tensor, index: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
-"""Weight gradients as tasks, one for each layer and part of the batch, done by any free engine.
+"""Weight gradients as tasks, one for each layer, done by whichever engine is free.
 
-A task gives the same bits whichever engine does it, and results are added up in a fixed order, so
-nothing depends on who was faster.
+A task gives the same bits whoever does it, so nothing depends on who was faster.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from threading import Condition
-from typing import Literal
 
 from torch import Tensor
 
@@ -17,15 +15,11 @@ from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.spans import Recorder
 
-Part = Literal["weight gradient", "redo"]
-"""Of accepted speculation, or of rejected samples; also the phase the time counts as."""
-
 
 @dataclass(frozen=True)
 class Task:
-    """The weight gradient of one layer over some samples."""
+    """The weight gradient of one layer."""
 
-    part: Part
     layer: Layer
     x: Tensor
     delta: Tensor
@@ -37,29 +31,28 @@ class SharedWork:
     Args:
         chain: whose layers they are of.
         recorder: of the step.
-        producers: how many will `close` it; workers leave when all have and nothing is left.
     """
 
-    def __init__(self, chain: Chain, recorder: Recorder, producers: int) -> None:
+    def __init__(self, chain: Chain, recorder: Recorder) -> None:
         self._network = chain.network
         self._arithmetic = chain.arithmetic
         self._recorder = recorder
-        self._open = producers
+        self._is_open = True
         self._tasks: deque[Task] = deque()
         self._changed = Condition()
-        self._results: dict[tuple[Part, str], Weights] = {}
+        self._results: dict[str, Weights] = {}
 
-    def put(self, part: Part, index: int, x: Tensor | None, delta: Tensor) -> None:
+    def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
         assert x is not None
         with self._changed:
-            self._tasks.append(Task(part, self._network.layers[index], x, delta))
+            self._tasks.append(Task(self._network.layers[index], x, delta))
             self._changed.notify()
 
     def close(self) -> None:
-        """Say that this producer has put its last task, or has failed."""
+        """Say that there will be no more tasks: workers leave when nothing is left."""
         with self._changed:
-            self._open -= 1
+            self._is_open = False
             self._changed.notify_all()
 
     def work(self, engine: int) -> None:
@@ -69,17 +62,16 @@ class SharedWork:
                 task = self._take()
             if task is None:
                 return
-            with self._recorder.span(engine, task.part, task.layer.name):
+            with self._recorder.span(engine, "weight gradient", task.layer.name):
                 gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
-            self._results[task.part, task.layer.name] = gradient
+            self._results[task.layer.name] = gradient
 
-    def result(self, part: Part) -> list[Weights] | None:
-        """Return the gradients of each layer with weights in forward order; None if none."""
-        found = (self._results.get((part, layer.name)) for layer in self._network.layers)
-        return [one for one in found if one is not None] or None
+    def results(self) -> list[Weights]:
+        """Return the gradients of each layer with weights in forward order; all must be done."""
+        return [self._results[one.name] for one in self._network.layers if one.has_weights]
 
     def _take(self) -> Task | None:
         with self._changed:
-            while not self._tasks and self._open:
+            while not self._tasks and self._is_open:
                 self._changed.wait()
             return self._tasks.popleft() if self._tasks else None

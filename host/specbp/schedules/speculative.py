@@ -2,22 +2,22 @@
 
 Two engines; engine 0 is the caller and does the forward, engine 1 works beside it:
 
-    engine 0    forward ------------------> gate    redo    weight gradients
-    engine 1    recall  speculative deltas -------> weight gradients
+    engine 0    forward -------------> gate    redo    weight gradients    update
+    engine 1    recall  speculative deltas             weight gradients    store
 
 The *speculative backward* propagates deltas from the cached softmax through the cached masks with
-the current weights. Weight gradients of the accepted samples follow: with `replay` from the
-cached layer inputs, with `outcomes` from those of the forward just done. Where nothing can be
-rejected and everything is cached, they follow without waiting for the gate. Rejected samples are
-*redone*: the ordinary backward. *Balanced* engines share all weight gradients, whoever is free.
+the current weights. For rejected samples this is *redone* from their actual outcome. Weight
+gradients follow, for the whole batch at once: accepted samples meet their speculated deltas, with
+`outcomes` at the layer inputs of the forward just done, with `replay` at the cached ones.
+*Balanced* engines share the weight gradients, whoever is free; otherwise engine 1 does them.
+Where there is no gate and `replay` needs nothing of the forward, nothing waits for it.
 
 Results do not depend on timing: what an engine computes is fixed before it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from specbp.schedules.cache import Cache, without_inputs
 from specbp.schedules.chain import Chain, Delta
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.gate import Gate, OpenGate
-from specbp.schedules.outcome import Outcome, only
+from specbp.schedules.outcome import Outcome, put, rows_of, slots_like
 from specbp.schedules.passes import refresh_start
 from specbp.schedules.sharing import SharedWork
 from specbp.schedules.spans import Recorder, Span
@@ -66,6 +66,19 @@ class Verdict:
     accepted: Tensor
     rejected: Tensor
     accepted_rows: Tensor
+
+    def merged(self, speculated: Tensor, redone: Tensor) -> Tensor:
+        """Return rows for the whole batch, in its order, and in new memory.
+
+        Args:
+            speculated: a row for each sample that was speculated on.
+            redone: a row for each rejected sample.
+        """
+        size = len(self.accepted) + len(self.rejected)
+        whole = slots_like(redone, size)
+        put(whole, self.accepted, rows_of(speculated, self.accepted_rows))
+        put(whole, self.rejected, redone)
+        return whole
 
 
 @dataclass(frozen=True)
@@ -141,39 +154,37 @@ class Speculative:
 
     def _without_gate(self, step: Step) -> BatchGradients:
         """Speculate on a batch whose samples all are cached, and keep everything."""
-        work = SharedWork(self._chain, step.recorder, producers=1)
+        work = SharedWork(self._chain, step.recorder)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
-        if self._method.balanced:
-            work.work(0)
-        with step.recorder.span(0, "wait"):
-            speculated.result()
-        gradients = work.result("weight gradient")
-        assert gradients is not None
+        gradients = self._finish(step, work, speculated)
         return self._done(step, outcome, losses, gradients, len(step.labels))
 
     def _with_gate(self, step: Step, seen: Tensor) -> BatchGradients:
         """Speculate on the samples that were `seen`, bool [batch], and let the gate decide."""
         known = step.labels if bool(seen.all()) else step.labels[seen]
         recalled: Pending[Outcome | None] = Done(None)
-        deltas: Pending[list[Delta]] = Done([])
+        speculated: Pending[list[Delta]] = Done([])
         if len(known):
             recalled = self._engine.submit(partial(self._recall, step, known))
-            deltas = self._engine.submit(partial(self._speculate, step, recalled, known))
-        balanced = self._method.balanced
-        kept = SharedWork(self._chain, step.recorder, producers=2 if balanced else 1)
-        redone = kept if balanced else SharedWork(self._chain, step.recorder, producers=1)
+            speculated = self._engine.submit(partial(self._speculate, step, recalled, known))
         outcome, losses = self._forward(step)
         verdict = self._decide(step, outcome, seen, recalled)
-        with _closing(redone):
-            settle = partial(self._settle, kept, recalled, deltas, outcome, verdict)
-            settled = self._engine.submit(settle)
-            self._redo(step, redone, outcome, verdict)
-        redone.work(0)
-        with step.recorder.span(0, "wait"):
-            settled.result()
-        gradients = self._sum(kept.result("weight gradient"), redone.result("redo"))
+        deltas, inputs = self._settle(step, recalled, speculated, outcome, verdict)
+        work = SharedWork(self._chain, step.recorder)
+        for index, delta in deltas:
+            work.put(index, inputs[index], delta)
+        work.close()
+        gradients = self._finish(step, work, self._engine.submit(partial(work.work, 1)))
         return self._done(step, outcome, losses, gradients, len(verdict.accepted))
+
+    def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
+        """Do weight gradients with engine 1, where balanced, and return them all."""
+        if self._method.balanced:
+            work.work(0)
+        with step.recorder.span(0, "wait"):
+            on_engine_1.result()
+        return work.results()
 
     def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
         with step.recorder.span(0, "forward"):
@@ -231,12 +242,14 @@ class Speculative:
 
     def _speculate_freely(self, step: Step, work: SharedWork) -> None:
         """Hand out all weight gradients without waiting for anything, then do what is there."""
-        with _closing(work):
+        try:
             cached = self._recall(step, step.labels)
             with step.recorder.span(1, "input gradient"):
                 deltas = self._deltas(step, cached, cached.labels)
             for index, delta in deltas:
-                work.put("weight gradient", index, cached.inputs[index], delta)
+                work.put(index, cached.inputs[index], delta)
+        finally:
+            work.close()  # engine 0 waits for it, also after an error
         work.work(1)
 
     def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:
@@ -258,49 +271,42 @@ class Speculative:
 
     def _settle(
         self,
-        kept: SharedWork,
+        step: Step,
         recalled: Pending[Outcome | None],
-        deltas: Pending[list[Delta]],
+        speculated: Pending[list[Delta]],
         outcome: Outcome,
         verdict: Verdict,
-    ) -> None:
-        """Hand out the weight gradients of the accepted samples, then do what is there."""
-        with _closing(kept):
-            cached = recalled.result()
-            if cached is not None and len(verdict.accepted):
-                rows = verdict.accepted_rows
-                if self._method.reuse == "replay":
-                    inputs = only(cached.inputs, rows)
-                else:
-                    inputs = only(outcome.inputs, verdict.accepted)
-                for index, delta in deltas.result():
-                    kept.put("weight gradient", index, inputs[index], only([delta], rows)[0])
-        kept.work(1)
+    ) -> tuple[list[Delta], Sequence[Tensor | None]]:
+        """Return the deltas of the whole batch, and the layer inputs that they meet.
 
-    def _redo(self, step: Step, redone: SharedWork, outcome: Outcome, verdict: Verdict) -> None:
-        """Hand out the weight gradients of the rejected samples, after an ordinary backward."""
+        Speculated where accepted, otherwise redone by an ordinary backward.
+        """
         if not len(verdict.rejected):
-            return
+            cached = recalled.result()
+            assert cached is not None
+            with step.recorder.span(0, "wait"):
+                kept = speculated.result()
+            return kept, cached.inputs if self._method.reuse == "replay" else outcome.inputs
         with step.recorder.span(0, "redo"):
             rejected = outcome.rows(verdict.rejected) if len(verdict.accepted) else outcome
-            for index, delta in self._deltas(step, rejected, rejected.labels):
-                redone.put("redo", index, rejected.inputs[index], delta)
-
-    def _sum(self, kept: list[Weights] | None, redone: list[Weights] | None) -> list[Weights]:
-        if kept is None or redone is None:
-            both = kept or redone
-            assert both is not None
-            return both
-        return self._chain.arithmetic.add(kept, redone)
-
-
-@contextmanager
-def _closing(work: SharedWork) -> Iterator[None]:
-    """Close `work` at the end, also after an error: the other engine waits for it."""
-    try:
-        yield
-    finally:
-        work.close()
+            redone = self._deltas(step, rejected, rejected.labels)
+        if not len(verdict.accepted):
+            return redone, outcome.inputs
+        with step.recorder.span(0, "wait"):
+            kept = speculated.result()
+        with step.recorder.span(0, "redo"):
+            deltas = [
+                (index, verdict.merged(one, other))
+                for (index, one), (_, other) in zip(kept, redone, strict=True)
+            ]
+            cached = recalled.result()
+            if self._method.reuse == "outcomes" or cached is None:
+                return deltas, outcome.inputs
+            inputs = [
+                None if one is None or other is None else verdict.merged(one, other)
+                for one, other in zip(cached.inputs, rejected.inputs, strict=True)
+            ]
+            return deltas, inputs
 
 
 def _positions(mask: Tensor) -> Tensor:
