@@ -31,7 +31,7 @@ from specbp.overlay.sources import HARDWARE, rtl_files
 Kind = Literal["fast", "trace", "coverage"]
 TOP = "specbp_overlay"
 _KIND_FLAGS: Mapping[Kind, tuple[str, ...]] = {
-    "fast": ("--no-assert",),
+    "fast": ("--no-assert", "+define+SPECBP_CLOCK_GATES"),
     "trace": ("--assert", "--trace-fst"),
     "coverage": ("--assert", "--coverage-line"),
 }

@@ -1,7 +1,8 @@
 // Reads memory: commands (address, beats) in, a stream of 64-bit beats out, in order.
 //
 // INCR bursts of up to 16 beats that respect 4 KB boundaries, at most `Outstanding` under way.
-// Latency: ARVALID two cycles after the command; read data pass through without a register.
+// Latency: ARVALID two cycles after the command; read data pass through one register. No input of
+// the port reaches an output, or anything but registers here, within a cycle.
 // Commands queue up back to back: the next one's bursts are requested while data of the last
 // still come. While aborted it requests nothing new and throws away what still comes, so that the
 // memory port is left clean. It does not check the order of IDs (there is only one), nor RLAST
@@ -51,10 +52,8 @@ module axi_read_engine #(
   logic                    burst_valid, burst_ready, burst_last;
   logic [AddressWidth-1:0] burst_address;
   logic [4:0]              burst_beats;
-  logic                    slot_free, queue_ready, under_way, last_of_command;
-  logic                    arvalid_q;
-  logic [AddressWidth-1:0] araddr_q;
-  logic [3:0]              arlen_q;
+  logic                    request, requests_ready, queue_ready, under_way, last_of_command;
+  logic                    unused_ready, unused_valid;
 
   burst_splitter #(
     .AddressWidth(AddressWidth),
@@ -82,7 +81,7 @@ module axi_read_engine #(
     .clk_i,
     .rst_ni,
     .clear_i    (1'b0),
-    .in_valid_i (burst_valid && slot_free),
+    .in_valid_i (request),
     .in_ready_o (queue_ready),
     .in_data_i  (burst_last),
     .out_valid_o(under_way),
@@ -90,40 +89,72 @@ module axi_read_engine #(
     .out_data_o (last_of_command)
   );
 
-  assign slot_free   = !arvalid_q || m_axi_arready;
-  assign burst_ready = slot_free && queue_ready;
+  assign burst_ready = requests_ready && queue_ready;
+  assign request     = burst_valid && burst_ready;
 
-  always_ff @(posedge clk_i) begin
-    if (burst_valid && burst_ready) begin
-      araddr_q <= burst_address;
-      arlen_q  <= 4'(burst_beats - 5'd1);
-    end
-  end
-
-  // A request once made stays until it is taken, aborted or not.
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) arvalid_q <= 1'b0;
-    else if (slot_free) arvalid_q <= burst_valid && queue_ready;
-  end
+  // Requests on their way to the port. Once made they stay until they are taken, aborted or not.
+  stream_fifo #(
+    .Width(AddressWidth + 1),
+    .Depth(2)
+  ) u_requests (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .in_valid_i (request),
+    .in_ready_o (requests_ready),
+    .in_data_i  ({burst_address[AddressWidth-1:3], 4'(burst_beats - 5'd1)}),
+    .out_valid_o(m_axi_arvalid),
+    .out_ready_i(m_axi_arready),
+    .out_data_o ({m_axi_araddr[AddressWidth-1:3], m_axi_arlen[3:0]})
+  );
 
   assign m_axi_arid    = '0;
-  assign m_axi_araddr  = araddr_q;
-  assign m_axi_arlen   = {4'd0, arlen_q};
+  assign m_axi_araddr[2:0] = 3'd0;
+  assign m_axi_arlen[7:4]  = 4'd0;
   assign m_axi_arsize  = 3'd3;   // 8 bytes
   assign m_axi_arburst = 2'b01;  // INCR
-  assign m_axi_arvalid = arvalid_q;
 
-  assign data_valid_o    = m_axi_rvalid && !abort_i;
-  assign data_o          = m_axi_rdata;
-  assign data_response_o = m_axi_rresp;
-  assign data_last_o     = m_axi_rlast && last_of_command;
-  assign m_axi_rready    = data_ready_i || abort_i;
+  // Read data on their way to the client: two words, so that they flow every cycle.
+  logic taken, data_ready;
+
+  assign taken = m_axi_rvalid && m_axi_rready && !abort_i;
+
+  stream_fifo #(
+    .Width(64),
+    .Depth(2)
+  ) u_data (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (taken),
+    .in_ready_o (data_ready),
+    .in_data_i  (m_axi_rdata),
+    .out_valid_o(data_valid_o),
+    .out_ready_i(data_ready_i),
+    .out_data_o (data_o)
+  );
+
+  stream_fifo #(
+    .Width(3),
+    .Depth(2)
+  ) u_marks (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (taken),
+    .in_ready_o (unused_ready),
+    .in_data_i  ({m_axi_rresp, m_axi_rlast && last_of_command}),
+    .out_valid_o(unused_valid),
+    .out_ready_i(data_ready_i),
+    .out_data_o ({data_response_o, data_last_o})
+  );
+  assign m_axi_rready = data_ready || abort_i;
 
   assign idle_o  = !burst_valid && !under_way;
   assign stall_o = under_way && m_axi_rready && !m_axi_rvalid;
 
   logic unused;
-  assign unused = ^{m_axi_rid};
+  assign unused = ^{m_axi_rid, burst_address[2:0], unused_ready, unused_valid};
 
 endmodule
 

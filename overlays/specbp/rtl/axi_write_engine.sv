@@ -2,7 +2,8 @@
 //
 // INCR bursts of up to 16 beats that respect 4 KB boundaries, at most `Outstanding` without
 // their response. Latency: AWVALID two cycles after the command, WVALID one cycle after its data,
-// never before AWVALID. While aborted it requests nothing new and fills the bursts already
+// never before the burst was requested. No input of the port reaches an output, or anything but
+// registers here, within a cycle. While aborted it requests nothing new and fills the bursts already
 // requested with beats whose strobes are off, so that the memory port is left clean and no byte
 // is written. An error response is reported as it comes; it does not say which burst it was.
 // `done_o` says that a command marked `cmd_final_i`, and so all before it, are acknowledged. Data
@@ -89,35 +90,43 @@ module axi_write_engine #(
   end
 
   // Requests, and how many bursts wait for their response.
-  logic                    issue, slot_free, queue_ready;
-  logic                    awvalid_q;
-  logic [AddressWidth-1:0] awaddr_q;
-  logic [3:0]              awlen_q;
+  logic                    issue, requests_ready, queue_ready;
   logic [PendingWidth-1:0] pending_q;
-  logic                    acknowledged, final_burst;
+  logic                    acknowledged, final_burst, response_valid_q;
+  logic [1:0]              response_q;
   logic                    unused_ready, unused_valid;
 
-  assign slot_free    = !awvalid_q || m_axi_awready;
-  assign burst_ready  = slot_free && queue_ready && pending_q < PendingWidth'(Outstanding);
+  assign burst_ready  = requests_ready && queue_ready && pending_q < PendingWidth'(Outstanding);
   assign issue        = burst_valid && burst_ready;
-  assign acknowledged = m_axi_bvalid && m_axi_bready;
+  assign acknowledged = response_valid_q;
 
+  // Every response is taken at once, and looked at a cycle later.
   always_ff @(posedge clk_i) begin
-    if (issue) begin
-      awaddr_q <= burst_address;
-      awlen_q  <= 4'(burst_beats - 5'd1);
-    end
+    response_q <= m_axi_bresp;
+    if (!rst_ni) response_valid_q <= 1'b0;
+    else response_valid_q <= m_axi_bvalid;
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      awvalid_q <= 1'b0;
-      pending_q <= '0;
-    end else begin
-      if (slot_free) awvalid_q <= issue;
-      pending_q <= pending_q + PendingWidth'(issue) - PendingWidth'(acknowledged);
-    end
+    if (!rst_ni) pending_q <= '0;
+    else pending_q <= pending_q + PendingWidth'(issue) - PendingWidth'(acknowledged);
   end
+
+  // Requests on their way to the port. Once made they stay until they are taken, aborted or not.
+  stream_fifo #(
+    .Width(AddressWidth + 1),
+    .Depth(2)
+  ) u_requests (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .in_valid_i (issue),
+    .in_ready_o (requests_ready),
+    .in_data_i  ({burst_address[AddressWidth-1:3], 4'(burst_beats - 5'd1)}),
+    .out_valid_o(m_axi_awvalid),
+    .out_ready_i(m_axi_awready),
+    .out_data_o ({m_axi_awaddr[AddressWidth-1:3], m_axi_awlen[3:0]})
+  );
 
   // Of each burst that waits for its response, whether it ends a command marked final.
   stream_fifo #(
@@ -141,10 +150,7 @@ module axi_write_engine #(
   logic [3:0] head_last_beat;
   logic [7:0] head_strobes;
   logic [3:0] beat_q;
-  logic       beat_free;
-  logic       wvalid_q, wlast_q;
-  logic [63:0] wdata_q;
-  logic [7:0] wstrb_q;
+  logic       beats_ready, unused_marks_ready, unused_marks_valid;
 
   stream_fifo #(
     .Width(12),
@@ -161,48 +167,61 @@ module axi_write_engine #(
     .out_data_o ({head_last_beat, head_strobes})
   );
 
-  assign beat_free    = !wvalid_q || m_axi_wready;
   assign beat_last    = beat_q == head_last_beat;
-  assign data_ready_o = head_valid && beat_free && !abort_i;
-  assign take         = head_valid && beat_free && (data_valid_i || abort_i);
+  assign data_ready_o = head_valid && beats_ready && !abort_i;
+  assign take         = head_valid && beats_ready && (data_valid_i || abort_i);
 
   always_ff @(posedge clk_i) begin
-    if (take) begin
-      wdata_q <= data_i;
-      wlast_q <= beat_last;
-      wstrb_q <= abort_i ? 8'h00 : beat_last ? head_strobes : 8'hFF;
-    end
+    if (!rst_ni) beat_q <= '0;
+    else if (take) beat_q <= beat_last ? '0 : beat_q + 1'b1;
   end
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      wvalid_q <= 1'b0;
-      beat_q   <= '0;
-    end else begin
-      if (beat_free) wvalid_q <= take;
-      if (take) beat_q <= beat_last ? '0 : beat_q + 1'b1;
-    end
-  end
+  // Beats on their way to the port.
+  stream_fifo #(
+    .Width(64),
+    .Depth(2)
+  ) u_beats (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .in_valid_i (take),
+    .in_ready_o (beats_ready),
+    .in_data_i  (data_i),
+    .out_valid_o(m_axi_wvalid),
+    .out_ready_i(m_axi_wready),
+    .out_data_o (m_axi_wdata)
+  );
+
+  stream_fifo #(
+    .Width(9),
+    .Depth(2)
+  ) u_marks (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (1'b0),
+    .in_valid_i (take),
+    .in_ready_o (unused_marks_ready),
+    .in_data_i  ({abort_i ? 8'h00 : beat_last ? head_strobes : 8'hFF, beat_last}),
+    .out_valid_o(unused_marks_valid),
+    .out_ready_i(m_axi_wready),
+    .out_data_o ({m_axi_wstrb, m_axi_wlast})
+  );
 
   assign m_axi_awid    = '0;
-  assign m_axi_awaddr  = awaddr_q;
-  assign m_axi_awlen   = {4'd0, awlen_q};
+  assign m_axi_awaddr[2:0] = 3'd0;
+  assign m_axi_awlen[7:4]  = 4'd0;
   assign m_axi_awsize  = 3'd3;   // 8 bytes
   assign m_axi_awburst = 2'b01;  // INCR
-  assign m_axi_awvalid = awvalid_q;
-  assign m_axi_wdata   = wdata_q;
-  assign m_axi_wstrb   = wstrb_q;
-  assign m_axi_wlast   = wlast_q;
-  assign m_axi_wvalid  = wvalid_q;
   assign m_axi_bready  = 1'b1;
 
-  assign error_valid_o    = m_axi_bvalid && m_axi_bresp[1];
-  assign error_response_o = m_axi_bresp;
+  assign error_valid_o    = response_valid_q && response_q[1];
+  assign error_response_o = response_q;
   assign idle_o           = !burst_valid && pending_q == '0;
-  assign stall_o          = (wvalid_q && !m_axi_wready) || (awvalid_q && !m_axi_awready);
+  assign stall_o          = (m_axi_wvalid && !m_axi_wready) || (m_axi_awvalid && !m_axi_awready);
 
   logic unused;
-  assign unused = ^{m_axi_bid, unused_ready, unused_valid};
+  assign unused = ^{m_axi_bid, burst_address[2:0], unused_marks_ready, unused_marks_valid,
+                    unused_ready, unused_valid};
 
 endmodule
 

@@ -96,18 +96,20 @@ module buffers #(
     );
   end
 
-  buffer_ram #(
-    .Width(4 * SumWidth),
-    .Depth(PartialRows)
-  ) u_partial (
-    .clk_i,
-    .write_valid_i  (sums_valid_i),
-    .write_address_i(sums_address_i),
-    .write_data_i   (sums_i),
-    .read_valid_i   (partial_valid_i),
-    .read_address_i (partial_address_i),
-    .read_data_o    (partial_o)
-  );
+  for (genvar lane = 0; lane < 4; lane++) begin : g_partial
+    buffer_ram #(
+      .Width(SumWidth),
+      .Depth(PartialRows)
+    ) u_partial (
+      .clk_i,
+      .write_valid_i  (sums_valid_i),
+      .write_address_i(sums_address_i),
+      .write_data_i   (sums_i[lane]),
+      .read_valid_i   (partial_valid_i),
+      .read_address_i (partial_address_i),
+      .read_data_o    (partial_o[lane])
+    );
+  end
 
   buffer_ram #(
     .Width(64),

@@ -28,7 +28,8 @@ module compute_unit #(
 
   input  wire logic                  valid_i,
   output logic                       ready_o,
-  input  wire specbp_pkg::compute_t  compute_i,
+  input  wire specbp_pkg::descriptor_t descriptor_i,
+  input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
   output logic [1:0][3:0]            waits_o,
@@ -70,31 +71,35 @@ module compute_unit #(
 
   // The descriptor that the front works on, and its fields.
   compute_t         head;
-  logic             head_valid, head_done;
+  logic             queue_empty, head_valid, head_done;
+  logic [31:0]      head_index;
   logic [2:0][31:0] w;  // words 3:1
   logic             is_mac, is_softmax, is_sgd, is_element, two_words;
 
-  stream_fifo #(
-    .Width($bits(compute_t)),
+  descriptor_queue #(
+    .Words(16),
     .Depth(QueueDepth)
   ) u_queue (
     .clk_i,
     .rst_ni,
-    .clear_i    (abort_i),
-    .in_valid_i (valid_i),
-    .in_ready_o (ready_o),
-    .in_data_i  (compute_i),
-    .out_valid_o(head_valid),
-    .out_ready_i(head_done),
-    .out_data_o (head)
+    .abort_i,
+    .valid_i,
+    .ready_o,
+    .descriptor_i,
+    .index_i,
+    .empty_o     (queue_empty),
+    .head_valid_o(head_valid),
+    .head_done_i (head_done),
+    .head_o      (head),
+    .index_o     (head_index)
   );
 
   assign w          = head.words;
-  assign is_mac     = head.tag.opcode == OpcodeMac;
-  assign is_softmax = head.tag.opcode == OpcodeSoftmax;
-  assign is_sgd     = head.tag.opcode == OpcodeSgd;
+  assign is_mac     = head.order.opcode == OpcodeMac;
+  assign is_softmax = head.order.opcode == OpcodeSoftmax;
+  assign is_sgd     = head.order.opcode == OpcodeSgd;
   assign is_element = !is_mac && !is_softmax && !is_sgd;
-  assign two_words  = head.tag.opcode == OpcodeMask || head.tag.opcode == OpcodeSelect;
+  assign two_words  = head.order.opcode == OpcodeMask || head.order.opcode == OpcodeSelect;
 
   typedef enum logic [1:0] {StIdle, StLoops, StSoftmax, StSgd} state_e;
 
@@ -103,7 +108,7 @@ module compute_unit #(
 
   // SOFTMAX and SGD wait for the back.
   assign request_o = head_valid && state_q == StIdle && (is_mac || is_element || !back_busy_q);
-  assign waits_o   = head.tag.waits;
+  assign waits_o   = head.order.waits;
   assign head_done = final_issue || softmax_done || sgd_done;
 
   always_ff @(posedge clk_i) begin
@@ -164,6 +169,7 @@ module compute_unit #(
   end
 
   // SOFTMAX and SGD.
+  logic        special_clk;
   logic        softmax_read, sgd_read, softmax_write, sgd_write;
   result_t     softmax_read_address, softmax_write_address;
   logic [18:0] sgd_read_address, sgd_write_address;
@@ -172,8 +178,16 @@ module compute_unit #(
 
   assign w_5_4 = head.loops[0];
 
-  softmax_unit u_softmax (
+  // Stops in simulation; see clock_gate.
+  clock_gate u_special (
     .clk_i,
+    .enable_i(!rst_ni || abort_i || (grant_i && (is_softmax || is_sgd))
+              || state_q == StSoftmax || state_q == StSgd),
+    .clk_o   (special_clk)
+  );
+
+  softmax_unit u_softmax (
+    .clk_i          (special_clk),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_softmax),
@@ -194,7 +208,7 @@ module compute_unit #(
   );
 
   sgd_unit u_sgd (
-    .clk_i,
+    .clk_i          (special_clk),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_sgd),
@@ -264,7 +278,7 @@ module compute_unit #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .opcode_i         (head.tag.opcode),
+    .opcode_i         (head.order.opcode),
     .a_valid_i        (read_a && is_element),
     .b_valid_i        (read_b),
     .valid_i          (issue && is_element),
@@ -280,57 +294,37 @@ module compute_unit #(
   );
 
   // The back: settings of the descriptor it has taken over.
-  typedef struct packed {
-    tag_t       tag;
-    result_e    kind;
-    addend_e    addend;
-    logic       relu;
-    logic [5:0] shift;
-    logic [5:0] left;
-    logic [3:0] last_group;
-    logic       two_parts;  // int32: two words of a group; MAXIMUM: the index
-  } settings_t;
-
-  settings_t settings, back_q;
-  logic      take_over;
-
-  always_comb begin
-    settings = '{
-        tag: head.tag,
-        kind: result_e'(w[2][1:0]),
-        addend: addend_e'(w[2][3:2]),
-        relu: w[2][4],
-        shift: w[2][15:10],
-        left: w[2][21:16],
-        last_group: 4'(w[2][9:5] - 5'd1),
-        two_parts: w[2][1:0] == ResultInt32
-    };
-    if (!is_mac) begin
-      settings.addend     = AddendElement;
-      settings.relu       = 1'b0;
-      settings.last_group = '0;
-      settings.two_parts  = 1'b0;
-      unique case (head.tag.opcode)
-        OpcodeTotal: settings.kind = ResultInt16;
-        OpcodeSelect: begin
-          settings.kind  = ResultInt16;
-          settings.shift = '0;
-        end
-        default: begin
-          settings.kind      = ResultRaw;
-          settings.shift     = '0;
-          settings.two_parts = head.tag.opcode == OpcodeMaximum && w[2][2];
-        end
-      endcase
-    end
-  end
-  assign drain_last = settings.two_parts ? {settings.last_group, 1'b1}
-      : {1'b0, settings.last_group};
+  tag_t       back_q;
+  result_e    kind_q;
+  addend_e    addend_kind_q;
+  logic       relu_q, two_parts_q;  // two parts: int32 has two words of a group, MAXIMUM an index
+  logic [5:0] shift_q, left_q;
+  logic [3:0] last_group, last_group_q;
+  logic       take_over, two_parts;
 
   assign take_over  = state_q == StLoops && !taken_over_q && !back_busy_q;
+  assign two_parts  = is_mac ? w[2][1:0] == ResultInt32
+      : head.order.opcode == OpcodeMaximum && w[2][2];
+  assign last_group = is_mac ? 4'(w[2][9:5] - 5'd1) : 4'd0;
+  assign drain_last = two_parts ? {last_group, 1'b1} : {1'b0, last_group};
 
   always_ff @(posedge clk_i) begin
-    if (take_over) back_q <= settings;
+    if (take_over) begin
+      back_q <= '{index: head_index, opcode: head.order.opcode, signals: head.order.signals};
+      two_parts_q  <= two_parts;
+      last_group_q <= last_group;
+      left_q       <= w[2][21:16];
+      shift_q      <= is_mac || head.order.opcode == OpcodeTotal ? w[2][15:10] : '0;
+      relu_q       <= is_mac && w[2][4];
+      if (is_mac) begin
+        kind_q        <= result_e'(w[2][1:0]);
+        addend_kind_q <= addend_e'(w[2][3:2]);
+      end else begin
+        kind_q <= head.order.opcode == OpcodeTotal || head.order.opcode == OpcodeSelect
+            ? ResultInt16 : ResultRaw;
+        addend_kind_q <= AddendElement;
+      end
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -353,8 +347,8 @@ module compute_unit #(
   logic    sums_valid, results_valid;
   logic [3:0][31:0] results;
 
-  assign part_last = !back_q.two_parts || part_q;
-  assign drain_end = part_last && group_q == back_q.last_group;
+  assign part_last = !two_parts_q || part_q;
+  assign drain_end = part_last && group_q == last_group_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) draining_q <= 1'b0;
@@ -374,14 +368,14 @@ module compute_unit #(
   end
 
   // The addend: bias by group, partial sums one after another.
-  assign addend_place = back_q.addend == AddendBias ? addend_q + ResultWidth'(group_q) : addend_q;
-  assign bias_valid_o      = draining_q && back_q.addend == AddendBias;
+  assign addend_place = addend_kind_q == AddendBias ? addend_q + ResultWidth'(group_q) : addend_q;
+  assign bias_valid_o      = draining_q && addend_kind_q == AddendBias;
   assign bias_address_o    = addend_place[$clog2(BiasRows)-1:0];
-  assign partial_valid_o   = draining_q && back_q.addend == AddendPartial;
+  assign partial_valid_o   = draining_q && addend_kind_q == AddendPartial;
   assign partial_address_o = addend_place[$clog2(PartialRows)-1:0];
 
   always_comb begin
-    unique case (back_q.addend)
+    unique case (addend_kind_q)
       AddendBias:    addend_fits = addend_place[ResultWidth-1:$clog2(BiasRows)] == '0;
       AddendPartial: addend_fits = addend_place[ResultWidth-1:$clog2(PartialRows)] == '0;
       default:       addend_fits = 1'b1;
@@ -392,11 +386,11 @@ module compute_unit #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .kind_i         (back_q.kind),
-    .addend_i       (back_q.addend),
-    .relu_i         (back_q.relu),
-    .shift_i        (back_q.shift),
-    .left_i         (back_q.left),
+    .kind_i         (kind_q),
+    .addend_i       (addend_kind_q),
+    .relu_i         (relu_q),
+    .shift_i        (shift_q),
+    .left_i         (left_q),
     .valid_i        (draining_q),
     .mark_i         ({final_q && drain_end, part_q}),
     .sums_i         (kept),
@@ -413,13 +407,13 @@ module compute_unit #(
   );
 
   logic unused;
-  assign unused = ^{mark_1[1]};
+  assign unused = ^{mark_1[1], head.order.zero};
 
   assign back_done = results_valid && results_mark[1];
 
   // Where results go.
-  assign use_second   = back_q.addend == AddendElement && results_mark[0];
-  assign sums_valid_o = sums_valid && back_q.kind == ResultSums;
+  assign use_second   = addend_kind_q == AddendElement && results_mark[0];
+  assign sums_valid_o = sums_valid && kind_q == ResultSums;
 
   always_ff @(posedge clk_i) begin
     if (take_over) begin
@@ -427,8 +421,8 @@ module compute_unit #(
       second_q <= ResultWidth'(w[1][31:16]);
       addend_q <= ResultWidth'(w[1][31:16]);
     end else begin
-      if (draining_q && part_last && back_q.addend == AddendPartial) addend_q <= addend_q + 1'b1;
-      if (back_q.kind == ResultSums ? sums_valid : results_valid && !use_second) begin
+      if (draining_q && part_last && addend_kind_q == AddendPartial) addend_q <= addend_q + 1'b1;
+      if (kind_q == ResultSums ? sums_valid : results_valid && !use_second) begin
         result_q <= result_q + 1'b1;
       end
       if (results_valid && use_second) second_q <= second_q + 1'b1;
@@ -442,7 +436,7 @@ module compute_unit #(
   assign sums_address_o   = result_q[$clog2(PartialRows)-1:0];
   assign output_fits      = output_place[18:$clog2(OutputWords)] == '0;
   assign output_address_o = output_place[$clog2(OutputWords)-1:0];
-  assign output_valid_o   = (results_valid && back_q.kind != ResultSums) || softmax_write
+  assign output_valid_o   = (results_valid && kind_q != ResultSums) || softmax_write
       || sgd_write;
 
   always_comb begin
@@ -454,7 +448,7 @@ module compute_unit #(
       output_o     = sgd_word;
     end else begin
       output_place = 19'(use_second ? second_q : result_q);
-      if (back_q.kind != ResultInt32) begin
+      if (kind_q != ResultInt32) begin
         output_o = {results[3][15:0], results[2][15:0], results[1][15:0], results[0][15:0]};
       end else begin
         output_o = results_mark[0] ? {results[3], results[2]} : {results[1], results[0]};
@@ -463,28 +457,37 @@ module compute_unit #(
   end
 
   // Semaphores and faults; the back's descriptor is the older one.
-  logic back_fault, front_fault;
+  logic   back_fault, front_fault;
+  fault_t fault_q;
 
   assign give_o    = back_done || softmax_done || sgd_done;
-  assign signals_o = back_done ? back_q.tag.signals : head.tag.signals;
+  assign signals_o = back_done ? back_q.signals : head.order.signals;
 
   assign back_fault  = (draining_q && !addend_fits) || (sums_valid_o && !sums_fit)
       || (output_valid_o && !output_fits && !softmax_write && !sgd_write);
   assign front_fault = (nest_valid && !(a_fits && b_fits))
       || ((softmax_read || sgd_read) && !read_fits)
       || ((softmax_write || sgd_write) && !output_fits);
-  assign fault_o     = '{
-      valid: back_fault || front_fault,
-      code: ErrorRange,
-      response: ResponseOkay,
-      index: back_fault ? back_q.tag.index : head.tag.index,
-      opcode: back_fault ? back_q.tag.opcode : head.tag.opcode
-  };
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      fault_q <= '0;
+    end else if (!fault_q.valid && (back_fault || front_fault)) begin
+      fault_q <= '{
+          valid: 1'b1,
+          code: ErrorRange,
+          response: ResponseOkay,
+          index: back_fault ? back_q.index : head_index,
+          opcode: back_fault ? back_q.opcode : head.order.opcode
+      };
+    end
+  end
+  assign fault_o = fault_q;
 
   assign busy_o   = state_q != StIdle || back_busy_q;
-  assign idle_o   = !head_valid && !back_busy_q;
-  assign index_o  = back_busy_q ? back_q.tag.index : head.tag.index;
-  assign opcode_o = back_busy_q ? back_q.tag.opcode : head.tag.opcode;
+  assign idle_o   = queue_empty && !back_busy_q;
+  assign index_o  = back_busy_q ? back_q.index : head_index;
+  assign opcode_o = back_busy_q ? back_q.opcode : head.order.opcode;
 
 endmodule
 

@@ -1,8 +1,8 @@
 // Reads a program's descriptors ahead of those that run: up to `Ahead` are under way or here.
 //
 // Requests two descriptors at a time (16 beats); beats wait in a queue and are put together into a
-// descriptor of 512 bits, so that the next one is there 8 cycles after one was taken. Latency:
-// memory latency plus 11 cycles for the first. A bus response goes along with its descriptor, so
+// descriptor of 512 bits, so that the next one is there 9 cycles after one was taken. Latency:
+// memory latency plus 13 cycles for the first. A bus response goes along with its descriptor, so
 // that an error counts only when the descriptor's turn comes. It does not look into descriptors,
 // and so fetches beyond END where the program's length says that there are more.
 
@@ -20,6 +20,7 @@ module descriptor_fetcher #(
   input  wire logic [31:0]          address_i,  // a multiple of 64
   input  wire logic [31:0]          length_i,
   output logic                      exhausted_o,  // no descriptor is left
+  output logic                      active_o,     // something changes in this cycle
 
   output logic                      cmd_valid_o,
   input  wire logic                 cmd_ready_i,
@@ -73,12 +74,12 @@ module descriptor_fetcher #(
   end
 
   // Beats.
-  logic        beat_valid, shift;
+  logic        beat_valid, shift, unused_ready, unused_valid;
   logic [63:0] beat;
   logic [1:0]  beat_response;
 
   stream_fifo #(
-    .Width(66),
+    .Width(64),
     .Depth(Ahead * DescriptorBeats)
   ) u_beats (
     .clk_i,
@@ -86,35 +87,54 @@ module descriptor_fetcher #(
     .clear_i    (abort_i),
     .in_valid_i (data_valid_i),
     .in_ready_o (data_ready_o),  // always: see reserved_q
-    .in_data_i  ({data_response_i, data_i}),
+    .in_data_i  (data_i),
     .out_valid_o(beat_valid),
     .out_ready_i(shift),
-    .out_data_o ({beat_response, beat})
+    .out_data_o (beat)
+  );
+
+  stream_fifo #(
+    .Width(2),
+    .Depth(Ahead * DescriptorBeats)
+  ) u_responses (
+    .clk_i,
+    .rst_ni,
+    .clear_i    (abort_i),
+    .in_valid_i (data_valid_i),
+    .in_ready_o (unused_ready),
+    .in_data_i  (data_response_i),
+    .out_valid_o(unused_valid),
+    .out_ready_i(shift),
+    .out_data_o (beat_response)
   );
 
   // The descriptor, beat by beat.
-  logic [DescriptorBits-1:0] shift_q;
-  logic [1:0]                response_q;
-  logic [3:0]                beats_q;
+  logic [DescriptorBeats-1:0][63:0] beats_q;
+  logic [1:0]                       response_q;
+  logic [3:0]                       here_q;
 
-  assign descriptor_valid_o = beats_q == 4'(DescriptorBeats);
-  assign descriptor_o       = shift_q;
+  assign descriptor_valid_o = here_q == 4'(DescriptorBeats);
+  assign descriptor_o       = beats_q;
   assign response_o         = response_q;
+  assign active_o           = start_i || requested || data_valid_i || shift || taken;
   assign taken              = descriptor_valid_o && descriptor_ready_i;
-  assign shift              = beat_valid && (!descriptor_valid_o || descriptor_ready_i);
+  assign shift              = beat_valid && !descriptor_valid_o;
 
   always_ff @(posedge clk_i) begin
     if (shift) begin
-      shift_q <= {beat, shift_q[DescriptorBits-1:64]};
-      if (taken || beats_q == '0 || beat_response > response_q) response_q <= beat_response;
+      beats_q[here_q[2:0]] <= beat;
+      if (here_q == '0 || beat_response > response_q) response_q <= beat_response;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || abort_i) beats_q <= '0;
-    else if (taken) beats_q <= 4'(shift);
-    else if (shift) beats_q <= beats_q + 4'd1;
+    if (!rst_ni || abort_i) here_q <= '0;
+    else if (taken) here_q <= '0;
+    else if (shift) here_q <= here_q + 4'd1;
   end
+
+  logic unused;
+  assign unused = ^{unused_ready, unused_valid};
 
 endmodule
 

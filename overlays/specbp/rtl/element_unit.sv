@@ -34,8 +34,6 @@ module element_unit (
   logic [1:0]         valid_q, first_q;
   logic [1:0][15:0]   t_q;
   logic [3:0][15:0]   a_q, b_q;
-  logic [3:0][31:0]   result_q;
-  logic [3:0][15:0]   found_q, kept_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) begin
@@ -69,37 +67,36 @@ module element_unit (
   assign finishing_final_o = final_q;
 
   // Combining, an iteration two cycles after `valid_i`.
-  for (genvar element = 0; element < 4; element++) begin : g_elements
-    logic [15:0] operand;
-    logic        larger;
+  function automatic logic [15:0] operand(logic [7:0] opcode, logic [15:0] a, logic [15:0] b,
+                                         logic [15:0] t);
+    unique case (opcode)
+      OpcodeMask:   return !a[15] && a != '0 ? b : '0;
+      OpcodeSelect: return b == t ? a : '0;
+      default:      return a;
+    endcase
+  endfunction
 
-    always_comb begin
-      unique case (opcode_q)
-        OpcodeMask:   operand = !a_q[element][15] && a_q[element] != '0 ? b_q[element] : '0;
-        OpcodeSelect: operand = b_q[element] == t_q[1] ? a_q[element] : '0;
-        default:      operand = a_q[element];
-      endcase
-    end
-    assign larger = $signed(operand) > $signed(result_q[element][15:0]);
+  for (genvar element = 0; element < 4; element++) begin : g_elements
+    logic signed [31:0] result_q;
+    logic [15:0]        found_q, kept_q;
 
     always_ff @(posedge clk_i) begin
       if (valid_q[1]) begin
-        if (opcode_q == OpcodeMaximum) begin
-          if (first_q[1] || larger) begin
-            result_q[element] <= 32'($signed(operand));
-            found_q[element]  <= t_q[1];
-          end
-        end else begin
-          result_q[element] <= (first_q[1] ? 32'd0 : result_q[element])
-              + 32'($signed(operand));
+        automatic logic signed [31:0] value;
+        value = 32'($signed(operand(opcode_q, a_q[element], b_q[element], t_q[1])));
+        if (opcode_q != OpcodeMaximum) begin
+          result_q <= (first_q[1] ? 32'sd0 : result_q) + value;
+        end else if (first_q[1] || value > result_q) begin
+          result_q <= value;
+          found_q  <= t_q[1];
         end
       end
-      if (combine_last_q) kept_q[element] <= found_q[element];
+      if (combine_last_q) kept_q <= found_q;
     end
-  end
 
-  assign result_o = result_q;
-  assign found_o  = combine_last_q ? found_q : kept_q;
+    assign result_o[element] = result_q;
+    assign found_o[element]  = combine_last_q ? found_q : kept_q;
+  end
 
 endmodule
 

@@ -23,7 +23,8 @@ module load_unit #(
 
   input  wire logic                  valid_i,
   output logic                       ready_o,
-  input  wire specbp_pkg::load_t     load_i,
+  input  wire specbp_pkg::descriptor_t descriptor_i,
+  input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
   output logic [1:0][3:0]            waits_o,
@@ -56,21 +57,26 @@ module load_unit #(
 
   localparam int unsigned RowBits = 4;  // a run of LOAD_TRANSPOSED is at most 16 words
 
+  // Of each descriptor that has requested, what the second half needs.
   typedef struct packed {
-    tag_t             tag;
-    logic [1:0]       destination;
-    logic [15:0]      fill;
-    logic [15:0]      base;
-    logic [15:0]      run;
-    logic [2:0][15:0] counts;
+    logic [31:0]      index;
     logic [2:0][15:0] strides;
+    logic [2:0][15:0] counts;
+    logic [15:0]      run;
+    logic [15:0]      base;
+    logic [15:0]      fill;
+    logic [1:0]       destination;
+    logic [1:0][3:0]  signals;
+    logic [7:0]       opcode;
   } writes_t;
 
   // First half: requests.
-  load_t       load;
-  writes_t     writes_in, writes;
-  logic        load_valid, load_done, requesting, fill_in, transposed_in, start;
-  logic        writes_ready, writes_valid, writes_done, transposed_q, rows_room;
+  move_t       load;
+  writes_t     writes_in, writes_next, writes;
+  logic [31:0] load_index;
+  logic        queue_empty, load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
+  logic        writes_valid_q, writes_loaded_q;
   logic        unused_inner_last;
   logic        run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
   logic [31:0] run_address;
@@ -78,26 +84,29 @@ module load_unit #(
   logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
   logic        block_written;
 
-  stream_fifo #(
-    .Width($bits(load_t)),
+  descriptor_queue #(
+    .Words(MoveWords),
     .Depth(QueueDepth)
   ) u_queue (
     .clk_i,
     .rst_ni,
-    .clear_i    (abort_i),
-    .in_valid_i (valid_i),
-    .in_ready_o (ready_o),
-    .in_data_i  (load_i),
-    .out_valid_o(load_valid),
-    .out_ready_i(load_done),
-    .out_data_o (load)
+    .abort_i,
+    .valid_i,
+    .ready_o,
+    .descriptor_i,
+    .index_i,
+    .empty_o     (queue_empty),
+    .head_valid_o(load_valid),
+    .head_done_i (load_done),
+    .head_o      (load),
+    .index_o     (load_index)
   );
 
-  assign fill_in       = load.move.tag.opcode == OpcodeFill;
-  assign transposed_in = load.move.tag.opcode == OpcodeLoadTransposed;
+  assign fill_in       = load.order.opcode == OpcodeFill;
+  assign transposed_in = load.order.opcode == OpcodeLoadTransposed;
   assign request_o     = load_valid && !requesting && writes_ready
       && !(transposed_in && transposed_q);
-  assign waits_o       = load.move.tag.waits;
+  assign waits_o       = load.order.waits;
   assign start         = grant_i;
   assign load_done     = fill_in ? start : run_taken && run_last;
 
@@ -109,9 +118,9 @@ module load_unit #(
     .rst_ni,
     .abort_i,
     .start_i     (start && !fill_in),
-    .first_i     (load.move.address),
-    .counts_i    ({load.move.counts, transposed_in ? 16'd4 : 16'd1}),
-    .strides_i   ({load.move.memory_strides, load.row_stride}),
+    .first_i     (load.address),
+    .counts_i    ({load.counts, transposed_in ? 16'd4 : 16'd1}),
+    .strides_i   ({load.memory_strides, load.row_stride}),
     .valid_o     (requesting),
     .address_o   (run_address),
     .last_o      (run_last),
@@ -119,7 +128,7 @@ module load_unit #(
     .step_i      (run_taken)
   );
 
-  assign run_fits  = inside_window(run_address, {13'd0, load.move.run, 3'd0}, window_i);
+  assign run_fits  = inside_window(run_address, {13'd0, load.run, 3'd0}, window_i);
   assign rows_room = !transposed_in || rows_ahead_q < 4'd8;
   assign run_valid = requesting && run_fits && rows_room;
   assign run_taken = run_valid && run_ready;
@@ -133,7 +142,7 @@ module load_unit #(
     .cmd_valid_i    (run_valid),
     .cmd_ready_o    (run_ready),
     .cmd_address_i  (run_address),
-    .cmd_beats_i    (load.move.run),
+    .cmd_beats_i    (load.run),
     .burst_valid_o  (read_valid_o),
     .burst_ready_i  (read_ready_i),
     .burst_address_o(read_o.address),
@@ -150,13 +159,15 @@ module load_unit #(
   logic [3:0][PlaceWidth-1:0] strides;
 
   assign writes_in = '{
-      tag: load.move.tag,
+      index: load_index,
+      opcode: load.order.opcode,
+      signals: load.order.signals,
       destination: load.destination,
-      fill: load.move.address[15:0],
-      base: load.move.base,
-      run: load.move.run,
-      counts: load.move.counts,
-      strides: load.move.buffer_strides
+      fill: load.address[15:0],
+      base: load.base,
+      run: load.run,
+      counts: load.counts,
+      strides: load.buffer_strides
   };
 
   stream_fifo #(
@@ -169,13 +180,31 @@ module load_unit #(
     .in_valid_i (start),
     .in_ready_o (writes_ready),
     .in_data_i  (writes_in),
-    .out_valid_o(writes_valid),
-    .out_ready_i(writes_done),
-    .out_data_o (writes)
+    .out_valid_o(writes_waiting),
+    .out_ready_i(writes_start),
+    .out_data_o (writes_next)
   );
 
-  assign fill       = writes.tag.opcode == OpcodeFill;
-  assign transposed = writes.tag.opcode == OpcodeLoadTransposed;
+  // The walk starts together with its settings.
+  assign writes_start = writes_waiting && !writes_valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (writes_start) writes <= writes_next;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      writes_valid_q  <= 1'b0;
+      writes_loaded_q <= 1'b0;
+    end else begin
+      if (writes_start) writes_valid_q <= 1'b1;
+      else if (writes_done) writes_valid_q <= 1'b0;
+      writes_loaded_q <= writes_start;
+    end
+  end
+
+  assign fill       = writes.opcode == OpcodeFill;
+  assign transposed = writes.opcode == OpcodeLoadTransposed;
   assign run_words  = transposed ? {writes.run[13:0], 2'd0} : writes.run;
   assign strides[0] = transposed ? PlaceWidth'(Groups) : PlaceWidth'(1);
   for (genvar loop = 0; loop < 3; loop++) begin : g_strides
@@ -189,7 +218,7 @@ module load_unit #(
     .clk_i,
     .rst_ni,
     .abort_i,
-    .start_i     (writes_valid && !walk_valid),
+    .start_i     (writes_loaded_q),
     .first_i     (PlaceWidth'(writes.base)),
     .counts_i    ({writes.counts, run_words}),
     .strides_i   (strides),
@@ -236,21 +265,27 @@ module load_unit #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) begin
-      word_q          <= '0;
-      row_q           <= '0;
-      half_in_q       <= 1'b0;
-      half_out_q      <= 1'b0;
-      blocks_q        <= '0;
-      x_q             <= '0;
-      rows_ahead_q    <= '0;
-      rows_expected_q <= '0;
-      transposed_q    <= 1'b0;
+      word_q     <= '0;
+      row_q      <= '0;
+      half_in_q  <= 1'b0;
+      half_out_q <= 1'b0;
+      x_q        <= '0;
     end else begin
       if (stage) word_q <= row_end ? '0 : word_q + 1'b1;
       if (row_end) row_q <= row_q + 2'd1;
       if (block_in) half_in_q <= !half_in_q;
       if (block_written) half_out_q <= !half_out_q;
       if (step && transposed) x_q <= block_end ? '0 : x_q + 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      blocks_q        <= '0;
+      rows_ahead_q    <= '0;
+      rows_expected_q <= '0;
+      transposed_q    <= 1'b0;
+    end else if (transposed_q || start) begin
       blocks_q <= blocks_q + 2'(block_in) - 2'(block_written);
       rows_ahead_q <= rows_ahead_q + 4'(run_taken && transposed_in)
           - (block_written ? 4'd4 : 4'd0);
@@ -267,7 +302,7 @@ module load_unit #(
       write_place_o  <= place;
       write_data_o   <= fill ? {4{writes.fill}} : transposed ? transposed_word : data_i;
     end
-    if (writes_done) signals_o <= writes.tag.signals;
+    if (writes_done) signals_o <= writes.signals;
   end
 
   always_ff @(posedge clk_i) begin
@@ -281,42 +316,43 @@ module load_unit #(
   end
 
   // Faults; the second half's descriptor is the older one.
-  logic place_fits, response_bad;
+  logic   place_fits, response_bad, place_bad, run_bad;
+  fault_t fault_q;
 
   always_comb begin
-    unique case (writes.destination)
-      BufferScalar: place_fits = place[PlaceWidth-1:$clog2(ScalarWords)] == '0;
-      BufferVector: place_fits = place[PlaceWidth-1:$clog2(VectorRows*Groups)] == '0;
-      default:      place_fits = place[PlaceWidth-1:$clog2(BiasRows*2)] == '0;
+    unique case (write_buffer_o)
+      BufferScalar: place_fits = write_place_o[PlaceWidth-1:$clog2(ScalarWords)] == '0;
+      BufferVector: place_fits = write_place_o[PlaceWidth-1:$clog2(VectorRows*Groups)] == '0;
+      default:      place_fits = write_place_o[PlaceWidth-1:$clog2(BiasRows*2)] == '0;
     endcase
   end
   assign response_bad = take && data_response_i[1];
+  assign place_bad    = write_valid_o && !place_fits;
+  assign run_bad      = requesting && !run_fits;
 
-  always_comb begin
-    fault_o = '{
-        valid: 1'b1,
-        code: ErrorRange,
-        response: ResponseOkay,
-        index: writes.tag.index,
-        opcode: writes.tag.opcode
-    };
-    if (response_bad) begin
-      fault_o.code     = ErrorRead;
-      fault_o.response = data_response_i;
-    end else if (!(walk_valid && !place_fits)) begin
-      fault_o.valid  = requesting && !run_fits;
-      fault_o.index  = load.move.tag.index;
-      fault_o.opcode = load.move.tag.opcode;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      fault_q <= '0;
+    end else if (!fault_q.valid && (response_bad || place_bad || run_bad)) begin
+      fault_q <= '{
+          valid: 1'b1,
+          code: response_bad ? ErrorRead : ErrorRange,
+          response: response_bad ? data_response_i : ResponseOkay,
+          index: response_bad || place_bad ? writes.index : load_index,
+          opcode: response_bad || place_bad ? writes.opcode : load.order.opcode
+      };
     end
   end
+  assign fault_o = fault_q;
 
-  assign busy_o   = requesting || writes_valid || write_valid_o;
-  assign idle_o   = !load_valid && !busy_o;
-  assign index_o  = writes_valid ? writes.tag.index : load.move.tag.index;
-  assign opcode_o = writes_valid ? writes.tag.opcode : load.move.tag.opcode;
+  assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
+  assign idle_o   = queue_empty && !busy_o;
+  assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
+  assign opcode_o = writes_valid_q ? writes.opcode
+      : writes_waiting ? writes_next.opcode : load.order.opcode;
 
   logic unused;
-  assign unused = ^{burst_last, unused_inner_last};
+  assign unused = ^{burst_last, load.zero_2, load.zero_9, load.order.zero};
 
 endmodule
 

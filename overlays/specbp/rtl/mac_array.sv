@@ -34,7 +34,7 @@ module mac_array #(
   logic [2:0]  first_q;
   logic [1:0]  element_q;
   logic [15:0] scalar;
-  sum_t [Lanes-1:0] kept;
+  sum_t        kept [Lanes];
 
   always_ff @(posedge clk_i) begin
     first_q   <= {first_q[1:0], first_i};
@@ -67,7 +67,11 @@ module mac_array #(
     );
   end
 
-  assign sums_o = kept[4*group_i+:4];
+  always_comb begin
+    for (int lane = 0; lane < 4; lane++) begin
+      sums_o[lane] = kept[{group_i, 2'(lane)}];
+    end
+  end
 
 endmodule
 

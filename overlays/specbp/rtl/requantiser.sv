@@ -38,7 +38,6 @@ module requantiser (
 
   logic [7:1]      valid_q;
   logic [7:1][1:0] mark_q;
-  sums_t           sums_1_q, sums_2_q, addend, addend_q, total_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) valid_q <= '0;
@@ -47,46 +46,48 @@ module requantiser (
 
   always_ff @(posedge clk_i) begin
     mark_q <= {mark_q[6:1], mark_i};
-    if (valid_i) begin
-      if (addend_i == AddendElement) sums_1_q <= '0;
-      else sums_1_q <= sums_i;
-    end
-    if (valid_q[1]) begin
-      sums_2_q <= sums_1_q;
-      addend_q <= addend;
-    end
-    if (valid_q[2]) begin
-      for (int lane = 0; lane < 4; lane++) total_q[lane] <= sums_2_q[lane] + addend_q[lane];
-    end
-  end
-
-  always_comb begin
-    for (int lane = 0; lane < 4; lane++) begin
-      unique case (addend_i)
-        AddendBias:    addend[lane] = SumWidth'($signed(bias_i[lane])) <<< left_i;
-        AddendPartial: addend[lane] = partial_i[lane];
-        AddendElement: addend[lane] = SumWidth'($signed(element_i[lane]));
-        default:       addend[lane] = '0;
-      endcase
-    end
   end
 
   for (genvar lane = 0; lane < 4; lane++) begin : g_lanes
+    sum_t sum_1_q, sum_2_q, addend, addend_q, total_q;
+
+    always_comb begin
+      unique case (addend_i)
+        AddendBias:    addend = SumWidth'($signed(bias_i[lane])) <<< left_i;
+        AddendPartial: addend = partial_i[lane];
+        AddendElement: addend = SumWidth'($signed(element_i[lane]));
+        default:       addend = '0;
+      endcase
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (valid_i) begin
+        if (addend_i == AddendElement) sum_1_q <= '0;
+        else sum_1_q <= sums_i[lane];
+      end
+      if (valid_q[1]) begin
+        sum_2_q  <= sum_1_q;
+        addend_q <= addend;
+      end
+      if (valid_q[2]) total_q <= sum_2_q + addend_q;
+    end
+
     requantise_lane u_lane (
       .clk_i,
       .valid_i (kind_i == ResultSums ? 4'd0 : valid_q[6:3]),
-      .sum_i   (total_q[lane]),
+      .sum_i   (total_q),
       .shift_i,
       .narrow_i(kind_i != ResultInt32),
       .raw_i   (kind_i == ResultRaw),
       .relu_i,
       .result_o(results_o[lane])
     );
+
+    assign sums_o[lane] = total_q;
   end
 
   assign mark_1_o        = mark_q[1];
   assign sums_valid_o    = valid_q[3];
-  assign sums_o          = total_q;
   assign results_valid_o = valid_q[7];
   assign results_mark_o  = mark_q[7];
 

@@ -22,46 +22,50 @@ module semaphores #(
 );
   import specbp_pkg::*;
 
-  logic [15:0][CountWidth-1:0] count_q;
-  logic [15:0]                 available, takes;
-  logic [Units-1:0][15:0]      gives;
+  logic [15:0] available_q;
+  logic        changes;
 
-  // Which of the semaphores are among these two.
-  function automatic logic [15:0] among(logic [1:0][3:0] numbers);
-    return (16'd1 << numbers[0]) | (16'd1 << numbers[1]);
+  assign changes = grant_o != '0 || give_i != '0;
+
+  function automatic logic among(logic [1:0][3:0] numbers, logic [3:0] number);
+    return numbers[0] == number || numbers[1] == number;
   endfunction
 
   always_comb begin
-    available[0] = 1'b1;
-    for (int number = 1; number < 16; number++) available[number] = count_q[number] != '0;
-  end
-
-  always_comb begin
     grant_o = '0;
-    takes   = '0;
-    for (int unit = 0; unit < Units; unit++) begin
-      if (grant_o == '0 && request_i[unit] && available[waits_i[unit][0]]
-          && available[waits_i[unit][1]]) begin
-        grant_o[unit] = 1'b1;
-        takes         = among(waits_i[unit]);
+    if (request_i != '0) begin
+      for (int unit = 0; unit < Units; unit++) begin
+        if (grant_o == '0 && request_i[unit] && available_q[waits_i[unit][0]]
+            && available_q[waits_i[unit][1]]) begin
+          grant_o[unit] = 1'b1;
+        end
       end
-    end
-    for (int unit = 0; unit < Units; unit++) begin
-      gives[unit] = give_i[unit] ? among(signals_i[unit]) : '0;
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      count_q <= '0;
-    end else if (grant_o != '0 || give_i != '0) begin
-      for (int number = 1; number < 16; number++) begin
-        count_q[number] <= count_q[number] - CountWidth'(takes[number])
-            + CountWidth'(gives[0][number]) + CountWidth'(gives[1][number])
-            + CountWidth'(gives[2][number]);
+  for (genvar number = 1; number < 16; number++) begin : g_counts
+    logic [CountWidth-1:0] count_q, count;
+
+    // Only looked at when something is taken or given.
+    always_comb begin
+      count = count_q;
+      for (int unit = 0; unit < Units; unit++) begin
+        if (grant_o[unit]) count -= CountWidth'(among(waits_i[unit], 4'(number)));
+        if (give_i[unit]) count += CountWidth'(among(signals_i[unit], 4'(number)));
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) begin
+        count_q             <= '0;
+        available_q[number] <= 1'b0;
+      end else if (changes) begin
+        count_q             <= count;
+        available_q[number] <= count != '0;
       end
     end
   end
+  assign available_q[0] = 1'b1;
 
 endmodule
 

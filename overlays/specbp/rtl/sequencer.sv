@@ -1,8 +1,8 @@
 // Runs a program: takes descriptors in order, hands each to its unit's queue, ends at END or an
 // error.
 //
-// A unit's descriptor is handed over in the cycle in which it is there, if the queue has room. NOP,
-// COPY and END wait until all units are idle, and cost 2 cycles beside their own time. END, an
+// A unit's descriptor is handed over two cycles after it is there, if the queue has room. NOP, COPY
+// and END wait until all units are idle, and cost 3 cycles beside their own time. END, an
 // error and a reset all pass through draining: everything is aborted, and what is under way on the
 // bus is completed before `busy_o` falls. An error is reported when it is found, before draining,
 // so that a memory that never answers still gives a report; done is reported after it. It does not
@@ -42,13 +42,20 @@ module sequencer #(
   input  wire logic [1:0]              descriptor_response_i,
 
   // The units. A descriptor is handed over with `index_o`.
-  output logic [specbp_pkg::Units-1:0]                    unit_valid_o,
-  input  wire logic [specbp_pkg::Units-1:0]               unit_ready_i,
-  input  wire logic [specbp_pkg::Units-1:0]               unit_idle_i,
-  input  wire logic [specbp_pkg::Units-1:0]               unit_completed_i,  // pulses
-  input  wire logic [specbp_pkg::Units-1:0][31:0]         unit_index_i,  // the oldest there
-  input  wire logic [specbp_pkg::Units-1:0][7:0]          unit_opcode_i,
-  input  wire specbp_pkg::fault_t [specbp_pkg::Units-1:0] unit_fault_i,
+  output logic [specbp_pkg::Units-1:0]      unit_valid_o,
+  input  wire logic [specbp_pkg::Units-1:0] unit_ready_i,
+  input  wire logic [specbp_pkg::Units-1:0] unit_idle_i,
+  input  wire logic                         completed_i,  // pulse: some unit's descriptor
+  input  wire specbp_pkg::fault_t           load_fault_i,
+  input  wire specbp_pkg::fault_t           compute_fault_i,
+  input  wire specbp_pkg::fault_t           store_fault_i,
+  // The oldest descriptor of each unit that is not idle.
+  input  wire logic [31:0]                  load_index_i,
+  input  wire logic [7:0]                   load_opcode_i,
+  input  wire logic [31:0]                  compute_index_i,
+  input  wire logic [7:0]                   compute_opcode_i,
+  input  wire logic [31:0]                  store_index_i,
+  input  wire logic [7:0]                   store_opcode_i,
 
   output logic                         copy_valid_o,
   input  wire logic                    copy_ready_i,
@@ -67,11 +74,12 @@ module sequencer #(
   typedef enum logic [2:0] {StIdle, StFetch, StWait, StCopy, StDrain} state_e;
 
   state_e           state_q, state_d;
-  logic [7:0]       opcode;
-  logic [3:0]       decoder_error;
-  logic [Units-1:0] unit;
+  logic [7:0]       opcode, opcode_q;
+  logic [3:0]       decoder_error, decoder_error_q;
+  logic [Units-1:0] unit, unit_q;
   logic [31:0]      wait_cycles, wait_q, index_q, running_q;
-  logic             ending, ending_q, next, late, units_idle, here;
+  logic             ending, ending_q, next, late, units_idle, decoded_q, here, fail;
+  logic             unit_fault;
   fault_t           fault;
 
   descriptor_decoder #(
@@ -86,56 +94,85 @@ module sequencer #(
     .copy_o
   );
 
+  // What the decoder says is a register.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_o || next) decoded_q <= 1'b0;
+    else if (descriptor_valid_i) decoded_q <= 1'b1;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (descriptor_valid_i && !decoded_q) begin
+      opcode_q        <= opcode;
+      unit_q          <= unit;
+      decoder_error_q <= descriptor_response_i[1] ? ErrorFetch : decoder_error;
+    end
+  end
+
   assign late       = watchdog_i != '0 && running_q >= watchdog_i;
   assign started_o  = state_q == StIdle && start_i && !reset_i;
   assign units_idle = &unit_idle_i;
-  assign here       = state_q == StFetch && descriptor_valid_i;
+  assign here       = state_q == StFetch && decoded_q;
+  assign unit_fault = store_fault_i.valid || compute_fault_i.valid || load_fault_i.valid;
 
-  // What is wrong now, the nearest cause first.
+  always_comb begin
+    fail = 1'b0;
+    unique case (state_q)
+      StIdle:  fail = started_o && misaligned_i;
+      StDrain: fail = 1'b0;
+      default: begin
+        fail = unit_fault || late
+            || (state_q == StCopy && (read_error_valid_i || write_error_valid_i))
+            || (here && decoder_error_q != ErrorNone)
+            || (state_q == StFetch && exhausted_i);
+      end
+    endcase
+  end
+
+  // What is wrong, the nearest cause first; only looked at when something is.
   always_comb begin
     fault = '{
         valid: 1'b1,
-        code: ErrorNone,
+        code: ErrorNoEnd,
         response: ResponseOkay,
         index: index_q,
-        opcode: descriptor_valid_i ? opcode : '0
+        opcode: decoded_q ? opcode_q : '0
     };
-    if (started_o) begin
+    if (!fail) begin
+    end else if (state_q == StIdle) begin
+      fault.code   = ErrorRange;
       fault.index  = '0;
       fault.opcode = '0;
-      if (misaligned_i) fault.code = ErrorRange;
-    end else if (busy_o && state_q != StDrain) begin
-      if (state_q == StCopy && read_error_valid_i) begin
-        fault.code     = ErrorRead;
-        fault.response = read_error_response_i;
-      end else if (state_q == StCopy && write_error_valid_i) begin
-        fault.code     = ErrorWrite;
-        fault.response = write_error_response_i;
-      end else if (unit_fault_i[UnitStore].valid) begin
-        fault = unit_fault_i[UnitStore];
-      end else if (unit_fault_i[UnitCompute].valid) begin
-        fault = unit_fault_i[UnitCompute];
-      end else if (unit_fault_i[UnitLoad].valid) begin
-        fault = unit_fault_i[UnitLoad];
-      end else if (here && descriptor_response_i[1]) begin
-        fault.code     = ErrorFetch;
-        fault.response = descriptor_response_i;
-      end else if (here && decoder_error != ErrorNone) begin
-        fault.code = decoder_error;
-      end else if (state_q == StFetch && exhausted_i) begin
-        fault.code = ErrorNoEnd;
-      end else if (late) begin
-        fault.code = ErrorWatchdog;
-        // The oldest descriptor that is not complete.
-        for (int number = 0; number < Units; number++) begin
-          if (!unit_idle_i[number] && unit_index_i[number] < fault.index) begin
-            fault.index  = unit_index_i[number];
-            fault.opcode = unit_opcode_i[number];
-          end
-        end
+    end else if (state_q == StCopy && read_error_valid_i) begin
+      fault.code     = ErrorRead;
+      fault.response = read_error_response_i;
+    end else if (state_q == StCopy && write_error_valid_i) begin
+      fault.code     = ErrorWrite;
+      fault.response = write_error_response_i;
+    end else if (store_fault_i.valid) begin
+      fault = store_fault_i;
+    end else if (compute_fault_i.valid) begin
+      fault = compute_fault_i;
+    end else if (load_fault_i.valid) begin
+      fault = load_fault_i;
+    end else if (here && decoder_error_q != ErrorNone) begin
+      fault.code     = decoder_error_q;
+      fault.response = decoder_error_q == ErrorFetch ? descriptor_response_i : ResponseOkay;
+    end else if (late) begin
+      fault.code = ErrorWatchdog;
+      // The oldest descriptor that is not complete.
+      if (!unit_idle_i[UnitLoad] && load_index_i < fault.index) begin
+        fault.index  = load_index_i;
+        fault.opcode = load_opcode_i;
+      end
+      if (!unit_idle_i[UnitCompute] && compute_index_i < fault.index) begin
+        fault.index  = compute_index_i;
+        fault.opcode = compute_opcode_i;
+      end
+      if (!unit_idle_i[UnitStore] && store_index_i < fault.index) begin
+        fault.index  = store_index_i;
+        fault.opcode = store_opcode_i;
       end
     end
-    fault.valid = fault.code != ErrorNone;
   end
 
   always_comb begin
@@ -147,12 +184,12 @@ module sequencer #(
     unique case (state_q)
       StIdle: if (started_o) state_d = StFetch;
       StFetch: begin
-        if (here && !fault.valid) begin
-          if (unit != '0) begin
-            unit_valid_o = unit;
-            next         = (unit & unit_ready_i) != '0;
-          end else if (units_idle) begin
-            unique case (opcode)
+        if (here && decoder_error_q == ErrorNone) begin
+          if (unit_q != '0) begin
+            unit_valid_o = unit_q;
+            next         = (unit_q & unit_ready_i) != '0;
+          end else if (units_idle && !fail) begin
+            unique case (opcode_q)
               OpcodeEnd: begin
                 ending  = 1'b1;
                 state_d = StDrain;
@@ -181,7 +218,7 @@ module sequencer #(
       StDrain: if (idle_i) state_d = StIdle;
       default: state_d = StIdle;
     endcase
-    if (fault.valid || (reset_i && state_q != StIdle)) state_d = StDrain;
+    if (fail || (reset_i && state_q != StIdle)) state_d = StDrain;
   end
 
   assign descriptor_ready_o = next;
@@ -189,7 +226,7 @@ module sequencer #(
   assign abort_o            = state_q == StDrain;
   assign copying_o          = state_q == StCopy;
   assign index_o            = index_q;
-  assign error_event_o      = fault.valid;
+  assign error_event_o      = fail;
   assign done_event_o       = ending_q && state_q == StDrain && state_d == StIdle && !reset_i;
 
   always_ff @(posedge clk_i) begin
@@ -215,7 +252,7 @@ module sequencer #(
         index_q    <= '0;
         ending_q   <= 1'b0;
       end
-      if (fault.valid) begin
+      if (fail) begin
         error_o    <= fault.code;
         response_o <= fault.response;
         opcode_o   <= fault.opcode;
@@ -231,9 +268,12 @@ module sequencer #(
   always_ff @(posedge clk_i) begin
     if (state_q == StFetch) wait_q <= wait_cycles;
     else if (state_q == StWait) wait_q <= wait_q - 32'd1;
-    if (started_o || next || unit_completed_i != '0) running_q <= '0;
+    if (started_o || next || completed_i) running_q <= '0;
     else if (busy_o) running_q <= running_q + 32'd1;
   end
+
+  logic unused;
+  assign unused = ^{fault.valid};
 
 endmodule
 

@@ -76,7 +76,7 @@ module softmax_unit (
       state_q         <= StIdle;
       valid_q         <= '0;
       label_arrives_q <= 1'b0;
-    end else begin
+    end else if (state_q != StIdle || start_i) begin
       valid_q         <= {valid_q[6:3], valid_q[2] && state_q != StMaximum, valid_q[1], issue};
       label_arrives_q <= state_q == StLabel;
       unique case (state_q)
@@ -95,7 +95,7 @@ module softmax_unit (
       samples_q <= samples_i;
       logits_q  <= ResultWidth'(logits_i);
       labels_q  <= 18'(labels_i);
-    end else if (sample_done) begin
+    end else if (state_q != StIdle && sample_done) begin
       samples_q <= samples_q - 16'd1;
       logits_q  <= logits_q + ((ResultWidth'(classes_i) + ResultWidth'(3)) >> 2);
       labels_q  <= labels_q + 18'd1;

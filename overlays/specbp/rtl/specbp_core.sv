@@ -89,11 +89,67 @@ module specbp_core #(
   logic [63:0] read_data;
   logic [1:0]  read_response;
 
+  // The program.
+  logic        exhausted, descriptor_valid, descriptor_ready;
+  descriptor_t descriptor;
+  logic [1:0]  descriptor_response;
+  logic        copy_valid, copy_ready, copy_done;
+  copy_t       copy;
+  logic        read_error_valid, write_error_valid;
+  logic [1:0]  read_error_response, write_error_response;
+
+  // The units.
+  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
+  logic   [Units-1:0][1:0][3:0] waits, signals;
+  logic   [31:0]                load_index, compute_index, store_index;
+  logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
+  fault_t                       load_fault, compute_fault, store_fault;
+
+  // What the write engine is asked.
+  typedef struct packed {
+    logic                  valid;
+    logic [31:0]           address;
+    logic [BeatsWidth-1:0] beats;
+    logic [7:0]            last_strobes;
+    logic                  last;
+    logic                  data_valid;
+    logic [63:0]           data;
+  } write_t;
+
+  write_t write, copy_write, store_write;
+  logic   write_ready, write_data_ready, write_done;
+
+  // Three clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and
+  // abort reach every register.
+  logic unsettled, reading_clk, computing_clk, writing_clk, fetching, copying;
+
+  assign unsettled = !rst_ni || abort;
+
+  clock_gate u_reading (
+    .clk_i,
+    .enable_i(unsettled || fetching || read_valid != '0 || !read_idle || data_valid != '0
+              || unit_valid[UnitLoad] || !unit_idle[UnitLoad]),
+    .clk_o   (reading_clk)
+  );
+
+  clock_gate u_computing (
+    .clk_i,
+    .enable_i(unsettled || unit_valid[UnitCompute] || !unit_idle[UnitCompute]),
+    .clk_o   (computing_clk)
+  );
+
+  clock_gate u_writing (
+    .clk_i,
+    .enable_i(unsettled || copy_valid || copying || write.valid || !write_idle
+              || unit_valid[UnitStore] || !unit_idle[UnitStore]),
+    .clk_o   (writing_clk)
+  );
+
   read_arbiter #(
     .Clients(ReadClients),
     .Depth  (2 * OutstandingReads)
   ) u_read_arbiter (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i            (abort),
     .cmd_valid_i        (read_valid),
@@ -113,7 +169,7 @@ module specbp_core #(
     .CountWidth (BeatsWidth),
     .Outstanding(OutstandingReads)
   ) u_read_engine (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
@@ -142,31 +198,15 @@ module specbp_core #(
     .m_axi_rready
   );
 
-  // The program.
-  logic        exhausted, descriptor_valid, descriptor_ready;
-  descriptor_t descriptor;
-  logic [1:0]  descriptor_response;
-  logic        copy_valid, copy_ready, copy_done;
-  copy_t       copy;
-  logic        read_error_valid, write_error_valid;
-  logic [1:0]  read_error_response, write_error_response;
-  logic        copying;
-
-  // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
-  logic   [Units-1:0][1:0][3:0] waits, signals;
-  logic   [Units-1:0][31:0]     unit_index;
-  logic   [Units-1:0][7:0]      unit_opcode;
-  fault_t [Units-1:0]           unit_fault;
-
   descriptor_fetcher u_fetcher (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i           (abort),
     .start_i           (started_o),
     .address_i         (program_address_i),
     .length_i          (program_length_i),
     .exhausted_o       (exhausted),
+    .active_o          (fetching),
     .cmd_valid_o       (read_valid[0]),
     .cmd_ready_i       (read_ready[0]),
     .cmd_o             (read_command[0]),
@@ -209,10 +249,16 @@ module specbp_core #(
     .unit_valid_o          (unit_valid),
     .unit_ready_i          (unit_ready),
     .unit_idle_i           (unit_idle),
-    .unit_completed_i      (give),
-    .unit_index_i          (unit_index),
-    .unit_opcode_i         (unit_opcode),
-    .unit_fault_i          (unit_fault),
+    .completed_i           (give != '0),
+    .load_fault_i          (load_fault),
+    .compute_fault_i       (compute_fault),
+    .store_fault_i         (store_fault),
+    .load_index_i          (load_index),
+    .load_opcode_i         (load_opcode),
+    .compute_index_i       (compute_index),
+    .compute_opcode_i      (compute_opcode),
+    .store_index_i         (store_index),
+    .store_opcode_i        (store_opcode),
     .copy_valid_o          (copy_valid),
     .copy_ready_i          (copy_ready),
     .copy_o                (copy),
@@ -257,13 +303,14 @@ module specbp_core #(
     .VectorRows (VectorRows),
     .BiasRows   (BiasRows)
   ) u_load (
-    .clk_i,
+    .clk_i              (reading_clk),
     .rst_ni,
     .abort_i        (abort),
     .window_i,
     .valid_i        (unit_valid[UnitLoad]),
     .ready_o        (unit_ready[UnitLoad]),
-    .load_i         (load_of(descriptor, index_o)),
+    .descriptor_i   (descriptor),
+    .index_i        (index_o),
     .request_o      (request[UnitLoad]),
     .waits_o        (waits[UnitLoad]),
     .grant_i        (grant[UnitLoad]),
@@ -271,9 +318,9 @@ module specbp_core #(
     .signals_o      (signals[UnitLoad]),
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
-    .index_o        (unit_index[UnitLoad]),
-    .opcode_o       (unit_opcode[UnitLoad]),
-    .fault_o        (unit_fault[UnitLoad]),
+    .index_o        (load_index),
+    .opcode_o       (load_opcode),
+    .fault_o        (load_fault),
     .read_valid_o   (read_valid[2]),
     .read_ready_i   (read_ready[2]),
     .read_o         (read_command[2]),
@@ -296,12 +343,13 @@ module specbp_core #(
     .OutputWords(OutputWords),
     .PartialRows(PartialRows)
   ) u_compute (
-    .clk_i,
+    .clk_i              (computing_clk),
     .rst_ni,
     .abort_i          (abort),
     .valid_i          (unit_valid[UnitCompute]),
     .ready_o          (unit_ready[UnitCompute]),
-    .compute_i        (compute_of(descriptor, index_o)),
+    .descriptor_i     (descriptor),
+    .index_i          (index_o),
     .request_o        (request[UnitCompute]),
     .waits_o          (waits[UnitCompute]),
     .grant_i          (grant[UnitCompute]),
@@ -310,9 +358,9 @@ module specbp_core #(
     .idle_o           (unit_idle[UnitCompute]),
     .busy_o           (unit_busy_o[UnitCompute]),
     .multiplying_o,
-    .index_o          (unit_index[UnitCompute]),
-    .opcode_o         (unit_opcode[UnitCompute]),
-    .fault_o          (unit_fault[UnitCompute]),
+    .index_o          (compute_index),
+    .opcode_o         (compute_opcode),
+    .fault_o          (compute_fault),
     .scalar_valid_o   (scalar_valid),
     .scalar_address_o (scalar_address),
     .scalar_i         (scalar),
@@ -370,19 +418,6 @@ module specbp_core #(
   );
 
   // The write engine works for COPY while one runs, else for STORE.
-  typedef struct packed {
-    logic                  valid;
-    logic [31:0]           address;
-    logic [BeatsWidth-1:0] beats;
-    logic [7:0]            last_strobes;
-    logic                  last;
-    logic                  data_valid;
-    logic [63:0]           data;
-  } write_t;
-
-  write_t write, copy_write, store_write;
-  logic   write_ready, write_data_ready, write_done;
-
   assign write                    = copying ? copy_write : store_write;
   assign copy_write.last          = 1'b0;
   assign store_write.last_strobes = 8'hFF;
@@ -391,13 +426,14 @@ module specbp_core #(
     .QueueDepth (QueueDepth),
     .OutputWords(OutputWords)
   ) u_store (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i           (abort),
     .window_i,
     .valid_i           (unit_valid[UnitStore]),
     .ready_o           (unit_ready[UnitStore]),
-    .store_i           (store_of(descriptor, index_o)),
+    .descriptor_i      (descriptor),
+    .index_i           (index_o),
     .request_o         (request[UnitStore]),
     .waits_o           (waits[UnitStore]),
     .grant_i           (grant[UnitStore]),
@@ -405,9 +441,9 @@ module specbp_core #(
     .signals_o         (signals[UnitStore]),
     .idle_o            (unit_idle[UnitStore]),
     .busy_o            (unit_busy_o[UnitStore]),
-    .index_o           (unit_index[UnitStore]),
-    .opcode_o          (unit_opcode[UnitStore]),
-    .fault_o           (unit_fault[UnitStore]),
+    .index_o           (store_index),
+    .opcode_o          (store_opcode),
+    .fault_o           (store_fault),
     .read_valid_o      (output_valid),
     .read_address_o    (output_address),
     .read_data_i       (output_word),
@@ -427,7 +463,7 @@ module specbp_core #(
   copy_unit #(
     .Words(CopyWords)
   ) u_copy (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i             (abort),
     .valid_i             (copy_valid),
@@ -458,7 +494,7 @@ module specbp_core #(
     .CountWidth (BeatsWidth),
     .Outstanding(OutstandingWrites)
   ) u_write_engine (
-    .clk_i,
+    .clk_i              (writing_clk),
     .rst_ni,
     .abort_i           (abort),
     .idle_o            (write_idle),
@@ -491,6 +527,66 @@ module specbp_core #(
     .m_axi_bresp,
     .m_axi_bvalid,
     .m_axi_bready
+  );
+
+  // What is offered stays until it is taken.
+  for (genvar client = 0; client < ReadClients; client++) begin : g_check_reads
+    handshake_checker #(
+      .Width($bits(read_command_t))
+    ) u_check (
+      .clk_i,
+      .rst_ni,
+      .abort_i(abort),
+      .valid_i(read_valid[client]),
+      .ready_i(read_ready[client]),
+      .data_i (read_command[client])
+    );
+  end
+
+  for (genvar unit = 0; unit < Units; unit++) begin : g_check_units
+    handshake_checker #(
+      .Width(DescriptorBeats * 64)
+    ) u_check (
+      .clk_i,
+      .rst_ni,
+      .abort_i(abort),
+      .valid_i(unit_valid[unit]),
+      .ready_i(unit_ready[unit]),
+      .data_i (descriptor)
+    );
+  end
+
+  handshake_checker #(
+    .Width(32 + BeatsWidth + 9)
+  ) u_check_write (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(write.valid),
+    .ready_i(write_ready),
+    .data_i ({write.address, write.beats, write.last_strobes, write.last})
+  );
+
+  handshake_checker #(
+    .Width(64)
+  ) u_check_write_data (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(write.data_valid),
+    .ready_i(write_data_ready),
+    .data_i (write.data)
+  );
+
+  handshake_checker #(
+    .Width(67)
+  ) u_check_read_data (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(engine_data_valid),
+    .ready_i(engine_data_ready),
+    .data_i ({engine_data_last, read_response, read_data})
   );
 
 endmodule

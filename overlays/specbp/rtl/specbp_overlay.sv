@@ -92,11 +92,29 @@ module specbp_overlay #(
   logic [31:0] index;
   logic [2:0]  unit_busy;
   logic        multiplying;
-  logic [63:0] cycles, busy_cycles;
-  logic [5:0][63:0] event_cycles;
+  logic [63:0] cycles, busy_cycles, read_stall_cycles, write_stall_cycles;
+  logic [63:0] loading_cycles, computing_cycles, storing_cycles, multiplying_cycles;
+
+  // The registers' clock stops in simulation while nobody uses them; see clock_gate.
+  logic       registers_clk, used;
+  logic [2:0] settling_q;
+
+  assign used = s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || s_axil_bvalid || s_axil_rvalid
+      || done_event || error_event || !rst_ni;
+
+  always_ff @(posedge clk_i) begin
+    if (used) settling_q <= '1;
+    else if (settling_q != '0) settling_q <= settling_q - 3'd1;
+  end
+
+  clock_gate u_clock (
+    .clk_i,
+    .enable_i(used || settling_q != '0),
+    .clk_o   (registers_clk)
+  );
 
   specbp_regs u_registers (
-    .clk   (clk_i),
+    .clk   (registers_clk),
     .rst   (!rst_ni),
     .s_axil_awready,
     .s_axil_awvalid,
@@ -145,12 +163,12 @@ module specbp_overlay #(
     status.INTERRUPT_STATUS.error.hwset     = error_event;
     status.CYCLES.value.next                = cycles;
     status.BUSY.value.next                  = busy_cycles;
-    status.READ_STALL.value.next            = event_cycles[0];
-    status.WRITE_STALL.value.next           = event_cycles[1];
-    status.LOADING.value.next               = event_cycles[2];
-    status.COMPUTING.value.next             = event_cycles[3];
-    status.STORING.value.next               = event_cycles[4];
-    status.MULTIPLYING.value.next           = event_cycles[5];
+    status.READ_STALL.value.next            = read_stall_cycles;
+    status.WRITE_STALL.value.next           = write_stall_cycles;
+    status.LOADING.value.next               = loading_cycles;
+    status.COMPUTING.value.next             = computing_cycles;
+    status.STORING.value.next               = storing_cycles;
+    status.MULTIPLYING.value.next           = multiplying_cycles;
   end
 
   assign interrupt_o =
@@ -227,17 +245,60 @@ module specbp_overlay #(
   assign m_axi_arprot  = 3'b000;
   assign m_axi_awprot  = 3'b000;
 
-  cycle_counters #(
-    .Events(6)
-  ) u_counters (
+  cycle_counter u_cycles (
     .clk_i,
-    .rst_ni,
-    .started_i(started),
-    .busy_i   (busy),
-    .event_i  ({multiplying, unit_busy[2], unit_busy[1], unit_busy[0], write_stall, read_stall}),
-    .cycles_o (cycles),
-    .busy_o   (busy_cycles),
-    .event_o  (event_cycles)
+    .clear_i(!rst_ni),
+    .count_i(1'b1),
+    .count_o(cycles)
+  );
+
+  cycle_counter u_busy (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy),
+    .count_o(busy_cycles)
+  );
+
+  cycle_counter u_read_stall (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && read_stall),
+    .count_o(read_stall_cycles)
+  );
+
+  cycle_counter u_write_stall (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && write_stall),
+    .count_o(write_stall_cycles)
+  );
+
+  cycle_counter u_loading (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && unit_busy[0]),
+    .count_o(loading_cycles)
+  );
+
+  cycle_counter u_computing (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && unit_busy[1]),
+    .count_o(computing_cycles)
+  );
+
+  cycle_counter u_storing (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && unit_busy[2]),
+    .count_o(storing_cycles)
+  );
+
+  cycle_counter u_multiplying (
+    .clk_i,
+    .clear_i(!rst_ni || started),
+    .count_i(busy && multiplying),
+    .count_o(multiplying_cycles)
   );
 
 endmodule

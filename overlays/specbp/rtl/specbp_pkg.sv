@@ -5,7 +5,6 @@
 package specbp_pkg;
 
   // A descriptor is 64 bytes: 16 words of 32 bits, word 0 lowest; see ISA.md.
-  localparam int unsigned DescriptorBits  = 512;
   localparam int unsigned DescriptorBeats = 8;
 
   typedef logic [15:0][31:0] descriptor_t;
@@ -43,22 +42,20 @@ package specbp_pkg;
   localparam int unsigned UnitCompute = 1;
   localparam int unsigned UnitStore   = 2;
 
-  // Which descriptor it is, and its semaphores.
+  // Word 0 of a unit's descriptor.
+  typedef struct packed {
+    logic [7:0]      zero;
+    logic [1:0][3:0] signals;
+    logic [1:0][3:0] waits;
+    logic [7:0]      opcode;
+  } order_t;
+
+  // What is left of a descriptor while its work is under way.
   typedef struct packed {
     logic [31:0]     index;
     logic [7:0]      opcode;
     logic [1:0][3:0] signals;
-    logic [1:0][3:0] waits;
   } tag_t;
-
-  function automatic tag_t tag_of(logic [23:0] word, logic [31:0] index);
-    return '{
-        index: index,
-        opcode: word[7:0],
-        signals: word[23:16],
-        waits: word[15:8]
-    };
-  endfunction
 
   // What is wrong, with which descriptor.
   typedef struct packed {
@@ -78,44 +75,24 @@ package specbp_pkg;
     BufferBias   = 2'd2
   } buffer_e;
 
-  // LOAD, FILL, LOAD_TRANSPOSED, STORE: which words go where.
+  // LOAD, FILL, LOAD_TRANSPOSED, STORE: words 10:0.
   typedef struct packed {
-    tag_t             tag;
-    logic [31:0]      address;
-    logic [15:0]      base;
+    logic [31:0]      row_stride;      // word 10
+    logic [15:0]      zero_9;
+    logic [2:0][15:0] buffer_strides;  // words 9, 8
+    logic [2:0][31:0] memory_strides;  // words 7 to 5
+    logic [2:0][15:0] counts;          // words 4, 3
     logic [15:0]      run;
-    logic [2:0][15:0] counts;
-    logic [2:0][31:0] memory_strides;
-    logic [2:0][15:0] buffer_strides;
-  } store_t;
+    logic [13:0]      zero_2;
+    logic [1:0]       destination;     // a buffer_e
+    logic [15:0]      base;            // word 2
+    logic [31:0]      address;         // word 1
+    order_t           order;           // word 0
+  } move_t;
 
-  typedef struct packed {
-    store_t      move;
-    logic [1:0]  destination;  // a buffer_e
-    logic [31:0] row_stride;
-  } load_t;
+  localparam int unsigned MoveWords = 11;
 
-  function automatic store_t store_of(descriptor_t descriptor, logic [31:0] index);
-    return '{
-        tag: tag_of(descriptor[0][23:0], index),
-        address: descriptor[1],
-        base: descriptor[2][15:0],
-        run: descriptor[3][15:0],
-        counts: {descriptor[4], descriptor[3][31:16]},
-        memory_strides: descriptor[7:5],
-        buffer_strides: {descriptor[9][15:0], descriptor[8]}
-    };
-  endfunction
-
-  function automatic load_t load_of(descriptor_t descriptor, logic [31:0] index);
-    return '{
-        move: store_of(descriptor, index),
-        destination: descriptor[2][17:16],
-        row_stride: descriptor[10]
-    };
-  endfunction
-
-  // A loop of the compute unit, as a descriptor holds it; `count` is less 1.
+  // A loop of the compute unit; `count` is less 1.
   typedef struct packed {
     logic signed [11:0] t_jump;
     logic signed [19:0] b_jump;
@@ -125,24 +102,17 @@ package specbp_pkg;
 
   localparam int unsigned Loops = 6;
 
+  // The compute unit's descriptors.
   typedef struct packed {
-    tag_t              tag;
-    loop_t [Loops-1:0] loops;  // words 15:4
-    logic [2:0][31:0]  words;  // words 3:1
+    loop_t [Loops-1:0] loops;  // words 15 to 4
+    logic [2:0][31:0]  words;  // words 3 to 1
+    order_t            order;  // word 0
   } compute_t;
-
-  function automatic compute_t compute_of(descriptor_t descriptor, logic [31:0] index);
-    return '{
-        tag: tag_of(descriptor[0][23:0], index),
-        loops: descriptor[15:4],
-        words: descriptor[3:1]
-    };
-  endfunction
 
   // Sums have 48 bits, and leave the lanes in fours.
   localparam int unsigned SumWidth = 48;
   typedef logic signed [SumWidth-1:0] sum_t;
-  typedef sum_t [3:0] sums_t;
+  typedef sum_t sums_t [4];
 
   // Addresses of the compute unit: one jump beyond any buffer, either way.
   localparam int unsigned IndexWidth = 21;

@@ -19,7 +19,8 @@ module store_unit #(
 
   input  wire logic                  valid_i,
   output logic                       ready_o,
-  input  wire specbp_pkg::store_t    store_i,
+  input  wire specbp_pkg::descriptor_t descriptor_i,
+  input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
   output logic [1:0][3:0]            waits_o,
@@ -54,25 +55,28 @@ module store_unit #(
 
   localparam int unsigned RoomWidth = $clog2(Words) + 1;
 
-  store_t store;
-  logic   store_valid, store_done, start, pending_ready, pending_valid;
-  tag_t   pending;
-  logic   unused_ready;
-  logic [1:0] unused_inner;
+  move_t       store;
+  logic [31:0] store_index;
+  logic        queue_empty, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
+  logic [1:0]  unused_inner;
+  tag_t        pending;
 
-  stream_fifo #(
-    .Width($bits(store_t)),
+  descriptor_queue #(
+    .Words(MoveWords),
     .Depth(QueueDepth)
   ) u_queue (
     .clk_i,
     .rst_ni,
-    .clear_i    (abort_i),
-    .in_valid_i (valid_i),
-    .in_ready_o (ready_o),
-    .in_data_i  (store_i),
-    .out_valid_o(store_valid),
-    .out_ready_i(store_done),
-    .out_data_o (store)
+    .abort_i,
+    .valid_i,
+    .ready_o,
+    .descriptor_i,
+    .index_i,
+    .empty_o     (queue_empty),
+    .head_valid_o(store_valid),
+    .head_done_i (store_done),
+    .head_o      (store),
+    .index_o     (store_index)
   );
 
   // Started, not yet acknowledged.
@@ -85,7 +89,7 @@ module store_unit #(
     .clear_i    (abort_i),
     .in_valid_i (start),
     .in_ready_o (pending_ready),
-    .in_data_i  (store.tag),
+    .in_data_i  ({store_index, store.order.opcode, store.order.signals}),
     .out_valid_o(pending_valid),
     .out_ready_i(done_i),
     .out_data_o (pending)
@@ -97,7 +101,7 @@ module store_unit #(
   logic [3:0][PlaceWidth-1:0] strides;
 
   assign request_o  = store_valid && !active_q && pending_ready;
-  assign waits_o    = store.tag.waits;
+  assign waits_o    = store.order.waits;
   assign start      = grant_i;
   // The later of the two walks ends the descriptor.
   assign store_done = active_q && (!runs_valid || (run_taken && runs_last))
@@ -194,32 +198,36 @@ module store_unit #(
   assign give_o    = done_i && pending_valid;
   assign signals_o = pending.signals;
 
-  always_comb begin
-    fault_o = '{
-        valid: (runs_valid && !run_fits) || (words_valid && !place_fits),
-        code: ErrorRange,
-        response: ResponseOkay,
-        index: store.tag.index,
-        opcode: store.tag.opcode
-    };
-    if (error_valid_i && pending_valid) begin
-      fault_o = '{
+  // Faults; what waits for its acknowledgement is older.
+  logic   write_bad, range_bad;
+  fault_t fault_q;
+
+  assign write_bad = error_valid_i && pending_valid;
+  assign range_bad = (runs_valid && !run_fits) || (words_valid && !place_fits);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || abort_i) begin
+      fault_q <= '0;
+    end else if (!fault_q.valid && (write_bad || range_bad)) begin
+      fault_q <= '{
           valid: 1'b1,
-          code: ErrorWrite,
-          response: error_response_i,
-          index: pending.index,
-          opcode: pending.opcode
+          code: write_bad ? ErrorWrite : ErrorRange,
+          response: write_bad ? error_response_i : ResponseOkay,
+          index: write_bad ? pending.index : store_index,
+          opcode: write_bad ? pending.opcode : store.order.opcode
       };
     end
   end
+  assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
-  assign idle_o   = !store_valid && !busy_o;
-  assign index_o  = pending_valid ? pending.index : store.tag.index;
-  assign opcode_o = pending_valid ? pending.opcode : store.tag.opcode;
+  assign idle_o   = queue_empty && !busy_o;
+  assign index_o  = pending_valid ? pending.index : store_index;
+  assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;
 
   logic unused;
-  assign unused = ^{unused_inner, unused_ready, pending.waits};
+  assign unused = ^{unused_inner, unused_ready, store.row_stride, store.zero_9, store.zero_2,
+                    store.destination, store.order.zero};
 
 endmodule
 

@@ -7,9 +7,10 @@
 // What AXI forbids and the port cannot take is counted in `violations`.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <vector>
 
 namespace specbp {
@@ -21,7 +22,7 @@ struct Timing {
   uint32_t read_latency = 1;
   uint32_t write_latency = 1;
   uint32_t bytes_per_cycle_x256 = 16 * 256;  // fixed point, 8 fractional bits
-  uint32_t outstanding = 8;                  // bursts the port accepts, each direction
+  uint32_t outstanding = 8;  // bursts the port accepts, each direction; at most kMostOutstanding
   uint32_t stall_x256 = 0;                   // chance of each channel to pause in a cycle, / 256
   uint64_t seed = 1;
 };
@@ -33,6 +34,23 @@ struct Fault {
 };
 constexpr uint32_t kHang = 4;
 constexpr uint32_t kDecodeError = 3;
+
+// A queue of at most kMostOutstanding items: faster than std::deque.
+constexpr uint32_t kMostOutstanding = 64;
+template <typename Item>
+class Ring {
+ public:
+  bool empty() const { return first_ == last_; }
+  uint32_t size() const { return last_ - first_; }
+  Item& front() { return items_[first_ % kMostOutstanding]; }
+  Item& add() { return items_[last_++ % kMostOutstanding]; }
+  void pop() { ++first_; }
+  void clear() { first_ = last_ = 0; }
+
+ private:
+  std::array<Item, kMostOutstanding> items_;
+  uint32_t first_ = 0, last_ = 0;
+};
 
 template <typename Top>
 class Memory {
@@ -74,7 +92,7 @@ class Memory {
     if (top.m_axi_wvalid && top.m_axi_wready) take_beat(top, now);
     if (top.m_axi_awvalid && top.m_axi_awready) take_write(top);
     if (top.m_axi_bvalid && top.m_axi_bready) {
-      acknowledgements_.pop_front();
+      acknowledgements_.pop();
       ack_shown_ = false;
     }
   }
@@ -125,15 +143,15 @@ class Memory {
   void take_read(Top& top, uint64_t now) {
     check_burst(top.m_axi_araddr, top.m_axi_arlen, top.m_axi_arsize, top.m_axi_arburst);
     const uint64_t jitter = timing.stall_x256 ? random_ % (timing.read_latency + 1) : 0;
-    reads_.push_back({top.m_axi_araddr, top.m_axi_arlen + 1, now + timing.read_latency + jitter});
+    reads_.add() = {top.m_axi_araddr, top.m_axi_arlen + 1, now + timing.read_latency + jitter};
   }
 
   void take_write(Top& top) {
     check_burst(top.m_axi_awaddr, top.m_axi_awlen, top.m_axi_awsize, top.m_axi_awburst);
-    Write write;
+    Write& write = writes_.add();
     write.address = top.m_axi_awaddr;
     write.beats = top.m_axi_awlen % kLongestBurst + 1;
-    writes_.push_back(write);
+    write.taken = 0;
   }
 
   void take_beat(Top& top, uint64_t now) {
@@ -145,8 +163,8 @@ class Memory {
     if (bool(top.m_axi_wlast) != (write.taken == write.beats)) ++violations;
     if (write.taken < write.beats) return;
     write.due = now + timing.write_latency;
-    acknowledgements_.push_back(write);
-    writes_.pop_front();
+    acknowledgements_.add() = write;
+    writes_.pop();
   }
 
   void show_read(Top& top, uint64_t now) {
@@ -171,7 +189,7 @@ class Memory {
   void finish_beat() {
     read_shown_ = false;
     if (++read_beat_ == reads_.front().beats) {
-      reads_.pop_front();
+      reads_.pop();
       read_beat_ = 0;
     }
   }
@@ -222,8 +240,8 @@ class Memory {
 
   uint8_t* bytes_;
   uint64_t base_, size_;
-  std::deque<Read> reads_;
-  std::deque<Write> writes_, acknowledgements_;
+  Ring<Read> reads_;
+  Ring<Write> writes_, acknowledgements_;
   int read_beat_ = 0;
   bool read_shown_ = false, ack_shown_ = false;
   Held held_;
