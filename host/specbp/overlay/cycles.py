@@ -90,7 +90,8 @@ class PassCycles:
 
     Attributes:
         tag: layer and work.
-        cycles: from the end of the pass before to its own end.
+        cycles: from the last result of the pass before to its own; the last pass has all that
+            follows, too.
         products: cycles in which the lanes multiply.
     """
 
@@ -131,7 +132,7 @@ def predict(
             products += math.prod(loop.count for loop in one.descriptor.loops)
         following = compiled.tagged[place + 1 : place + 2]
         if not following or _pass(following[0].tag) != _pass(one.tag):
-            end = max(math.ceil(model.complete), done)
+            end = math.ceil(model.computed if following else model.complete)
             passes.append(PassCycles(one.tag, end - done, products))
             done, products = end, 0
     return Prediction(done, tuple(passes))
@@ -213,6 +214,11 @@ class _Model:
         self._walked = 0.0
         self._write_end = 0.0
         self._stores = _Recent(STORES_AHEAD)
+
+    @property
+    def computed(self) -> float:
+        """When all results so far are there."""
+        return self._complete[Unit.COMPUTE]
 
     @property
     def complete(self) -> float:
