@@ -90,7 +90,7 @@ class PassCycles:
 
     Attributes:
         tag: layer and work.
-        cycles: from the last result of the pass before to its own; the last pass has all that
+        cycles: from the last iteration of the pass before to its own; the last pass has all that
             follows, too.
         products: cycles in which the lanes multiply.
     """
@@ -217,8 +217,8 @@ class _Model:
 
     @property
     def computed(self) -> float:
-        """When all results so far are there."""
-        return self._complete[Unit.COMPUTE]
+        """When compute has nothing more to begin of what is there so far."""
+        return self._issued
 
     @property
     def complete(self) -> float:
