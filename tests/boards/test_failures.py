@@ -270,8 +270,8 @@ def test_a_descriptor_that_cannot_be_fetched(board, assert_next_run_works):
     assert_next_run_works()
 
 
-def test_a_descriptor_that_runs_for_too_long(board, assert_next_run_works):
-    with pytest.raises(OverlayError, match="ran for more than 2000 cycles") as found:
+def test_a_program_in_which_nothing_goes_on(board, assert_next_run_works):
+    with pytest.raises(OverlayError, match="nothing went on for more than 2000 cycles") as found:
         board[1].run([Nop(1000), Nop(1000), Nop(4000), End()], [], watchdog=2000)
     assert found.value.registers["INDEX"] == 2
     assert_next_run_works()
