@@ -13,6 +13,7 @@ from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.isa import (
     Addend,
     Buffer,
+    Copy,
     End,
     Factors,
     Fill,
@@ -127,7 +128,9 @@ def test_mac_in_parts(machine):
     half = Mac(0, 0, (Loop(4, 1, 0),), (), 5, Result.SUMS, 4)
     rest = Mac(4, 0, (Loop(4, 1, 0),), (), 0, Result.INT32, 4, addend=Addend.PARTIAL, addend_base=5)
     store = Store(machine.results, 0, 8)
-    found, _ = machine.run(load, row, Nop(), half, rest, Nop(), store)
+    found, run = machine.run(load, row, Nop(), half, rest, Nop(), store)
+    # Eight iterations, and the results of the first on their way to where the second finds them.
+    assert run.multiplying == 8 and run.computing < 60
     assert found[:32].view(np.int32).tolist() == [28 * 30000] * 16
 
 
@@ -229,6 +232,7 @@ def test_units_overlap_and_semaphores_order_them(machine, stall):
     apart = [step for number in range(12) for each in tile(number, False) for step in (each, Nop())]
     _, alone = machine.run(*apart)
     assert together.cycles < 0.8 * alone.cycles
+    assert together.computing < together.cycles < together.computing + together.loading
     if not stall:
         # The slowest is MASK, which reads two words in two cycles.
         assert 12 * 256 < together.cycles < 12 * 256 + 600
@@ -422,3 +426,45 @@ def test_random_programs(machine, data, seed, stall):
         same = len(program) > 1 and type(program[-1]) is type(program[-2])
         program += [] if same else [Nop()]
     machine.run(*everything_written(machine), *program, *everything_read(machine))
+
+
+def one_of_each(machine):
+    """A program in which every opcode works, most at the same time as others."""
+    base, results = machine.base, machine.results
+    after, loaded = (lambda *waits: Semaphores(waits)), Semaphores((), (1,))
+    return [
+        Fill(3, Buffer.SCALAR, 0, 1024),
+        Load(base, Buffer.SCALAR, 0, 600, (Move(1, 0, 0),)),
+        Fill(-9, Buffer.VECTOR, 0, 1024),
+        LoadTransposed(base + 8192, 0, 4, 512, (Move(4, 32, 1),)),
+        Load(base + 4096, Buffer.BIAS, 0, 512, order=loaded),
+        Mac(0, 0, (Loop(20, 1, 2),), (Loop(9, 2, 1),), 0, Result.SUMS, 4, order=after(1)),
+        Mac(5, 9, (Loop(2, 1, 1),), (Loop(9, 2, 1),), 0, Result.INT32, 4, 9, Addend.PARTIAL),
+        Mac(5, 9, (Loop(31, 1, 1),), (Loop(9, 2),), 72, Result.INT16, 4, 14, Addend.BIAS, 3, 2),
+        Maximum(3, (Loop(2, 1, 0, 1), Loop(2, 20, 0, 2)), (Loop(20, 2),), 108, index=128),
+        Total(3, (Loop(2, 1), Loop(2, 20)), (Loop(20, 2),), 148, 2),
+        Mask(10, 200, (Loop(30, 1, 1),), 168),
+        Select(10, 700, (Loop(3, 1, 1, 1),), (Loop(20, 1, 1),), 198, 2),
+        Softmax(20, 4 * 700, 218, 248, 10, 16, 10),
+        Sgd(0, 100, 200, 278, 20, Factors(29000, 20000, 20, 300, 10), Semaphores((), (2,))),
+        Store(results, 0, 100, order=after(2)),
+        Store(results + 4096, 100, 10, (Move(27, 160, 10),)),
+        Nop(20),
+        Copy(results, results + 8192, 999),
+    ]  # fmt: skip
+
+
+def test_a_build_that_checks_takes_the_same_cycles(open_board):
+    """It clocks every unit always, as the hardware does, and checks every handshake.
+
+    The last test here: a board that is opened takes the place of the one before.
+    """
+    took = []
+    for kind in ("fast", "coverage"):
+        device, overlay = open_board(memory_bytes=4 << 20, kind=kind)
+        machine = Machine(device, overlay.specbp_0)
+        program = one_of_each(machine)
+        took.append([machine.run(*program)[1] for _ in range(2)])
+        device.model.set_stalls(5, 0.4)
+        machine.run(*program)
+    assert took[0] == took[1]

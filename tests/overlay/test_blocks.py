@@ -14,13 +14,23 @@ if not (shutil.which("perl") and shutil.which("make") and shutil.which("g++")):
 from specbp.boards.toolchain import find_verilator
 from specbp.overlay.sources import rtl_files
 
-BLOCKS = {"axi_read_engine": {"Outstanding": 4}, "axi_write_engine": {"Outstanding": 4}}
+BLOCKS = {
+    "axi_read_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
+    "axi_write_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
+    "loop_nest": ({}, []),
+    "mac_array": ({"Lanes": 16}, ["mac_lane"]),
+    "requantiser": ({}, ["requantise_lane"]),
+    "softmax_unit": ({}, ["softmax_table"]),
+}
+"""Parameters, and the modules inside."""
+PACKAGES = ("specbp_codes_pkg", "specbp_pkg")
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block(block, repository, tmp_path, monkeypatch):
     from cocotb_tools.runner import get_runner
 
+    parameters, inside = BLOCKS[block]
     tests = repository / "overlays" / "specbp" / "tests"
     root = find_verilator().root
     # Verilator's own wrapper and make files; what else is on PATH must not come first.
@@ -32,9 +42,9 @@ def test_block(block, repository, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tests)
     runner = get_runner("verilator")
     runner.build(
-        sources=[path for path in rtl_files() if "regs" not in path.name and _needed(path)],
+        sources=[path for path in rtl_files() if path.stem in (*PACKAGES, *inside, block)],
         hdl_toplevel=block,
-        parameters=BLOCKS[block],
+        parameters=parameters,
         build_args=["--assert", "-Wno-fatal"],
         build_dir=tmp_path,
         timescale=("1ns", "1ps"),
@@ -46,7 +56,3 @@ def test_block(block, repository, tmp_path, monkeypatch):
 
     count, failures = get_results(Path(results))
     assert count and not failures
-
-
-def _needed(path):
-    return path.stem in {"stream_fifo", "burst_splitter", "axi_read_engine", "axi_write_engine"}

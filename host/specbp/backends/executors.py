@@ -133,6 +133,7 @@ class SimulatedExecutor:
     @property
     def clock_mhz(self) -> float:
         """The overlay's clock, as it is set."""
+        self.device.activate()
         return float(self._driver.clock_hz) / 1e6
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
@@ -144,6 +145,7 @@ class SimulatedExecutor:
 
     def run(self, program: Program) -> int:
         """Run `program`."""
+        self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
         deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S

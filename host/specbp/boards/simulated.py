@@ -5,7 +5,8 @@
     overlay.specbp_0        # the driver, bound from the generated hardware handoff
 
 Only for one thread. pynq keeps state for the whole process (the active device, the clocks, the
-interrupt controllers), and a new device takes all of it over; `close` gives it back.
+interrupt controllers), and a new device takes all of it over; `activate` takes it again, `close`
+gives it back.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         # pynq wants a file; what is in it, nobody reads.
         self.bitstream = str(Path(self._folder.name) / f"{hwh.DESIGN}.bit")
         Path(self.bitstream).touch()
-        self._take_over()
+        self._interrupts: list[Any] = []
+        self.activate()
 
     @property
     def clock_hz(self) -> float:
@@ -148,22 +150,31 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the simulation and give pynq's state for the whole process back."""
-        _InterruptController._uio_devices.pop(IRQ, None)
-        _InterruptController._controllers.clear()
-        if getattr(Device, "_active_device", None) is self:
+        if _active() is self:
+            _InterruptController._uio_devices.pop(IRQ, None)
+            _InterruptController._controllers.clear()
             del Device._active_device
-        _forget_clocks()
+            _forget_clocks()
         self.model.close()
         self._folder.cleanup()
 
-    def _clock_changed(self) -> None:
-        self.model.set_timing(self._timing, self.clock_hz)
+    def activate(self) -> None:
+        """Make this the device that pynq's state for the whole process is about.
 
-    def _take_over(self) -> None:
+        A new device is, until the next one; with several in turns, activate each before its turn.
+        """
+        before = _active()
+        if before is self:
+            return
+        if before is not None:
+            before._interrupts = list(_InterruptController._controllers)
         Device.active_device = self
         _forget_clocks()
-        _InterruptController._controllers.clear()
+        _InterruptController._controllers[:] = self._interrupts
         _InterruptController._uio_devices[IRQ] = self._waiting
+
+    def _clock_changed(self) -> None:
+        self.model.set_timing(self._timing, self.clock_hz)
 
 
 class _WaitingRoom:
@@ -209,6 +220,12 @@ def _host_bytes(virtual_address: int, size: int) -> Any:
 
     pointer = ctypes.cast(virtual_address, ctypes.POINTER(ctypes.c_uint8))
     return np.ctypeslib.as_array(pointer, (size,))
+
+
+def _active() -> SimulatedDevice | None:
+    """Return the simulated device that is active, if one is."""
+    active = getattr(Device, "_active_device", None)
+    return active if isinstance(active, SimulatedDevice) else None
 
 
 def _forget_clocks() -> None:

@@ -11,6 +11,7 @@ from specbp.errors import SpecbpError
 from .bench import bench
 from .compare import compare
 from .lockstep import lockstep
+from .overlay import overlay
 from .report import report
 from .run import run
 from .timeline import timeline
@@ -27,6 +28,9 @@ app = typer.Typer(
 )
 for verb in (run, bench, report, compare, timeline, lockstep):
     app.command()(verb)
+
+
+app.add_typer(overlay, name="overlay")
 
 
 def main() -> None:

@@ -50,16 +50,18 @@ DESCRIPTOR_BEATS = 8
 FETCHED_AHEAD = 8
 """Descriptors fetched and not yet handed to a unit."""
 LONGEST_BURST = 16
-FIRST_FETCH = 13
-"""Cycles beside the memory's latency until the first descriptor is there."""
+FETCH_START, FETCH_END = 2, 2
+"""From the request of descriptors to the memory port, and from their last beat to being there."""
 REQUEST = 4
 """From the start of a load to its request at the memory port."""
 GAP = 2
 """Between the words of two descriptors, in the load unit."""
 LOADS_AHEAD = 4
 """Loads whose words are still to come while another starts."""
-STAGED_ROWS = 8
-"""Rows of LOAD_TRANSPOSED requested and not yet written."""
+STAGED_BLOCKS = 2
+"""Blocks of four rows of LOAD_TRANSPOSED requested and not yet written."""
+TRANSPOSED_REQUEST = 3
+"""From the end of a block to its successor's request."""
 STORES_AHEAD = 4
 """Stores that wait for their acknowledgement while another starts."""
 STORE_START = 5
@@ -75,8 +77,9 @@ ELEMENT_END = 11
 SGD_READS = 6
 """Words of scalar buffer for four elements."""
 SGD_END = 22
-SOFTMAX_SAMPLE = 24
-SOFTMAX_CLASS = 20
+SOFTMAX_START = 1
+SOFTMAX_SAMPLE = 22
+SOFTMAX_CLASS = 19
 """Cycles for each class: two passes over the logits, then a division of 16 cycles and more."""
 BARRIER = 2
 
@@ -87,7 +90,8 @@ class PassCycles:
 
     Attributes:
         tag: layer and work.
-        cycles: from the end of the pass before to its own end.
+        cycles: from the last iteration of the pass before to its own; the last pass has all that
+            follows, too.
         products: cycles in which the lanes multiply.
     """
 
@@ -128,7 +132,7 @@ def predict(
             products += math.prod(loop.count for loop in one.descriptor.loops)
         following = compiled.tagged[place + 1 : place + 2]
         if not following or _pass(following[0].tag) != _pass(one.tag):
-            end = max(math.ceil(model.complete), done)
+            end = math.ceil(model.computed if following else model.complete)
             passes.append(PassCycles(one.tag, end - done, products))
             done, products = end, 0
     return Prediction(done, tuple(passes))
@@ -191,13 +195,14 @@ class _Model:
         self._given: dict[int, deque[float]] = {}
         self._complete: dict[Unit, float] = dict.fromkeys(Unit, 0.0)
         # Sequencer and fetcher.
-        self._fetched = 0
         self._arrivals: deque[float] = deque()
         self._taken = _Recent(FETCHED_AHEAD)
         self._dispatched = 0.0
+        self._fetch_end = 0.0
         # Load.
         self._requested = 0.0
         self._read_end = 0.0
+        self._reading: deque[tuple[float, float]] = deque(maxlen=2 * FETCHED_AHEAD)
         self._words_end = 0.0
         self._loads = _Recent(LOADS_AHEAD)
         self._owed = 0.0
@@ -209,6 +214,11 @@ class _Model:
         self._walked = 0.0
         self._write_end = 0.0
         self._stores = _Recent(STORES_AHEAD)
+
+    @property
+    def computed(self) -> float:
+        """When compute has nothing more to begin of what is there so far."""
+        return self._issued
 
     @property
     def complete(self) -> float:
@@ -247,12 +257,15 @@ class _Model:
         if not self._arrivals:
             # Two at a time, requested as soon as there is room for both.
             room = self._taken.times[1] + 1 if len(self._taken.times) == FETCHED_AHEAD else 0.0
-            first = room + FIRST_FETCH + self._read_latency
-            # Data come in the order of requests: behind those of loads already under way.
-            backlog = self._reads * LONGEST_BURST
-            first = max(first, min(self._read_end, first + backlog) + DESCRIPTOR_BEATS)
+            data = max(room + FETCH_START + self._read_latency, self._fetch_end)
+            under_way = [end for start, end in self._reading if start <= data < end]
+            if under_way:
+                # Behind the bursts already requested, and before those that come.
+                data += min(under_way[0] - data, self._reads * LONGEST_BURST)
+                self._owed += 2 * DESCRIPTOR_BEATS
+            self._fetch_end = data + 2 * DESCRIPTOR_BEATS
+            first = data + DESCRIPTOR_BEATS + FETCH_END
             self._arrivals.extend((first, first + DESCRIPTOR_BEATS))
-            self._owed += 2 * DESCRIPTOR_BEATS
         return max(self._arrivals.popleft(), self._dispatched + DESCRIPTOR_BEATS)
 
     def _load(self, it: LoadUnit, ready: float) -> float:
@@ -273,25 +286,34 @@ class _Model:
         """Read runs as fast as the memory port gives them."""
         bursts = runs * _bursts(run, address, moves)
         beats = runs * run / bursts
-        period = max(beats, (self._read_latency + 2 + beats) / self._reads)
-        first = max(start + REQUEST + self._read_latency, self._read_end, self._words_end + GAP)
+        period = max(beats, (self._read_latency + 1 + beats) / self._reads)
+        first = self._first_data(start)
         end = first + (bursts - 1) * period + beats + self._owed
         self._owed = 0.0
         self._read_end = self._words_end = end
+        self._reading.append((first, end))
         behind = end - self._reads * period
         self._requested = max(start + bursts, behind if bursts > self._reads else 0.0)
+
+    def _first_data(self, start: float) -> float:
+        """Return when the first data of a load come that starts at `start`."""
+        data = start + REQUEST + self._read_latency
+        if data < self._fetch_end <= data + 2 * DESCRIPTOR_BEATS:
+            data = self._fetch_end
+        return max(data, self._read_end, self._words_end + GAP)
 
     def _transpose(self, start: float, run: int, blocks: int) -> None:
         """Read four rows for each block; two blocks may be on their way."""
         words = 4 * run
-        first = max(start + REQUEST + self._read_latency, self._read_end, self._words_end + GAP)
-        round_trip = REQUEST + self._read_latency + 2 * words
-        period = max(words, round_trip / 2)
-        beats = max(words, 4 * (self._read_latency + 2 + run) / self._reads)
-        self._words_end = first + beats + (blocks - 1) * max(period, beats) + words + self._owed
+        turn = self._read_latency + TRANSPOSED_REQUEST
+        first = self._first_data(start)
+        pairs, rest = divmod(blocks - 1, STAGED_BLOCKS)
+        written = words + rest * words + pairs * (turn + STAGED_BLOCKS * words)
+        self._words_end = first + words + written + self._owed
         self._owed = 0.0
         self._read_end = self._words_end - words
-        self._requested = self._words_end - words - min(blocks, 2) * words
+        self._reading.append((first, self._read_end))
+        self._requested = self._read_end - (1 + rest) * words
         self._transposed_end = self._words_end
 
     def _compute(self, it: ComputeUnit, ready: float) -> float:
@@ -330,7 +352,7 @@ class _Model:
         bursts = runs * _bursts(it.run, it.address, it.moves)
         words = runs * it.run
         beats = words / bursts
-        period = max(beats, (self._write_latency + STORE_END + 3 + beats) / self._writes)
+        period = max(beats, (self._write_latency + 2 + beats) / self._writes)
         first = max(start + STORE_START, self._write_end)
         self._write_end = first + (bursts - 1) * period + beats
         self._walked = max(start + words, self._write_end - STORE_FIFO)
@@ -343,7 +365,7 @@ class _Model:
 def _own_time(it: Softmax | Sgd) -> float:
     if isinstance(it, Sgd):
         return SGD_READS * it.fours + SGD_END
-    return it.samples * (SOFTMAX_SAMPLE + SOFTMAX_CLASS * it.classes)
+    return it.samples * (SOFTMAX_SAMPLE + SOFTMAX_CLASS * it.classes) + SOFTMAX_START
 
 
 def _bursts(run: int, address: int, moves: Moves) -> float:

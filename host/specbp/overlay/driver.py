@@ -33,7 +33,7 @@ with pynq_imports():
 
 IDENTIFIER = 0x53504250
 DEFAULT_WATCHDOG = 100_000_000
-"""Cycles that one descriptor may take: 1 s at 100 MHz."""
+"""Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
 DRAIN_DEADLINE_S = 1.0
 
 
@@ -45,12 +45,20 @@ class Run:
         cycles: clock cycles from start to end.
         read_stall: of these, cycles that waited for read data.
         write_stall: of these, cycles in which write data waited for the bus.
+        loading: of these, cycles in which the load unit had a descriptor under way.
+        computing: likewise, the compute unit.
+        storing: likewise, the store unit.
+        multiplying: of these, cycles in which the lanes multiplied.
         seconds: `cycles` at the clock that was set.
     """
 
     cycles: int
     read_stall: int
     write_stall: int
+    loading: int
+    computing: int
+    storing: int
+    multiplying: int
     seconds: float
 
 
@@ -101,7 +109,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             program: descriptors, or their words.
             buffers: those that the program may touch; what lies outside all of them is refused.
             deadline_s: wall time to wait for the end.
-            watchdog: cycles that one descriptor may take, 0 for no limit.
+            watchdog: cycles in which nothing may be dispatched or completed, 0 for no limit.
 
         Raises:
             OverlayError: the overlay stopped at an error; it is ready for the next run.
@@ -218,6 +226,10 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             cycles,
             self._read(registers.READ_STALL),
             self._read(registers.WRITE_STALL),
+            self._read(registers.LOADING),
+            self._read(registers.COMPUTING),
+            self._read(registers.STORING),
+            self._read(registers.MULTIPLYING),
             cycles / self.clock_hz,
         )
 

@@ -50,7 +50,7 @@ def from_status(status: int, dump: Mapping[str, int]) -> OverlayError:
         Error.READ: f"{where}: bus error on a read{bus}",
         Error.WRITE: f"{where}: bus error on a write{bus}",
         Error.FETCH: f"descriptor {dump['INDEX']}: bus error while it was fetched{bus}",
-        Error.WATCHDOG: f"{where}: ran for more than {dump['WATCHDOG']} cycles",
+        Error.WATCHDOG: f"{where}: nothing went on for more than {dump['WATCHDOG']} cycles",
         Error.NO_END: f"the program of {dump['PROGRAM_LENGTH']} descriptors has no END",
     }
     return OverlayError(causes.get(code, f"error {code}"), dump)

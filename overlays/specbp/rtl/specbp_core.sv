@@ -529,6 +529,66 @@ module specbp_core #(
     .m_axi_bready
   );
 
+  // What is offered stays until it is taken.
+  for (genvar client = 0; client < ReadClients; client++) begin : g_check_reads
+    handshake_checker #(
+      .Width($bits(read_command_t))
+    ) u_check (
+      .clk_i,
+      .rst_ni,
+      .abort_i(abort),
+      .valid_i(read_valid[client]),
+      .ready_i(read_ready[client]),
+      .data_i (read_command[client])
+    );
+  end
+
+  for (genvar unit = 0; unit < Units; unit++) begin : g_check_units
+    handshake_checker #(
+      .Width(DescriptorBeats * 64)
+    ) u_check (
+      .clk_i,
+      .rst_ni,
+      .abort_i(abort),
+      .valid_i(unit_valid[unit]),
+      .ready_i(unit_ready[unit]),
+      .data_i (descriptor)
+    );
+  end
+
+  handshake_checker #(
+    .Width(32 + BeatsWidth + 9)
+  ) u_check_write (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(write.valid),
+    .ready_i(write_ready),
+    .data_i ({write.address, write.beats, write.last_strobes, write.last})
+  );
+
+  handshake_checker #(
+    .Width(64)
+  ) u_check_write_data (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(write.data_valid),
+    .ready_i(write_data_ready),
+    .data_i (write.data)
+  );
+
+  handshake_checker #(
+    .Width(67)
+  ) u_check_read_data (
+    .clk_i,
+    .rst_ni,
+    .abort_i(abort),
+    .valid_i(engine_data_valid),
+    .ready_i(engine_data_ready),
+    .data_i ({engine_data_last, read_response, read_data})
+  );
+
 endmodule
 
 `default_nettype wire

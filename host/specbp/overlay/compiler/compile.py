@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from specbp.arithmetic.scales import LayerScales, Scales
@@ -13,7 +15,7 @@ from specbp.overlay.compiler.element_wise import (
     emit_maximum,
     emit_unpooling,
 )
-from specbp.overlay.compiler.emitter import ONE, ONE_WORD, Emitter, Tag, Tagged
+from specbp.overlay.compiler.emitter import Emitter, Tagged
 from specbp.overlay.compiler.memory_map import MemoryMap
 from specbp.overlay.compiler.ordering import ordered
 from specbp.overlay.compiler.program import Compiled
@@ -117,8 +119,6 @@ class _Compiler:
         """Emit the backward of all stages down to the lowest with weights, and the updates."""
         emitter, deltas = self._emitter, self._deltas
         assert deltas is not None
-        emitter.begin(NETWORK, "constant")
-        emitter.fill(ONE, ONE_WORD, 1)
         masked = False
         for index in range(len(self._stages) - 1, self._lowest - 1, -1):
             stage, source, target = self._stages[index], *self._maps[index : index + 2]
@@ -156,7 +156,8 @@ class _Compiler:
 
     def finished(self) -> Compiled:
         """Return the program in order."""
-        unordered = [*self._emitter.program, Tagged(End(), Tag(NETWORK, "end"))]
+        program = self._emitter.program
+        unordered = [*program, Tagged(End(), replace(program[-1].tag, tile=""))]
         extent = self._memory.base, self._memory.size
         return Compiled(
             tuple(ordered(unordered, self._parameters, extent)),

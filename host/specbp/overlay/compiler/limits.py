@@ -15,10 +15,8 @@ def too_large(layer: str, work: str, needs: Iterable[tuple[int, int, str]]) -> U
         work: which pass.
         needs: for each limit what is needed at least, what there is, and of what.
     """
-    broken = [
-        f"{need} {what}; it has {limit} of them" for need, limit, what in needs if need > limit
-    ]
+    broken = [f"{need} {what}, of which it has {most}" for need, most, what in needs if need > most]
     return UsageError(
-        f"layer {layer} does not fit the overlay: its {work} needs {'; '.join(broken)} "
+        f"layer {layer} does not fit the overlay: its {work} needs {' and '.join(broken)} "
         "(half the buffer: the other half is loaded meanwhile)"
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from specbp.errors import UsageError
-from specbp.overlay.compiler.emitter import ONE_WORD, Emitter, Region
+from specbp.overlay.compiler.emitter import ONE, ONE_WORD, Emitter, Region
 from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window
 from specbp.overlay.compiler.splitting import Span, Tile, boxes, size, spans, tiles
@@ -195,6 +195,7 @@ def _emit_bias(
     emitter: Emitter, pass_: WeightGradient, plan: _Plan, block: Span, tile: Tile, rows: int
 ) -> None:
     """Emit the sum of a tile's deltas, each times the constant 1."""
+    emitter.fill(ONE, ONE_WORD, 1)
     groups = size(block)
     partial = _partial_rows(pass_, plan.chunks, groups)
     last = tile == plan.tiles[-1]

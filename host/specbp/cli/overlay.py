@@ -1,0 +1,100 @@
+"""`specbp overlay`: what the overlay makes of a network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from specbp.cli.arguments import DataRoot
+from specbp.cli.options import with_experiment_options
+from specbp.errors import UsageError
+from specbp.experiment import experiment_from
+
+overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
+
+
+@overlay.callback()
+def main() -> None:
+    """Keep `info` a verb of its own while it is the only one."""
+
+
+@overlay.command()
+@with_experiment_options
+def info(
+    given: dict[str, Any],
+    listing: Annotated[
+        bool, typer.Option("--listing", help="print the program, a line for each descriptor")
+    ] = False,
+    data_root: DataRoot = None,
+    json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Compile a training step and print what each pass takes.
+
+    Cycles are predicted; useful is the share of the lanes' multiplications that the layer asks
+    for. Example:
+
+    specbp overlay info --model lenet5 --dataset fashion-mnist --lanes 32
+    """
+    for name in ("backend", "arithmetic", "schedule"):
+        if name in given:
+            raise UsageError(f"--{name} says nothing here: the overlay has its own")
+    experiment = experiment_from({**given, "backend": "sim:model"}, "specbp overlay info")
+
+    from specbp.backends.recipe import Recipe
+    from specbp.datasets.loading import load
+    from specbp.overlay.compiler import compile_step
+    from specbp.overlay.listing import lines
+    from specbp.overlay.parameters import Parameters
+    from specbp.overlay.usage import Usage, usage
+
+    dataset = load(
+        experiment.dataset,
+        data_root=data_root,
+        train=experiment.train,
+        test=experiment.test,
+        subset_seed=experiment.subset_seed,
+    )
+    recipe = Recipe(experiment, dataset)
+    assert experiment.lanes is not None
+    parameters = Parameters(lanes=experiment.lanes)
+    compiled = compile_step(recipe.network, recipe.scales(), experiment.batch_size, parameters)
+    if listing:
+        for line in lines(compiled):
+            print(line)
+        return
+    found = usage(compiled)
+    if json_output:
+        sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
+        return
+
+    def table(found: Usage) -> Table:
+        shown = Table(box=None, pad_edge=False)
+        shown.add_column("layer")
+        shown.add_column("pass")
+        for heading in ("cycles", "of step", "multiplying", "useful"):
+            shown.add_column(heading, justify="right", no_wrap=True)
+        for one in found.passes:
+            shown.add_row(
+                one.layer,
+                one.work,
+                f"{one.cycles:,}",
+                f"{one.cycles / found.cycles:.1%}",
+                f"{one.multiplying:.0%}" if one.multiplying else "",
+                f"{one.useful:.0%}" if one.useful is not None else "",
+            )
+        return shown
+
+    console = Console()
+    console.print(table(found))
+    console.print(
+        f"\n{experiment.model}, batch {experiment.batch_size}, {experiment.lanes} lanes: "
+        f"{found.cycles:,} cycles a step, {found.milliseconds:.2f} ms at {found.clock_mhz:g} MHz; "
+        f"{found.descriptors:,} descriptors, {found.memory_bytes:,} bytes of tensors",
+        soft_wrap=True,
+        highlight=False,
+    )

@@ -1,0 +1,91 @@
+"""What a compiled step uses of the overlay: cycles and lanes, pass by pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from specbp.overlay.compiler import Compiled
+from specbp.overlay.compiler.stages import Weighted
+from specbp.overlay.cycles import predict
+from specbp.overlay.hwh import CLOCK_MHZ
+
+MULTIPLYING = ("forward", "input gradient", "weight gradient")
+
+
+@dataclass(frozen=True)
+class PassUsage:
+    """One pass of one layer.
+
+    Attributes:
+        layer: name of the layer.
+        work: which pass.
+        cycles: clock cycles, predicted.
+        multiplying: share of them in which the lanes multiply.
+        useful: products that the layer is made of, over lanes and cycles; None for passes
+            without.
+    """
+
+    layer: str
+    work: str
+    cycles: int
+    multiplying: float
+    useful: float | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A step.
+
+    Attributes:
+        passes: in the order of the program.
+        cycles: of all.
+        clock_mhz: the clock.
+        descriptors: of the program.
+        memory_bytes: of its tensors.
+    """
+
+    passes: tuple[PassUsage, ...]
+    cycles: int
+    clock_mhz: float
+    descriptors: int
+    memory_bytes: int
+
+    @property
+    def milliseconds(self) -> float:
+        """Time of the step."""
+        return self.cycles / self.clock_mhz / 1e3
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return asdict(self) | {"milliseconds": self.milliseconds}
+
+
+def usage(compiled: Compiled) -> Usage:
+    """Return what `compiled` uses."""
+    prediction = predict(compiled)
+    products = {
+        stage.layer.name: compiled.samples * _products(stage) for stage in compiled.weighted
+    }
+    lanes = compiled.parameters.lanes
+    passes = []
+    for one in prediction.passes:
+        useful = None
+        if one.tag.work in MULTIPLYING and one.tag.layer in products and one.cycles:
+            useful = products[one.tag.layer] / (lanes * one.cycles)
+        multiplying = one.products / one.cycles if one.cycles else 0.0
+        passes.append(PassUsage(one.tag.layer, one.tag.work, one.cycles, multiplying, useful))
+    return Usage(
+        tuple(passes),
+        prediction.total,
+        CLOCK_MHZ,
+        len(compiled.tagged),
+        compiled.memory.size,
+    )
+
+
+def _products(stage: Weighted) -> int:
+    """Return the products of a sample's forward; the gradients have as many."""
+    inputs = math.prod((stage.order.channels, stage.order.rows, stage.order.columns))
+    return stage.result.positions * stage.result.channels * inputs

@@ -1,0 +1,33 @@
+"""What the tests of blocks share."""
+
+import os
+import random
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+SEED = int(os.environ.get("SPECBP_SEED", "1"))
+
+
+def packed(values, bits):
+    """Return `values`, the first lowest, as one number of fields of `bits`."""
+    return sum((value & (1 << bits) - 1) << bits * place for place, value in enumerate(values))
+
+
+def fields(value, bits, count):
+    """Return the `count` signed fields of `bits` of a number."""
+    raw = [int(value) >> bits * place & (1 << bits) - 1 for place in range(count)]
+    return [one - (one >> bits - 1 << bits) for one in raw]
+
+
+async def start(dut, **inputs):
+    """Clock and reset `dut`; `inputs` and its abort are 0. Returns random numbers."""
+    cocotb.start_soon(Clock(dut.clk_i, 10, "ns").start())
+    for name in ("abort_i", "rst_ni", *inputs):
+        getattr(dut, name).value = inputs.get(name, 0)
+    for _ in range(3):
+        await RisingEdge(dut.clk_i)
+    dut.rst_ni.value = 1
+    await RisingEdge(dut.clk_i)
+    return random.Random(SEED)
