@@ -5,9 +5,21 @@ import pytest
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
 from specbp.overlay import register_map as registers
-from specbp.overlay.isa import Copy, End, Nop
+from specbp.overlay.isa import (
+    Buffer,
+    Copy,
+    End,
+    Load,
+    Loop,
+    Mac,
+    Nop,
+    Result,
+    Semaphores,
+    Store,
+)
 
 ACCESSES = 20_000
+UNORDERED = Semaphores()
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +75,46 @@ def test_copied_bytes(benchmark, driver):
     run = benchmark(driver.run, program, [source, destination])
     rate(benchmark, "cycles/s, copying", run.cycles)
     print(f"{size / run.cycles:.2f} bytes/cycle, {size / run.seconds / 1e6:.0f} MB/s simulated")
+
+
+def convolution(tile, place, order=UNORDERED):
+    """A 5 x 5 kernel of 4 input channels at 5 x 10 positions, for all lanes; 5,000 cycles."""
+    reducing = Loop(5, 1, 1), Loop(5, 28, 5), Loop(4, 100, 25)
+    results = Loop(10, 1), Loop(5, 28)
+    return Mac(4 * tile, 0, reducing, results, place, Result.INT16, 4, 10, order=order)
+
+
+def test_multiplying(benchmark, driver):
+    memory = driver.allocate(1 << 20)
+    start = memory.device_address
+    loads = [Load(start, Buffer.SCALAR, 0, 1024), Load(start, Buffer.VECTOR, 0, 400), Nop()]
+    program = [*loads, *[convolution(0, 0)] * 40, End()]
+    run = benchmark(driver.run, program, [memory])
+    rate(benchmark, "cycles/s, multiplying", run.cycles)
+    assert run.multiplying > 0.98 * run.cycles
+
+
+def test_all_units_at_once(benchmark, driver):
+    memory = driver.allocate(4 << 20)
+    start = memory.device_address
+    program = [Load(start, Buffer.VECTOR, 0, 400), Nop()]
+    for number in range(40):
+        half, again = number % 2, number > 1
+        full, empty, done, stored = (1 + half, 3 + half, 5 + half, 7 + half)
+        tile, place = 2048 * half, 1000 * half
+        program += [
+            Load(
+                start + 16384 * number, Buffer.SCALAR, tile, 2048,
+                order=Semaphores((empty,) if again else (), (full,)),
+            ),
+            convolution(
+                tile, place, Semaphores((full, stored) if again else (full,), (empty, done))
+            ),
+            Store(
+                start + (2 << 20) + 16384 * number, place, 200,
+                order=Semaphores((done,), (stored,)),
+            ),
+        ]  # fmt: skip
+    run = benchmark(driver.run, [*program, End()], [memory])
+    rate(benchmark, "cycles/s, all units at once", run.cycles)
+    assert run.multiplying > 0.95 * run.cycles

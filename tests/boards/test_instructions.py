@@ -190,6 +190,20 @@ def test_load_transposed(machine):
     assert not rows[:, :4].any() and not rows[:, 8:].any()
 
 
+@pytest.mark.parametrize("runs", [(16, 1, 3), (1, 16, 16), (2, 2, 2)])
+def test_transposed_loads_one_after_another(machine, runs):
+    machine.fill(8)
+    load = [
+        LoadTransposed(machine.base + 2048 * number, 256 * number, run, 256, (Move(3, 8 * run, 1),))
+        for number, run in enumerate(runs)
+    ]
+    rows = [Load(machine.base + 16384, Buffer.VECTOR, 768, 64)]
+    one = Fill(1, Buffer.SCALAR, 0, 1)
+    copy = Mac(0, 0, (), (Loop(64, 0, 1), Loop(2, 0, 64)), 0, Result.INT16, 3)
+    clear = Fill(0, Buffer.VECTOR, 0, 1024)
+    machine.run(clear, *load, *rows, *load, one, Nop(), copy, Nop(), Store(machine.results, 0, 384))
+
+
 def test_store_with_strides(machine):
     load = scalars(machine, np.arange(1, 33))
     relu = Mask(0, 0, (Loop(8, 1, 1),), 0)

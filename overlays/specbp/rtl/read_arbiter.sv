@@ -18,7 +18,7 @@ module read_arbiter #(
 
   input  wire logic [Clients-1:0]                        cmd_valid_i,
   output logic [Clients-1:0]                             cmd_ready_o,
-  input  wire specbp_pkg::read_command_t [Clients-1:0]   cmd_i,
+  input  wire specbp_pkg::read_command_t                 cmd_i [Clients],
   output logic [Clients-1:0]                             data_valid_o,
   input  wire logic [Clients-1:0]                        data_ready_i,
 
@@ -46,7 +46,12 @@ module read_arbiter #(
   end
 
   assign engine_cmd_valid_o = cmd_valid_i[chosen] && route_ready && !abort_i;
-  assign engine_cmd_o       = cmd_i[chosen];
+  always_comb begin
+    engine_cmd_o = cmd_i[0];
+    for (int unsigned client = 1; client < Clients; client++) begin
+      if (chosen == ClientWidth'(client)) engine_cmd_o = cmd_i[client];
+    end
+  end
   assign granted            = engine_cmd_valid_o && engine_cmd_ready_i;
 
   always_comb begin

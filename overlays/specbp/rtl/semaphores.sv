@@ -44,22 +44,19 @@ module semaphores #(
   end
 
   for (genvar number = 1; number < 16; number++) begin : g_counts
-    logic [CountWidth-1:0] count_q, count;
-
-    // Only looked at when something is taken or given.
-    always_comb begin
-      count = count_q;
-      for (int unit = 0; unit < Units; unit++) begin
-        if (grant_o[unit]) count -= CountWidth'(among(waits_i[unit], 4'(number)));
-        if (give_i[unit]) count += CountWidth'(among(signals_i[unit], 4'(number)));
-      end
-    end
+    logic [CountWidth-1:0] count_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni || clear_i) begin
         count_q             <= '0;
         available_q[number] <= 1'b0;
       end else if (changes) begin
+        automatic logic [CountWidth-1:0] count;
+        count = count_q;
+        for (int unit = 0; unit < Units; unit++) begin
+          if (grant_o[unit] && among(waits_i[unit], 4'(number))) count -= CountWidth'(1);
+          if (give_i[unit] && among(signals_i[unit], 4'(number))) count += CountWidth'(1);
+        end
         count_q             <= count;
         available_q[number] <= count != '0;
       end

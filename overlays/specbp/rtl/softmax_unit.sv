@@ -50,7 +50,6 @@ module softmax_unit (
   logic signed [15:0] z_q, maximum_q;
   logic [15:0]        d_q, table_q;
   logic [30:0]        product_q;
-  logic [31:0]        scaled, rounded;
   logic [7:0]         fraction_q;
   logic [4:0]         octaves_5_q, octaves_6_q;
   logic               tiny_5_q, tiny_6_q;
@@ -112,9 +111,6 @@ module softmax_unit (
   end
 
   // z to e.
-  assign scaled  = {product_q, 1'b0} >> shift_i;
-  assign rounded = {1'b0, scaled[31:1]} + 32'(scaled[0]);
-
   always_ff @(posedge clk_i) begin
     if (valid_q[1]) z_q <= read_data_i[16*element_q+:16];
     if (state_q == StLabel) maximum_q <= 16'sh8000;
@@ -122,6 +118,9 @@ module softmax_unit (
     if (valid_q[2] && state_q != StMaximum) d_q <= maximum_q - z_q;
     if (valid_q[3]) product_q <= Log2 * d_q;
     if (valid_q[4]) begin
+      automatic logic [31:0] scaled, rounded;
+      scaled  = {product_q, 1'b0} >> shift_i;
+      rounded = {1'b0, scaled[31:1]} + 32'(scaled[0]);
       fraction_q  <= rounded[7:0];
       octaves_5_q <= rounded[12:8];
       tiny_5_q    <= rounded[31:8] >= 24'd24;

@@ -83,7 +83,7 @@ module specbp_core #(
 
   // Reads: descriptors (0), COPY (1) and loads (2) share the engine.
   logic [ReadClients-1:0]          read_valid, read_ready, data_valid, data_ready;
-  read_command_t [ReadClients-1:0] read_command;
+  read_command_t                   read_command [ReadClients];
   read_command_t                   engine_command;
   logic engine_valid, engine_ready, engine_data_valid, engine_data_ready, engine_data_last;
   logic [63:0] read_data;
@@ -106,17 +106,12 @@ module specbp_core #(
   fault_t                       load_fault, compute_fault, store_fault;
 
   // What the write engine is asked.
-  typedef struct packed {
-    logic                  valid;
-    logic [31:0]           address;
-    logic [BeatsWidth-1:0] beats;
-    logic [7:0]            last_strobes;
-    logic                  last;
-    logic                  data_valid;
-    logic [63:0]           data;
-  } write_t;
-
-  write_t write, copy_write, store_write;
+  logic                  write_valid, copy_write_valid, store_write_valid;
+  logic                  write_data_valid, copy_data_valid, store_data_valid, store_last;
+  logic [31:0]           write_address, copy_address, store_address;
+  logic [BeatsWidth-1:0] write_beats, copy_beats, store_beats;
+  logic [7:0]            copy_last_strobes;
+  logic [63:0]           write_data, copy_data, store_data;
   logic   write_ready, write_data_ready, write_done;
 
   // Three clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and
@@ -140,7 +135,7 @@ module specbp_core #(
 
   clock_gate u_writing (
     .clk_i,
-    .enable_i(unsettled || copy_valid || copying || write.valid || !write_idle
+    .enable_i(unsettled || copy_valid || copying || write_valid || !write_idle
               || unit_valid[UnitStore] || !unit_idle[UnitStore]),
     .clk_o   (writing_clk)
   );
@@ -418,9 +413,11 @@ module specbp_core #(
   );
 
   // The write engine works for COPY while one runs, else for STORE.
-  assign write                    = copying ? copy_write : store_write;
-  assign copy_write.last          = 1'b0;
-  assign store_write.last_strobes = 8'hFF;
+  assign write_valid      = copying ? copy_write_valid : store_write_valid;
+  assign write_address    = copying ? copy_address : store_address;
+  assign write_beats      = copying ? copy_beats : store_beats;
+  assign write_data_valid = copying ? copy_data_valid : store_data_valid;
+  assign write_data       = copying ? copy_data : store_data;
 
   store_unit #(
     .QueueDepth (QueueDepth),
@@ -447,14 +444,14 @@ module specbp_core #(
     .read_valid_o      (output_valid),
     .read_address_o    (output_address),
     .read_data_i       (output_word),
-    .write_valid_o     (store_write.valid),
+    .write_valid_o     (store_write_valid),
     .write_ready_i     (write_ready && !copying),
-    .write_address_o   (store_write.address),
-    .write_beats_o     (store_write.beats),
-    .write_last_o      (store_write.last),
-    .write_data_valid_o(store_write.data_valid),
+    .write_address_o   (store_address),
+    .write_beats_o     (store_beats),
+    .write_last_o      (store_last),
+    .write_data_valid_o(store_data_valid),
     .write_data_ready_i(write_data_ready && !copying),
-    .write_data_o      (store_write.data),
+    .write_data_o      (store_data),
     .done_i            (write_done),
     .error_valid_i     (write_error_valid),
     .error_response_i  (write_error_response)
@@ -479,14 +476,14 @@ module specbp_core #(
     .read_data_ready_o   (data_ready[1]),
     .read_data_i         (read_data),
     .read_response_i     (read_response),
-    .write_valid_o       (copy_write.valid),
+    .write_valid_o       (copy_write_valid),
     .write_ready_i       (write_ready && copying),
-    .write_address_o     (copy_write.address),
-    .write_beats_o       (copy_write.beats),
-    .write_last_strobes_o(copy_write.last_strobes),
-    .write_data_valid_o  (copy_write.data_valid),
+    .write_address_o     (copy_address),
+    .write_beats_o       (copy_beats),
+    .write_last_strobes_o(copy_last_strobes),
+    .write_data_valid_o  (copy_data_valid),
     .write_data_ready_i  (write_data_ready && copying),
-    .write_data_o        (copy_write.data),
+    .write_data_o        (copy_data),
     .write_idle_i        (write_idle)
   );
 
@@ -501,16 +498,16 @@ module specbp_core #(
     .stall_o           (write_stall_o),
     .error_valid_o     (write_error_valid),
     .error_response_o  (write_error_response),
-    .cmd_valid_i       (write.valid),
+    .cmd_valid_i       (write_valid),
     .cmd_ready_o       (write_ready),
-    .cmd_address_i     (write.address),
-    .cmd_beats_i       (write.beats),
-    .cmd_last_strobes_i(write.last_strobes),
-    .cmd_final_i       (write.last),
+    .cmd_address_i     (write_address),
+    .cmd_beats_i       (write_beats),
+    .cmd_last_strobes_i(copying ? copy_last_strobes : 8'hFF),
+    .cmd_final_i       (!copying && store_last),
     .done_o            (write_done),
-    .data_valid_i      (write.data_valid),
+    .data_valid_i      (write_data_valid),
     .data_ready_o      (write_data_ready),
-    .data_i            (write.data),
+    .data_i            (write_data),
     .m_axi_awid,
     .m_axi_awaddr,
     .m_axi_awlen,
@@ -557,14 +554,14 @@ module specbp_core #(
   end
 
   handshake_checker #(
-    .Width(32 + BeatsWidth + 9)
+    .Width(32 + BeatsWidth)
   ) u_check_write (
     .clk_i,
     .rst_ni,
     .abort_i(abort),
-    .valid_i(write.valid),
+    .valid_i(write_valid),
     .ready_i(write_ready),
-    .data_i ({write.address, write.beats, write.last_strobes, write.last})
+    .data_i ({write_address, write_beats})
   );
 
   handshake_checker #(
@@ -573,9 +570,9 @@ module specbp_core #(
     .clk_i,
     .rst_ni,
     .abort_i(abort),
-    .valid_i(write.data_valid),
+    .valid_i(write_data_valid),
     .ready_i(write_data_ready),
-    .data_i (write.data)
+    .data_i (write_data)
   );
 
   handshake_checker #(

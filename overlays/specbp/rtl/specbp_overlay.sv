@@ -113,6 +113,24 @@ module specbp_overlay #(
     .clk_o   (registers_clk)
   );
 
+  // What the registers show of the core, a cycle late: nothing here but they is in their clock.
+  typedef struct packed {
+    logic        busy;
+    logic        done;
+    logic [3:0]  error;
+    logic [1:0]  response;
+    logic [7:0]  opcode;
+    logic [31:0] index;
+  } shown_t;
+
+  shown_t shown_q;
+
+  always_ff @(posedge registers_clk) begin
+    shown_q <= '{
+        busy: busy, done: done, error: error, response: response, opcode: opcode, index: index
+    };
+  end
+
   specbp_regs u_registers (
     .clk   (registers_clk),
     .rst   (!rst_ni),
@@ -153,12 +171,12 @@ module specbp_overlay #(
     status.BURSTS.reads.next                = 8'(OutstandingReads);
     status.BURSTS.writes.next               = 8'(OutstandingWrites);
     status.BURSTS.beats.next                = 8'd16;
-    status.STATUS.busy.next                 = busy;
-    status.STATUS.done.next                 = done;
-    status.STATUS.error.next                = error;
-    status.STATUS.response.next             = response;
-    status.STATUS.opcode.next               = opcode;
-    status.INDEX.value.next                 = index;
+    status.STATUS.busy.next                 = shown_q.busy;
+    status.STATUS.done.next                 = shown_q.done;
+    status.STATUS.error.next                = shown_q.error;
+    status.STATUS.response.next             = shown_q.response;
+    status.STATUS.opcode.next               = shown_q.opcode;
+    status.INDEX.value.next                 = shown_q.index;
     status.INTERRUPT_STATUS.done.hwset      = done_event;
     status.INTERRUPT_STATUS.error.hwset     = error_event;
     status.CYCLES.value.next                = cycles;

@@ -8,7 +8,7 @@ that do not fit half the vector buffer are taken in chunks, and sums wait in the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specbp.errors import UsageError
 from specbp.overlay.compiler.emitter import Emitter, Region
@@ -19,6 +19,7 @@ from specbp.overlay.isa import (
     WORD_BYTES,
     Addend,
     Buffer,
+    Fill,
     Loop,
     Mac,
     Move,
@@ -37,6 +38,19 @@ class Chunk:
 
     taps: Span
     channels: Span
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a chunk go.
+
+    Attributes:
+        word: of the vector buffer: the first of the first tap's first channel.
+        columns: taps in a row of the kernel, as they lie in the buffer.
+    """
+
+    word: int
+    columns: int
 
 
 @dataclass(frozen=True)
@@ -88,11 +102,12 @@ class Correlation:
         taps: rows and columns of the kernel.
         target: where results go.
         load_vectors: emits the loads of a chunk's rows, in order [tap row][tap column][channel],
-            for the lanes' words `Span`, to a row of the vector buffer.
+            for the lanes' words `Span`.
         pitch: rows from a tap to the next, given the channels of a chunk.
         bias: what is added, if anything.
         shift: bits dropped from the sums.
         relu: whether negative results become 0.
+        neighbours: how many columns of the target share the lanes, side by side.
     """
 
     layer: str
@@ -102,11 +117,22 @@ class Correlation:
     stride: tuple[int, int]
     taps: tuple[int, int]
     target: Target
-    load_vectors: Callable[[Emitter, Chunk, Span, int], None]
+    load_vectors: Callable[[Emitter, Chunk, Span, Rows], None]
     pitch: Callable[[int], int]
     bias: Bias | None
     shift: int
     relu: bool
+    neighbours: int = 1
+
+    @property
+    def columns(self) -> int:
+        """Results in a row of the target; the last may have columns beyond its end."""
+        return -(-self.target.columns // self.neighbours)
+
+    @property
+    def words(self) -> int:
+        """Words of a result."""
+        return self.target.words * self.neighbours
 
 
 @dataclass(frozen=True)
@@ -114,6 +140,7 @@ class _Plan:
     """How a pass is cut up.
 
     Attributes:
+        pass_: which it is.
         chunks: of what is summed.
         tiles: of the results.
         blocks: words of the results' channels, as many as there are lanes.
@@ -121,6 +148,7 @@ class _Plan:
         together: how many tiles meet a chunk before the next chunk comes.
     """
 
+    pass_: Correlation
     chunks: list[Chunk]
     tiles: list[Tile]
     blocks: list[Span]
@@ -134,7 +162,9 @@ def emit_correlation(emitter: Emitter, pass_: Correlation) -> None:
     Raises:
         UsageError: it does not fit the buffers; the message says what would.
     """
-    plan = min(_plans(emitter, pass_), key=lambda one: _cost(one, pass_, emitter), default=None)
+    ways = (pass_, side_by_side(pass_, emitter.groups))
+    plans = (plan for way in ways for plan in _plans(emitter, way))
+    plan = min(plans, key=lambda one: _cost(one, emitter), default=None)
     if plan is None:
         raise _too_large(emitter, pass_)
     emitter.begin(pass_.layer, pass_.work)
@@ -144,22 +174,16 @@ def emit_correlation(emitter: Emitter, pass_: Correlation) -> None:
                 together = plan.tiles[first : first + plan.together]
                 for chunk in plan.chunks:
                     for place, tile in enumerate(together):
-                        _emit_mac(emitter, pass_, plan, block, chunk, tile, place)
+                        _emit_mac(emitter, plan, block, chunk, tile, place)
     else:
         for tile in plan.tiles:
             for block in plan.blocks:
                 for chunk in plan.chunks:
-                    _emit_mac(emitter, pass_, plan, block, chunk, tile, 0)
+                    _emit_mac(emitter, plan, block, chunk, tile, 0)
 
 
 def _emit_mac(
-    emitter: Emitter,
-    pass_: Correlation,
-    plan: _Plan,
-    block: Span,
-    chunk: Chunk,
-    tile: Tile,
-    place: int,
+    emitter: Emitter, plan: _Plan, block: Span, chunk: Chunk, tile: Tile, place: int
 ) -> None:
     """Emit one chunk of one tile, and where it is the last chunk its store."""
     emitter.at(
@@ -168,16 +192,16 @@ def _emit_mac(
         f"{chunk.channels[0]}..{chunk.channels[1] - 1}"
     )
     first, last = chunk == plan.chunks[0], chunk == plan.chunks[-1]
-    groups, target = size(block), pass_.target
+    pass_, groups = plan.pass_, size(block)
     bias_row = 0
     if pass_.bias and first:
-        bias_row = _bias_at(emitter, pass_.bias, block)
+        bias_row = _bias_at(emitter, pass_.bias, block, pass_.neighbours)
     rows = _vectors_at(emitter, pass_, chunk, block)
     channels = chunk.channels if plan.sliced else (0, pass_.source.shape.channels)
     region = _region(pass_, tile, channels)
     base = emitter.region_at(pass_.source, region)
-    count = size(tile.samples) * size(tile.rows) * target.columns
-    partial = place * _largest(plan, target) * groups
+    count = size(tile.samples) * size(tile.rows) * pass_.columns
+    partial = place * _largest(plan) * groups
     pitch = pass_.pitch(size(chunk.channels))
     scalars = PER_WORD * (base + chunk.taps[0] * region.row)
     result, kind = partial, Result.SUMS
@@ -197,7 +221,7 @@ def _emit_mac(
                 Loop(size(chunk.taps), PER_WORD * region.row, pitch * pass_.taps[1]),
             ),
             (
-                Loop(target.columns, PER_WORD * region.position * pass_.stride[1]),
+                Loop(pass_.columns, PER_WORD * region.position * pass_.stride[1]),
                 Loop(size(tile.rows), PER_WORD * region.row * pass_.stride[0]),
                 Loop(size(tile.samples), PER_WORD * region.sample),
             ),
@@ -212,11 +236,13 @@ def _emit_mac(
         )
     )
     if last:
-        _emit_store(emitter, target, tile, block, result)
+        _emit_store(emitter, pass_, tile, block, result)
 
 
-def _emit_store(emitter: Emitter, target: Target, tile: Tile, block: Span, result: int) -> None:
-    groups = size(block)
+def _emit_store(emitter: Emitter, pass_: Correlation, tile: Tile, block: Span, result: int) -> None:
+    """Emit the store of a tile; of neighbours only those that are there."""
+    target, groups = pass_.target, size(block) // pass_.neighbours
+    row = pass_.columns * size(block)
     emitter.store(
         target.address
         + tile.samples[0] * target.sample_bytes
@@ -226,12 +252,8 @@ def _emit_store(emitter: Emitter, target: Target, tile: Tile, block: Span, resul
         groups,
         [
             Move(target.columns, target.column_bytes, groups),
-            Move(size(tile.rows), target.row_bytes, groups * target.columns),
-            Move(
-                size(tile.samples),
-                target.sample_bytes,
-                groups * target.columns * size(tile.rows),
-            ),
+            Move(size(tile.rows), target.row_bytes, row),
+            Move(size(tile.samples), target.sample_bytes, row * size(tile.rows)),
         ],
     )
 
@@ -242,18 +264,20 @@ def _vectors_at(emitter: Emitter, pass_: Correlation, chunk: Chunk, block: Span)
     found = emitter.vector.find(key)
     if found is None:
         found = emitter.vector.take(_rows(pass_, chunk), key)
-        pass_.load_vectors(emitter, chunk, block, found)
+        pass_.load_vectors(emitter, chunk, block, Rows(found * emitter.groups, pass_.taps[1]))
     return found
 
 
-def _bias_at(emitter: Emitter, bias: Bias, block: Span) -> int:
+def _bias_at(emitter: Emitter, bias: Bias, block: Span, neighbours: int) -> int:
     """Return the first row of a block's biases; load them where they are not there yet."""
-    key = (bias, block)
+    key = (bias, block, neighbours)
     found = emitter.bias.find(key)
     if found is None:
         found = emitter.bias.take(size(block), key)
+        words = 2 * size(block) // neighbours
         address = bias.address + 2 * block[0] * WORD_BYTES
-        emitter.load(address, Buffer.BIAS, 2 * found, 2 * size(block))
+        repeats = [Move(neighbours, 0, words)]
+        emitter.load(address, Buffer.BIAS, 2 * found, words, repeats)
     return found
 
 
@@ -265,7 +289,7 @@ def _region(pass_: Correlation, tile: Tile, channels: Span) -> Region:
     """Return what of the source a tile of the target needs."""
     first = pass_.start[0] + tile.rows[0] * pass_.stride[0]
     height = (size(tile.rows) - 1) * pass_.stride[0] + pass_.taps[0]
-    width = (pass_.target.columns - 1) * pass_.stride[1] + pass_.taps[1]
+    width = (pass_.columns - 1) * pass_.stride[1] + pass_.taps[1]
     return Region(
         tile.samples,
         (first, first + height),
@@ -280,14 +304,14 @@ def _plans(emitter: Emitter, pass_: Correlation) -> Iterator[_Plan]:
     chunks = _chunks(pass_, emitter.vector.half)
     if chunks is None:
         return
-    blocks = spans(target.words, parameters.groups)
+    blocks = spans(pass_.words, parameters.groups)
     groups = size(blocks[0])
     for sliced in (False, True):
         channels = chunks[0].channels if sliced else (0, pass_.source.shape.channels)
 
         def fits(samples: int, rows: int, channels: Span = channels) -> bool:
             region = _region(pass_, Tile((0, samples), (0, rows)), channels)
-            results = samples * rows * target.columns * groups
+            results = samples * rows * pass_.columns * groups
             return (
                 region.size <= emitter.scalar.half
                 and results <= emitter.output.half
@@ -296,10 +320,11 @@ def _plans(emitter: Emitter, pass_: Correlation) -> Iterator[_Plan]:
 
         cut = tiles(pass_.source.samples, target.rows, fits)
         if cut is not None:
-            plan = _Plan(chunks, cut, blocks, sliced, len(cut))
-            room = parameters.partial_rows // (_largest(plan, target) * groups)
-            together = len(cut) if len(chunks) == 1 else min(len(cut), room)
-            yield _Plan(chunks, cut, blocks, sliced, together)
+            plan = _Plan(pass_, chunks, cut, blocks, sliced, len(cut))
+            if len(chunks) > 1:
+                room = parameters.partial_rows // (_largest(plan) * groups)
+                plan = replace(plan, together=min(len(cut), room))
+            yield plan
 
 
 def _chunks(pass_: Correlation, most: int) -> list[Chunk] | None:
@@ -321,9 +346,59 @@ def _chunks(pass_: Correlation, most: int) -> list[Chunk] | None:
     ]
 
 
-def _largest(plan: _Plan, target: Target) -> int:
-    """Return the positions of the largest tile."""
-    return max(size(tile.samples) * size(tile.rows) for tile in plan.tiles) * target.columns
+def _largest(plan: _Plan) -> int:
+    """Return the results of the largest tile."""
+    return max(size(tile.samples) * size(tile.rows) for tile in plan.tiles) * plan.pass_.columns
+
+
+def side_by_side(pass_: Correlation, groups: int) -> Correlation:
+    """Return `pass_` with several columns of the target side by side in the lanes.
+
+    Where the target has few channels, most lanes would be idle. Its columns v, v + 1, ... need
+    the same scalars at neighbouring taps, so the kernel becomes a wider one, whose rows hold each
+    column's weights at that column's taps and zeros at the others.
+
+    Args:
+        pass_: with one column.
+        groups: fours of lanes.
+    """
+    words, (taps, width), step = pass_.target.words, pass_.taps, pass_.stride[1]
+
+    def columns(neighbours: int) -> int:
+        """Return the taps of the wider kernel."""
+        return width + (neighbours - 1) * step
+
+    def products(neighbours: int) -> int:
+        """Return the taps of all columns of a row."""
+        return -(-pass_.target.columns // neighbours) * columns(neighbours)
+
+    best = min(range(1, max(groups // words, 1) + 1), key=products)
+    if best == 1:
+        return pass_
+
+    def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, rows: Rows) -> None:
+        pitch = pass_.pitch(size(chunk.channels))
+        tap = pitch * emitter.groups
+        for neighbour in range(best):
+            start = rows.word + neighbour * words
+            first = neighbour * step
+            for skipped, missing in ((0, first), (first + width, rows.columns - first - width)):
+                if missing:
+                    moves = (
+                        Move(missing * pitch, 0, emitter.groups),
+                        Move(size(chunk.taps), 0, tap * rows.columns),
+                    )
+                    emitter.emit(Fill(0, Buffer.VECTOR, start + skipped * tap, words, moves))
+            place = Rows(start + first * tap, rows.columns)
+            pass_.load_vectors(emitter, chunk, (0, words), place)
+
+    return replace(
+        pass_,
+        stride=(pass_.stride[0], best * step),
+        taps=(taps, columns(best)),
+        load_vectors=load_vectors,
+        neighbours=best,
+    )
 
 
 SHORTEST_BURST = 4
@@ -332,9 +407,9 @@ MAC_OVERHEAD = 30
 """Cycles of a MAC beside its products, roughly."""
 
 
-def _cost(plan: _Plan, pass_: Correlation, emitter: Emitter) -> float:
+def _cost(plan: _Plan, emitter: Emitter) -> float:
     """Estimate the cycles of a plan; only to choose between plans."""
-    target = pass_.target
+    pass_ = plan.pass_
     rows = len(plan.blocks) * sum(_rows(pass_, chunk) for chunk in plan.chunks)
     vectors = rows * max(size(plan.blocks[0]), SHORTEST_BURST)
     fetched = [chunk.channels for chunk in plan.chunks]
@@ -350,8 +425,8 @@ def _cost(plan: _Plan, pass_: Correlation, emitter: Emitter) -> float:
     if rows > emitter.vector.whole:
         vectors *= rounds
     macs = len(plan.tiles) * len(plan.chunks) * len(plan.blocks)
-    positions = pass_.source.samples * target.rows * target.columns
-    products = positions * len(plan.blocks) * pass_.source.shape.channels
+    results = pass_.source.samples * pass_.target.rows * pass_.columns
+    products = results * len(plan.blocks) * pass_.source.shape.channels
     products *= pass_.taps[0] * pass_.taps[1]
     loads = scalars + vectors
     return max(loads, products) + 0.1 * loads + MAC_OVERHEAD * macs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specbp.overlay.compiler.correlation import Bias, Chunk, Correlation, Target
+from specbp.overlay.compiler.correlation import Bias, Chunk, Correlation, Rows, Target
 from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.phases import Phase, phases
@@ -25,18 +25,18 @@ def forward(
 ) -> Correlation:
     """Return the pass: lanes hold output channels, the rows are weights as they lie in memory."""
 
-    def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, first: int) -> None:
+    def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, rows: Rows) -> None:
         row, groups = emitter.groups, size(block)
         channels = size(chunk.channels)
         emitter.load(
             trained.at(chunk.taps[0], 0, chunk.channels[0], block[0]),
             Buffer.VECTOR,
-            first * row,
+            rows.word,
             groups,
             [
                 Move(channels, trained.input_bytes, row),
                 Move(window.kernel[1], trained.column_bytes, channels * row),
-                Move(size(chunk.taps), trained.row_bytes, channels * window.kernel[1] * row),
+                Move(size(chunk.taps), trained.row_bytes, channels * rows.columns * row),
             ],
         )
 
@@ -84,7 +84,7 @@ def _phase(
     vertical: Phase,
     horizontal: Phase,
 ) -> Correlation:
-    def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, first: int) -> None:
+    def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, rows: Rows) -> None:
         row = emitter.groups
         words = words_of(size(chunk.channels))
         pitch = words * PER_WORD
@@ -100,11 +100,11 @@ def _phase(
                 Move(
                     size(chunk.taps),
                     -vertical.step * trained.row_bytes,
-                    pitch * horizontal.taps * row,
+                    pitch * rows.columns * row,
                 ),
             ]
             for part in parts(run, moves, merge_run=False):
-                base = (first + PER_WORD * offset) * row + part.buffer
+                base = rows.word + PER_WORD * offset * row + part.buffer
                 emitter.emit(
                     LoadTransposed(
                         address + part.memory, base, run, trained.input_bytes, part.moves
