@@ -47,12 +47,16 @@ from specbp.overlay.races import Unit, unit_of
 from specbp.overlay.timing import MemoryTiming
 
 DESCRIPTOR_BEATS = 8
+DESCRIPTOR_CYCLES = 10
+"""From one descriptor to the next, at least."""
+HAND_OVER = 2
+"""From the sequencer to a unit."""
 FETCHED_AHEAD = 8
 """Descriptors fetched and not yet handed to a unit."""
 LONGEST_BURST = 16
-FETCH_START, FETCH_END = 2, 2
+FETCH_START, FETCH_END = 2, 3
 """From the request of descriptors to the memory port, and from their last beat to being there."""
-REQUEST = 4
+REQUEST = 5
 """From the start of a load to its request at the memory port."""
 GAP = 2
 """Between the words of two descriptors, in the load unit."""
@@ -60,7 +64,7 @@ LOADS_AHEAD = 4
 """Loads whose words are still to come while another starts."""
 STAGED_BLOCKS = 2
 """Blocks of four rows of LOAD_TRANSPOSED requested and not yet written."""
-TRANSPOSED_REQUEST = 3
+TRANSPOSED_REQUEST = 4
 """From the end of a block to its successor's request."""
 STORES_AHEAD = 4
 """Stores that wait for their acknowledgement while another starts."""
@@ -236,7 +240,7 @@ class _Model:
         assert not isinstance(descriptor, Nop | Copy | End)
         self._dispatched = max(here, self._queues[unit].room())
         self._taken.add(self._dispatched)
-        ready = max(self._dispatched + 1, self._semaphores(descriptor.order))
+        ready = max(self._dispatched + HAND_OVER, self._semaphores(descriptor.order))
         match descriptor:
             case Load() | Fill() | LoadTransposed():
                 complete = self._load(descriptor, ready)
@@ -266,7 +270,7 @@ class _Model:
             self._fetch_end = data + 2 * DESCRIPTOR_BEATS
             first = data + DESCRIPTOR_BEATS + FETCH_END
             self._arrivals.extend((first, first + DESCRIPTOR_BEATS))
-        return max(self._arrivals.popleft(), self._dispatched + DESCRIPTOR_BEATS)
+        return max(self._arrivals.popleft(), self._dispatched + DESCRIPTOR_CYCLES)
 
     def _load(self, it: LoadUnit, ready: float) -> float:
         start = max(ready, self._requested + 1, self._loads.oldest() + 1)
@@ -352,7 +356,7 @@ class _Model:
         bursts = runs * _bursts(it.run, it.address, it.moves)
         words = runs * it.run
         beats = words / bursts
-        period = max(beats, (self._write_latency + 2 + beats) / self._writes)
+        period = max(beats, (self._write_latency + 3 + beats) / self._writes)
         first = max(start + STORE_START, self._write_end)
         self._write_end = first + (bursts - 1) * period + beats
         self._walked = max(start + words, self._write_end - STORE_FIFO)
