@@ -247,7 +247,9 @@ class Interpreter:
             counted, reduced = it.loops[reducing:], it.loops[:reducing]
             words = base + _outer(_offsets(counted, stride), _offsets(reduced, stride))
             self._touch("scalar", _distinct(words, self._sizes["scalar"], "scalar"))
-            return self._buffers["scalar"].reshape(-1, PER_WORD)[words].astype(np.int64)
+            found: NDArray[np.int64]
+            found = self._buffers["scalar"].reshape(-1, PER_WORD)[words].astype(np.int64)
+            return found
 
         def t() -> NDArray[np.int64]:
             """Return T, int64 [results, reduced, 1]."""
