@@ -58,8 +58,8 @@ def test_two_engines_have_two_bars_and_backward_is_on_the_second(cell: Make, gat
     frames = gather(cell(10.0, schedule="pipelined", step_columns=parts))
     (item,) = breakdowns(frames, only(frames))
     first, second = item.bars
-    assert [name for name, _ in first.parts] == ["forward", "store", "update", "wait", REST]
-    assert second.parts == (("recall", 1.5), ("backward", 6.0))
+    assert [name for name, _ in first.parts] == ["forward", "update", "wait", REST]
+    assert second.parts == (("recall", 1.5), ("backward", 6.0), ("store", 0.5))
     assert item.part("gate") is None
 
 

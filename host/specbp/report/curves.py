@@ -9,10 +9,10 @@ import pandas as pd
 from specbp.frames import Frames
 from specbp.report.pairing import Arm, Comparison
 
-FORWARD_ENGINE = ("load", "forward", "gate", "redo", "store", "update", "wait")
+FORWARD_ENGINE = ("load", "forward", "gate", "redo", "update", "wait")
 """Parts of a step that follow one another on engine 0 when a second engine runs backward."""
 
-BACKWARD_ENGINE = ("recall", "backward")
+BACKWARD_ENGINE = ("recall", "backward", "store")
 """Parts of a step that follow one another on that second engine."""
 
 ONE_ENGINE = ("load", "recall", "forward", "gate", "backward", "redo", "store", "update", "wait")

@@ -43,10 +43,12 @@ ACCEPT_CAPTION = (
 )
 BREAKDOWN_CAPTION = (
     "The two bars of an arm with two engines are spent at the same time: engine 0 runs forward, "
-    "engine 1 the speculated backward. Bars are durations in the mean step, not moments: where the "
-    "bar of engine 1 is shorter than the whole step (thick tick), that engine was idle for the "
-    "difference. Wait is the time engine 0 waited for engine 1. Redo is the ordinary backward of "
-    "rejected samples. Recall and store read and write the cache. Rest is what was not timed apart."
+    "engine 1 the speculated backward, which is drawn there whole: where engines are balanced, "
+    "part of it ran on engine 0, in its rest. Bars are durations in the mean step, not moments: "
+    "where the bar of engine 1 is shorter than the whole step (thick tick), that engine was idle "
+    "for the difference. Wait is the time engine 0 waited for engine 1. Redo is the ordinary "
+    "backward of rejected samples. Recall and store read and write the cache. Rest is what was "
+    "not timed apart."
 )
 
 
