@@ -10,8 +10,13 @@ from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
 from specbp.network import lower
 from specbp.schedules import StepWeights, build
+from specbp.schedules.passes import propagate, weight_gradients
 
 CLASSES = 4
+
+
+def flat(gradients):
+    return torch.cat([one.flatten() for pair in gradients for one in pair])
 
 
 @dataclass
@@ -26,9 +31,22 @@ class Bench:
         self.opened.append(schedule)
         return schedule
 
+    flat = staticmethod(flat)
+
     @property
     def step_weights(self):
         return StepWeights(self.weights, self.weights)
+
+    def gradient_of(self, outcome, labels, inputs, batch_size):
+        """Weight gradients from masks and softmax of `outcome` and the layer inputs `inputs`."""
+        deltas = self.deltas_of(outcome, labels, batch_size)
+        return flat(weight_gradients(self.network, self.arithmetic, inputs, deltas))
+
+    def deltas_of(self, outcome, labels, batch_size):
+        """The delta of each layer with weights, in forward order."""
+        delta = self.arithmetic.logit_gradient(outcome.probabilities, labels, batch_size)
+        found = propagate(self.network, self.arithmetic, self.weights, outcome.masks, delta)
+        return [one for _, one in found][::-1]
 
     def batch(self, seed, labels):
         """Images [batch, 1, 6, 6] and labels that are the same for the same seed."""

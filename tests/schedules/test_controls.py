@@ -2,18 +2,14 @@
 
 import torch
 
-from specbp.schedules.passes import forward, input_gradients, weight_gradients
-
-
-def flat(gradients):
-    return torch.cat([one.flatten() for pair in gradients for one in pair])
+from specbp.schedules.passes import forward
 
 
 def test_data_parallel_halves_give_the_gradient_of_the_whole_batch(bench):
     batch = bench.batch(0, [0, 1, 2, 3, 0])
     whole = bench.schedule().gradients(bench.step_weights, *batch)
     halves = bench.schedule(schedule="data-parallel").gradients(bench.step_weights, *batch)
-    torch.testing.assert_close(flat(halves.gradients), flat(whole.gradients))
+    torch.testing.assert_close(bench.flat(halves.gradients), bench.flat(whole.gradients))
     torch.testing.assert_close(halves.losses, whole.losses)
     torch.testing.assert_close(halves.probabilities, whole.probabilities)
     assert {span.engine for span in halves.spans} == {0, 1}
@@ -27,15 +23,13 @@ def test_selective_leaves_out_the_samples_with_a_small_loss(bench):
         bench.step_weights, images, labels
     )
     hard = outcome.rows((losses >= least).nonzero()[:, 0])
-    delta = bench.arithmetic.logit_gradient(hard.probabilities, hard.labels, 4)
-    deltas = input_gradients(bench.network, bench.arithmetic, bench.weights, hard.masks, delta)
-    expected = weight_gradients(bench.network, bench.arithmetic, hard.inputs, deltas)
+    expected = bench.gradient_of(hard, hard.labels, hard.inputs, 4)
     assert len(hard.labels) == 2
-    torch.testing.assert_close(flat(result.gradients), flat(expected))
+    torch.testing.assert_close(bench.flat(result.gradients), expected)
 
 
 def test_selective_survives_a_batch_with_no_large_loss(bench):
     result = bench.schedule(schedule="selective", skip_loss=1e9).gradients(
         bench.step_weights, *bench.batch(0, [0, 1])
     )
-    assert not flat(result.gradients).any()
+    assert not bench.flat(result.gradients).any()

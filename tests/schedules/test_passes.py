@@ -4,7 +4,7 @@ import torch
 from specbp.schedules.passes import (
     by_layer,
     forward,
-    input_gradients,
+    propagate,
     refreshed,
     weight_gradients,
 )
@@ -26,7 +26,7 @@ def test_nothing_is_propagated_below_the_first_layer_with_weights(bench):
     outcome, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
     counting = Counting(bench.arithmetic)
     delta = bench.arithmetic.logit_gradient(outcome.probabilities, labels, 2)
-    input_gradients(bench.network, counting, bench.weights, outcome.masks, delta)
+    list(propagate(bench.network, counting, bench.weights, outcome.masks, delta))
     assert counting.layers == [layer.name for layer in reversed(bench.network.layers[1:])]
 
 
@@ -44,8 +44,7 @@ def test_forward_keeps_the_inputs_of_layers_with_weights_and_the_masks_of_others
 def test_weight_gradients_have_the_shapes_of_the_weights(bench):
     images, labels = bench.batch(0, [0, 1, 2])
     outcome, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
-    delta = bench.arithmetic.logit_gradient(outcome.probabilities, labels, 3)
-    deltas = input_gradients(bench.network, bench.arithmetic, bench.weights, outcome.masks, delta)
+    deltas = bench.deltas_of(outcome, labels, 3)
     gradients = weight_gradients(bench.network, bench.arithmetic, outcome.inputs, deltas)
     for (weight, bias), (weight_gradient, bias_gradient) in zip(
         bench.weights, gradients, strict=True

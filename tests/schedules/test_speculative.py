@@ -7,14 +7,10 @@ import torch
 
 from specbp.schedules import StepWeights
 from specbp.schedules.chain import Chain
-from specbp.schedules.passes import forward, input_gradients, refreshed, weight_gradients
+from specbp.schedules.passes import forward, refreshed
 
 KEYS = ["label", "batch"]
 REUSES = ["outcomes", "replay"]
-
-
-def flat(gradients):
-    return torch.cat([one.flatten() for pair in gradients for one in pair])
 
 
 def redone(result):
@@ -23,13 +19,6 @@ def redone(result):
 
 def outcome_of(bench, images, labels):
     return forward(bench.network, bench.arithmetic, bench.weights, images, labels)[0]
-
-
-def gradient_of(bench, outcome, labels, inputs, batch_size):
-    """Weight gradients from the masks and softmax of `outcome` and the layer inputs `inputs`."""
-    delta = bench.arithmetic.logit_gradient(outcome.probabilities, labels, batch_size)
-    deltas = input_gradients(bench.network, bench.arithmetic, bench.weights, outcome.masks, delta)
-    return flat(weight_gradients(bench.network, bench.arithmetic, inputs, deltas))
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -45,7 +34,7 @@ def test_threshold_0_never_accepts_and_equals_sequential_bit_for_bit(bench, key,
         expected = plain.gradients(bench.step_weights, images, labels)
         actual = schedule.gradients(bench.step_weights, images, labels)
         assert actual.accepts == 0
-        assert torch.equal(flat(actual.gradients), flat(expected.gradients))
+        assert torch.equal(bench.flat(actual.gradients), bench.flat(expected.gradients))
         assert torch.equal(actual.losses, expected.losses)
 
 
@@ -68,8 +57,8 @@ def test_replay_gives_the_gradient_of_the_cached_samples(bench):
     schedule.gradients(bench.step_weights, *first)
     result = schedule.gradients(bench.step_weights, *bench.batch(1, [3, 2, 1, 0]))
     cached = outcome_of(bench, *first)
-    expected = gradient_of(bench, cached, first[1], cached.inputs, 4)
-    torch.testing.assert_close(flat(result.gradients), expected)
+    expected = bench.gradient_of(cached, first[1], cached.inputs, 4)
+    torch.testing.assert_close(bench.flat(result.gradients), expected)
 
 
 def test_outcomes_meet_the_current_layer_inputs(bench):
@@ -78,8 +67,8 @@ def test_outcomes_meet_the_current_layer_inputs(bench):
     schedule.gradients(bench.step_weights, *first)
     result = schedule.gradients(bench.step_weights, *second)
     cached, current = outcome_of(bench, *first), outcome_of(bench, *second)
-    expected = gradient_of(bench, cached, second[1], current.inputs, 4)
-    torch.testing.assert_close(flat(result.gradients), expected)
+    expected = bench.gradient_of(cached, second[1], current.inputs, 4)
+    torch.testing.assert_close(bench.flat(result.gradients), expected)
 
 
 def test_pipelined_gives_the_gradient_of_the_previous_batch_with_the_current_weights(bench):
@@ -91,8 +80,8 @@ def test_pipelined_gives_the_gradient_of_the_previous_batch_with_the_current_wei
         weight.mul_(1.1)
         bias.add_(0.1)
     result = schedule.gradients(bench.step_weights, *bench.batch(1, [3, 3, 2, 1]))
-    expected = gradient_of(bench, cached, first[1], cached.inputs, 4)
-    torch.testing.assert_close(flat(result.gradients), expected)
+    expected = bench.gradient_of(cached, first[1], cached.inputs, 4)
+    torch.testing.assert_close(bench.flat(result.gradients), expected)
 
 
 @pytest.mark.parametrize("reuse", REUSES)
@@ -112,12 +101,12 @@ def test_a_mixed_batch_sums_accepted_speculation_and_rejected_ordinary(bench, re
     current = outcome_of(bench, *second)
     cached = outcome_of(bench, *first).rows(second[1])
     source = cached if reuse == "replay" else current
-    kept = gradient_of(
-        bench, cached.rows(keep), second[1][keep], source.rows(keep).inputs, batch_size=5
+    kept = bench.gradient_of(
+        cached.rows(keep), second[1][keep], source.rows(keep).inputs, batch_size=5
     )
     redone = current.rows(redo)
-    ordinary = gradient_of(bench, redone, redone.labels, redone.inputs, batch_size=5)
-    torch.testing.assert_close(flat(result.gradients), kept + ordinary)
+    ordinary = bench.gradient_of(redone, redone.labels, redone.inputs, batch_size=5)
+    torch.testing.assert_close(bench.flat(result.gradients), kept + ordinary)
     assert result.accepts == len(accepted)
 
 
@@ -176,7 +165,7 @@ def test_one_engine_and_two_balanced_or_not_give_the_same_bits(bench, reuse, thr
         one, *others = (s.gradients(bench.step_weights, *batch) for s in schedules)
         for other in others:
             assert one.accepts == other.accepts
-            assert torch.equal(flat(one.gradients), flat(other.gradients))
+            assert torch.equal(bench.flat(one.gradients), bench.flat(other.gradients))
 
 
 @pytest.mark.parametrize("method", [{"gate_metric": "none"}, {"gate_threshold": 0.5}])
@@ -219,8 +208,8 @@ def test_with_refresh_the_speculation_starts_from_what_current_weights_make_of_t
     fresh = refreshed(bench.network, bench.arithmetic, bench.weights, cached, 2)
     current = outcome_of(bench, *second)
     inputs, labels = (fresh.inputs, first[1]) if reuse == "replay" else (current.inputs, second[1])
-    expected = gradient_of(bench, fresh, labels, inputs, 4)
-    torch.testing.assert_close(flat(result.gradients), expected)
+    expected = bench.gradient_of(fresh, labels, inputs, 4)
+    torch.testing.assert_close(bench.flat(result.gradients), expected)
 
 
 def test_forward_uses_the_predicted_weights_and_backward_the_current_ones(bench):
@@ -230,5 +219,5 @@ def test_forward_uses_the_predicted_weights_and_backward_the_current_ones(bench)
     schedule.gradients(StepWeights(bench.weights, ahead), *first)
     result = schedule.gradients(bench.step_weights, *second)
     cached, _ = forward(bench.network, bench.arithmetic, ahead, *first)
-    expected = gradient_of(bench, cached, first[1], cached.inputs, 4)
-    torch.testing.assert_close(flat(result.gradients), expected)
+    expected = bench.gradient_of(cached, first[1], cached.inputs, 4)
+    torch.testing.assert_close(bench.flat(result.gradients), expected)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
 from specbp.backends.pytorch import PytorchTraining
-from specbp.backends.recipe import Recipe
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.overlay.compiler import compile_step
@@ -30,11 +30,10 @@ class ModelTraining(PytorchTraining):
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         super().__init__(experiment, dataset)
-        assert experiment.lanes is not None
-        recipe = Recipe(experiment, dataset)
+        assert experiment.lanes is not None and isinstance(self._arithmetic, Int16)
         compiled = compile_step(
-            recipe.network,
-            recipe.scales(),
+            self._recipe.network,
+            self._arithmetic.scales,
             experiment.batch_size,
             Parameters(lanes=experiment.lanes),
         )

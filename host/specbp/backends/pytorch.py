@@ -46,15 +46,14 @@ class PytorchTraining:
         self._dataset = dataset
         self._recipe = recipe = Recipe(experiment, dataset)
         self.steps_per_epoch = recipe.steps_per_epoch
-        self._network = recipe.network
         self._step = 0
         self._arithmetic = recipe.arithmetic()
         self._weights = self._arithmetic.encode_weights(recipe.initial)
         self._momenta: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
         ]
-        self._schedule = build_schedule(experiment, self._network, self._arithmetic)
-        self._chain = Chain(self._network, self._arithmetic)
+        self._schedule = build_schedule(experiment, recipe.network, self._arithmetic)
+        self._chain = Chain(recipe.network, self._arithmetic)
         self._warmup = Sequential(self._chain)
         self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = weights_sha256(recipe.initial)

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
 from specbp.errors import SpecbpError, UsageError, nearest
-from specbp.experiment import Experiment, experiment_from
+from specbp.experiment import Experiment
 
 if TYPE_CHECKING:
     from specbp.backends.recipe import Recipe
@@ -47,22 +48,15 @@ def lockstep(
             raise UsageError(
                 f'unknown backend "{name}"{nearest(name, BACKENDS)}: choose one of {choices}'
             )
-    for name in ("backend", "arithmetic", "schedule"):
-        if name in given:
-            raise UsageError(f"--{name} says nothing here: A and B name backends, both in int16")
-    experiment = experiment_from({**given, "backend": "sim:model"}, "specbp lockstep")
+    experiment = overlay_experiment(
+        given, "specbp lockstep", because="A and B name backends, both in int16"
+    )
 
     from specbp.backends.recipe import Recipe
-    from specbp.datasets.loading import load
+    from specbp.cli.training import dataset_reader
     from specbp.lockstep.compare import Difference, compare
 
-    dataset = load(
-        experiment.dataset,
-        data_root=data_root,
-        train=experiment.train,
-        test=experiment.test,
-        subset_seed=experiment.subset_seed,
-    )
+    dataset = dataset_reader(data_root)(experiment)
     console = Console(stderr=True)
     one, other = (
         _side(name, Recipe(experiment, dataset), experiment, stalls) for name in (first, second)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
-from specbp.errors import UsageError
-from specbp.experiment import experiment_from
+
+if TYPE_CHECKING:
+    from specbp.overlay.usage import Usage
 
 overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
 
@@ -40,25 +42,16 @@ def info(
 
     specbp overlay info --model lenet5 --dataset fashion-mnist --lanes 32
     """
-    for name in ("backend", "arithmetic", "schedule"):
-        if name in given:
-            raise UsageError(f"--{name} says nothing here: the overlay has its own")
-    experiment = experiment_from({**given, "backend": "sim:model"}, "specbp overlay info")
+    experiment = overlay_experiment(given, "specbp overlay info", because="the overlay has its own")
 
     from specbp.backends.recipe import Recipe
-    from specbp.datasets.loading import load
+    from specbp.cli.training import dataset_reader
     from specbp.overlay.compiler import compile_step
     from specbp.overlay.listing import lines
     from specbp.overlay.parameters import Parameters
-    from specbp.overlay.usage import Usage, usage
+    from specbp.overlay.usage import usage
 
-    dataset = load(
-        experiment.dataset,
-        data_root=data_root,
-        train=experiment.train,
-        test=experiment.test,
-        subset_seed=experiment.subset_seed,
-    )
+    dataset = dataset_reader(data_root)(experiment)
     recipe = Recipe(experiment, dataset)
     assert experiment.lanes is not None
     parameters = Parameters(lanes=experiment.lanes)
@@ -72,25 +65,8 @@ def info(
         sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
         return
 
-    def table(found: Usage) -> Table:
-        shown = Table(box=None, pad_edge=False)
-        shown.add_column("layer")
-        shown.add_column("pass")
-        for heading in ("cycles", "of step", "multiplying", "useful"):
-            shown.add_column(heading, justify="right", no_wrap=True)
-        for one in found.passes:
-            shown.add_row(
-                one.layer,
-                one.work,
-                f"{one.cycles:,}",
-                f"{one.cycles / found.cycles:.1%}",
-                f"{one.multiplying:.0%}" if one.multiplying else "",
-                f"{one.useful:.0%}" if one.useful is not None else "",
-            )
-        return shown
-
     console = Console()
-    console.print(table(found))
+    console.print(_table(found))
     console.print(
         f"\n{experiment.model}, batch {experiment.batch_size}, {experiment.lanes} lanes: "
         f"{found.cycles:,} cycles a step, {found.milliseconds:.2f} ms at {found.clock_mhz:g} MHz; "
@@ -98,3 +74,22 @@ def info(
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _table(found: Usage) -> Table:
+    """Return a line for each pass."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("layer")
+    shown.add_column("pass")
+    for heading in ("cycles", "of step", "multiplying", "useful"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for one in found.passes:
+        shown.add_row(
+            one.layer,
+            one.work,
+            f"{one.cycles:,}",
+            f"{one.cycles / found.cycles:.1%}",
+            f"{one.multiplying:.0%}" if one.multiplying else "",
+            f"{one.useful:.0%}" if one.useful is not None else "",
+        )
+    return shown

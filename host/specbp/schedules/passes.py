@@ -113,18 +113,6 @@ def propagate(
             delta = arithmetic.input_gradient(layer, per_layer[index], masks[index], delta)
 
 
-def input_gradients(
-    network: Network,
-    arithmetic: Arithmetic,
-    weights: Sequence[Weights],
-    masks: Sequence[Tensor | None],
-    delta: Tensor,
-) -> list[Tensor]:
-    """Return what `propagate` gives, in forward order."""
-    deltas = [one for _, one in propagate(network, arithmetic, weights, masks, delta)]
-    return deltas[::-1]
-
-
 def weight_gradients(
     network: Network,
     arithmetic: Arithmetic,
@@ -137,7 +125,7 @@ def weight_gradients(
         network: the chain of layers.
         arithmetic: the number format.
         inputs: `Outcome.inputs`.
-        deltas: as returned by `input_gradients`.
+        deltas: of each layer with weights, in forward order.
     """
     pairs = [(layer, x) for layer, x in zip(network.layers, inputs, strict=True) if x is not None]
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -40,17 +40,14 @@ def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
 
 
 def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
-    """Return the times of a speculative schedule; `wait_ms` is that of engine 0 alone."""
-    weight_gradient_ms = _total_ms(spans, "weight gradient")
-    return PhaseTimes(
-        _total_ms(spans, "forward"),
-        _total_ms(spans, "input gradient") + weight_gradient_ms,
-        weight_gradient_ms,
-        _total_ms(spans, "gate"),
-        _total_ms(spans, "redo"),
-        _total_ms(spans, "recall"),
-        _total_ms(spans, "store"),
-        _total_ms([span for span in spans if span.engine == 0], "wait"),
+    """Return the times of a schedule on two engines; `wait_ms` is that of engine 0 alone."""
+    return replace(
+        sequential_times(spans),
+        gate_ms=_total_ms(spans, "gate"),
+        redo_ms=_total_ms(spans, "redo"),
+        recall_ms=_total_ms(spans, "recall"),
+        store_ms=_total_ms(spans, "store"),
+        wait_ms=_total_ms([span for span in spans if span.engine == 0], "wait"),
     )
 
 
