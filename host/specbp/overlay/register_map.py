@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a13db32cba91a10b"
+INTERFACE = "62002c017a33b4bb"
 """Hash of the register map."""
 
 
@@ -51,12 +51,16 @@ class Opcode(IntEnum):
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
+    SKIP = 3
+    """Skip word 1 descriptors, or not, as an entry of the index table says."""
     LOAD = 16
     """Move memory into a buffer."""
     FILL = 17
     """Write one int16 into a pattern of words of a buffer."""
     LOAD_TRANSPOSED = 18
     """Move rows of memory into columns of the vector buffer."""
+    LOAD_INDEX = 19
+    """Move memory into the index table."""
     MAC = 32
     """Multiply scalars with vectors and sum up."""
     MAXIMUM = 33
@@ -71,6 +75,8 @@ class Opcode(IntEnum):
     """Softmax, and the deltas at the logits."""
     SGD = 38
     """One SGD step of some weights."""
+    GATE = 39
+    """Distances of softmax to cached ones, and which of them are accepted."""
     STORE = 48
     """Move words of the output buffer to memory."""
 

@@ -335,9 +335,11 @@ package specbp_regs_pkg;
         opcode_e__NOP = 'h0,
         opcode_e__END = 'h1,
         opcode_e__COPY = 'h2,
+        opcode_e__SKIP = 'h3,
         opcode_e__LOAD = 'h10,
         opcode_e__FILL = 'h11,
         opcode_e__LOAD_TRANSPOSED = 'h12,
+        opcode_e__LOAD_INDEX = 'h13,
         opcode_e__MAC = 'h20,
         opcode_e__MAXIMUM = 'h21,
         opcode_e__TOTAL = 'h22,
@@ -345,6 +347,7 @@ package specbp_regs_pkg;
         opcode_e__SELECT = 'h24,
         opcode_e__SOFTMAX = 'h25,
         opcode_e__SGD = 'h26,
+        opcode_e__GATE = 'h27,
         opcode_e__STORE = 'h30
     } opcode_e_e;
 endpackage
