@@ -111,14 +111,20 @@ class Move:
         count: repeats, 1 to 65535.
         memory: stride in memory, signed bytes, a multiple of 8.
         buffer: stride in the buffer, signed words.
+        table: where given, repeat i lies at the entry table + i of the index table, times the
+            stride in memory, in place of i times it. Only of the outermost move.
     """
 
     count: int
     memory: int
     buffer: int
+    table: int | None = None
 
     def __post_init__(self) -> None:
         within("the count of a move", self.count, 1, MOST_COUNT)
+        if self.table is not None:
+            within("the table entry of a move", self.table, 0, TABLE_ENTRIES - self.count)
+            within("the memory stride of an indexed move", self.memory, 0, MOST_INDEXED_STRIDE)
         signed("the memory stride of a move", self.memory, 32)
         aligned("the memory stride of a move", self.memory)
         signed("the buffer stride of a move", self.buffer, 16)
@@ -238,8 +244,6 @@ class Load:
         run: consecutive words, 1 to 65535.
         moves: what repeats the run.
         order: waits and signals.
-        table: first entry of the index table through which the last of the moves goes; None for
-            none.
     """
 
     address: int
@@ -248,20 +252,17 @@ class Load:
     run: int
     moves: Moves = ()
     order: Semaphores = _UNORDERED
-    table: int | None = None
 
     def __post_init__(self) -> None:
         _address(self.address)
         within("run", self.run, 1, MOST_COUNT)
         _move_fields(self.base, self.moves)
-        _indexed(self.table, self.moves)
 
     @property
     def words(self) -> tuple[int, ...]:
         """The words that are not zero, from word 0 on."""
         head = Opcode.LOAD | self.order.bits
-        moving = _moving(self.base, self.buffer, self.run, self.moves, self.table)
-        return head, self.address, *moving
+        return head, self.address, *_moving(self.base, self.buffer, self.run, self.moves)
 
 
 @dataclass(frozen=True)
@@ -376,8 +377,6 @@ class Store:
         run: consecutive words, 1 to 65535.
         moves: what repeats the run.
         order: waits and signals.
-        table: first entry of the index table through which the last of the moves goes; None for
-            none.
     """
 
     address: int
@@ -385,19 +384,17 @@ class Store:
     run: int
     moves: Moves = ()
     order: Semaphores = _UNORDERED
-    table: int | None = None
 
     def __post_init__(self) -> None:
         _address(self.address)
         within("run", self.run, 1, MOST_COUNT)
         _move_fields(self.base, self.moves)
-        _indexed(self.table, self.moves)
 
     @property
     def words(self) -> tuple[int, ...]:
         """The words that are not zero, from word 0 on."""
         head = Opcode.STORE | self.order.bits
-        return head, self.address, *_moving(self.base, 0, self.run, self.moves, self.table)
+        return head, self.address, *_moving(self.base, 0, self.run, self.moves)
 
 
 @dataclass(frozen=True)
@@ -848,11 +845,10 @@ def _looping(loops: Loops) -> list[int]:
     return words
 
 
-def _moving(
-    base: int, buffer: int, run: int, moves: Moves, table: int | None = None
-) -> list[int]:
+def _moving(base: int, buffer: int, run: int, moves: Moves) -> list[int]:
     """Return words 2 to 9."""
     missing = (_NO_MOVE,) * (3 - len(moves))
+    table = moves[-1].table if moves else None
     # What goes through the table is dimension 2.
     padded = moves + missing if table is None else moves[:-1] + missing + moves[-1:]
     first, second, third = padded
@@ -870,15 +866,8 @@ def _move_fields(base: int, moves: Moves) -> None:
     unsigned("base", base, 16)
     if len(moves) > 3:
         raise UsageError(f"{len(moves)} moves: a descriptor has three")
-
-
-def _indexed(table: int | None, moves: Moves) -> None:
-    if table is None:
-        return
-    if not moves:
-        raise UsageError("an indexed descriptor needs a move")
-    within("table", table, 0, TABLE_ENTRIES - moves[-1].count)
-    within("the memory stride of an indexed move", moves[-1].memory, 0, MOST_INDEXED_STRIDE)
+    if any(move.table is not None for move in moves[:-1]):
+        raise UsageError("only the outermost move goes through the index table")
 
 
 def _element_wise(a: int, b: int, result: int, t: int, reducing: Loops, results: Loops) -> None:
