@@ -42,6 +42,7 @@ batch's outcome is one step old and needs no help.
 OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 """What a run on the overlay means where nothing else is said."""
 LANES = (16, 32, 64)
+OVERLAY_SCHEDULES = ("sequential", "speculative")
 
 SPECULATION_FIELDS = (
     "key",
@@ -240,8 +241,8 @@ class Experiment(BaseModel):
         Field(
             ge=1,
             le=2,
-            description="workers that compute at the same time; 1 for sequential and selective, "
-            "2 for speculative and data-parallel unless set",
+            description="workers that compute at the same time: cores of the overlay; 1 for "
+            "sequential and selective, 2 for speculative and data-parallel unless set",
         ),
     ] = 1
     threads: Annotated[
@@ -289,7 +290,8 @@ class Experiment(BaseModel):
         info = describe(self.dataset)
         if self.backend != "cpu":
             self._require_overlay()
-        if self.schedule in ("sequential", "selective") and self.engines != 1:
+        on_cores = self.backend != "cpu" and self.schedule == "sequential"
+        if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
         if self.schedule == "data-parallel" and self.engines != 2:
             raise ValueError("the data-parallel schedule needs two engines")
@@ -315,14 +317,26 @@ class Experiment(BaseModel):
             raise ValueError(
                 f"the overlay computes in int16: {self.backend} needs arithmetic=int16"
             )
-        if self.schedule != "sequential":
+        if self.schedule not in OVERLAY_SCHEDULES:
             raise ValueError(
-                f"the overlay runs the sequential schedule only: {self.backend} cannot run "
-                f"{self.schedule}"
+                f"the overlay runs the schedules {' and '.join(OVERLAY_SCHEDULES)}: {self.backend} "
+                f"cannot run {self.schedule}"
             )
+        if self.schedule == "speculative":
+            self._require_overlay_speculation()
         if self.lanes not in LANES:
             choices = ", ".join(map(str, LANES))
             raise ValueError(f"lanes = {self.lanes}: choose one of {choices}")
+
+    def _require_overlay_speculation(self) -> None:
+        """Refuse what the overlay does not speculate with."""
+        if self.engines != 2:
+            raise ValueError("the overlay speculates on two cores: leave engines at 2")
+        if self.key not in ("label", "batch"):
+            raise ValueError(f'the overlay has the keys label and batch, not "{self.key}"')
+        for name in ("gate_target", "max_age", "warmup_epochs"):
+            if getattr(self, name):
+                raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
 
     @property
     def workload(self) -> dict[str, Any]:
@@ -334,7 +348,10 @@ class Experiment(BaseModel):
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         if self.backend != "cpu":
-            return f"{self.schedule}, {self.backend}, {self.lanes} lanes"
+            speculative = self.schedule == "speculative"
+            schedule = self._speculation_words() if speculative else [self.schedule]
+            lanes = f"{self.engines} x {self.lanes}" if self.engines > 1 else str(self.lanes)
+            return ", ".join([*schedule, self.backend, f"{lanes} lanes"])
         words: list[str] = [self.schedule]
         if self.schedule == "speculative":
             words = self._speculation_words()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import SGD_FACTOR_WORDS, Descriptor, Factors, Mac, Sgd, encode
+from specbp.overlay.isa import (
+    GATE_LIMIT_WORD,
+    SGD_FACTOR_WORDS,
+    Descriptor,
+    Factors,
+    Gate,
+    Mac,
+    Sgd,
+    encode,
+)
 from specbp.overlay.parameters import Parameters
 
 SPARE_MEMORY = 1 << 20
@@ -29,27 +38,37 @@ class Program:
         compiled: the program.
 
     Attributes:
-        descriptors: as they are now.
+        descriptors: of each core, as they are now.
         words: likewise, uint32 [descriptors, 16].
-        products: how many cycles multiply, which is how long it takes at least.
+        products: how many cycles multiply, of all cores.
     """
 
     def __init__(self, compiled: Compiled) -> None:
-        self.descriptors: list[Descriptor] = compiled.descriptors
-        self.words = encode(self.descriptors)
+        self.descriptors: list[list[Descriptor]] = [
+            [one.descriptor for one in program] for program in compiled.programs
+        ]
+        self.words = [encode(program) for program in self.descriptors]
         self.products = sum(
             math.prod(loop.count for loop in one.loops)
-            for one in self.descriptors
+            for program in self.descriptors
+            for one in program
             if isinstance(one, Mac)
         )
 
-    def set_factors(self, position: int, factors: Factors) -> None:
-        """Put `factors` into the SGD descriptor at `position`."""
-        descriptor = self.descriptors[position]
+    def set_factors(self, core: int, position: int, factors: Factors) -> None:
+        """Put `factors` into the SGD descriptor at `position` of a core's program."""
+        descriptor = self.descriptors[core][position]
         assert isinstance(descriptor, Sgd)
         if descriptor.factors != factors:
-            self.descriptors[position] = replace(descriptor, factors=factors)
-            self.words[position, SGD_FACTOR_WORDS] = factors.words
+            self.descriptors[core][position] = replace(descriptor, factors=factors)
+            self.words[core][position, SGD_FACTOR_WORDS] = factors.words
+
+    def set_limit(self, core: int, position: int, limit: int) -> None:
+        """Put `limit` into the GATE descriptor at `position` of a core's program."""
+        descriptor = self.descriptors[core][position]
+        assert isinstance(descriptor, Gate)
+        self.descriptors[core][position] = replace(descriptor, limit=limit)
+        self.words[core][position, GATE_LIMIT_WORD] = limit
 
 
 class Executor(Protocol):
@@ -66,6 +85,10 @@ class Executor(Protocol):
 
     def run(self, program: Program) -> int | None:
         """Run `program`; return its clock cycles, None where there is no clock."""
+        ...
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
         ...
 
     def close(self) -> None:
@@ -101,7 +124,15 @@ class InterpreterExecutor:
     def run(self, program: Program) -> None:
         """Run `program`."""
         assert self._interpreter is not None
-        self._interpreter.run(program.descriptors)
+        self._interpreter.run(*program.descriptors)
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        assert self._interpreter is not None
+        labels = self._interpreter.labels
+        labels.valid[:] = False
+        labels.valid[: len(valid)] = valid
+        labels.judged[:] = 0
 
     def close(self) -> None:
         """Do nothing."""
@@ -113,12 +144,19 @@ class SimulatedExecutor:
     Args:
         parameters: of the overlay.
         memory_bytes: for the tensors and programs together.
+        delays: yields for each run how many cycles each core waits after the start, to look for
+            races between cores; none wait unless given.
 
     Attributes:
         device: the simulated board.
     """
 
-    def __init__(self, parameters: Parameters, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        memory_bytes: int,
+        delays: Callable[[], Sequence[int]] = tuple,
+    ) -> None:
         from specbp.boards.simulated import SimulatedDevice
         from specbp.overlay.quiet import pynq_imports
 
@@ -129,6 +167,7 @@ class SimulatedExecutor:
         self._driver = pynq.Overlay(self.device.bitstream, device=self.device).specbp_0
         self._driver.require(parameters)
         self._buffers: list[Any] = []
+        self._delays = delays
 
     @property
     def clock_mhz(self) -> float:
@@ -149,11 +188,17 @@ class SimulatedExecutor:
         for buffer in self._buffers:
             buffer.flush()
         deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        done = self._driver.run(program.words, self._buffers, deadline_s)
+        done = self._driver.run_cores(
+            program.words, self._buffers, deadline_s, delays=self._delays()
+        )
         for buffer in self._buffers:
             buffer.invalidate()
-        cycles: int = done.cycles
-        return cycles
+        return max(int(one.cycles) for one in done)
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        self.device.activate()
+        self._driver.set_valid(valid)
 
     def close(self) -> None:
         """End the simulation."""
@@ -163,4 +208,6 @@ class SimulatedExecutor:
 def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
-    return tensors + max(64 * len(one.tagged) for one in programs)
+    return tensors + max(
+        sum(64 * len(program) for program in one.programs) for one in programs
+    )

@@ -805,6 +805,10 @@ SGD_FACTOR_WORDS = slice(4, 6)
 """Of a descriptor: where a host writes `Factors.words` for the next step."""
 
 
+GATE_LIMIT_WORD = 4
+"""Likewise, where a host writes the limit of a GATE."""
+
+
 def encode(program: Sequence[Descriptor]) -> NDArray[np.uint32]:
     """Return the words of `program`, a row for each descriptor."""
     words = np.zeros((len(program), DESCRIPTOR_WORDS), np.uint32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,11 @@ from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.program import Compiled
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.integers import INT16_MAX, requantised
+from specbp.overlay.slots import Records
 
 Array = NDArray[Any]
+OUTCOMES = ("images", "output", "choices", "probabilities")
+"""The tensors that an outcome is made of."""
 ArrayPair = tuple[Array, Array]
 """Of weight and bias."""
 MASTER_BITS = 16
@@ -43,19 +46,65 @@ class Tensors:
     Args:
         compiled: the program.
         memory: uint8, from the program's base address on; read and written in place.
+
+    Attributes:
+        slots: where the outcomes of the batch's samples lie, where a program has slots for them.
     """
 
     def __init__(self, compiled: Compiled, memory: NDArray[np.uint8]) -> None:
         self._compiled = compiled
         self._memory = memory
+        self.slots: Array | None = None
+
+    @property
+    def samples(self) -> int:
+        """Of a batch."""
+        return self._compiled.samples
 
     def write_batch(self, images: Array, labels: Array) -> None:
         """Write encoded images [samples, channels, rows, columns] and labels [samples].
 
         There may be fewer samples than the program takes; it computes on what lies there.
         """
-        layout.pack_map(images, self._view(NETWORK, "images")[: len(images)])
+        if self.slots is None:
+            layout.pack_map(images, self._view(NETWORK, "images")[: len(images)])
+        else:
+            packed = self._view(NETWORK, "images")
+            whole = np.zeros_like(packed[: len(images)])
+            layout.pack_map(images, whole)
+            packed[self.slots[: len(images)]] = whole
         layout.pack_labels(labels, self._view(NETWORK, "labels"))
+
+    def write_records(self, records: Records) -> None:
+        """Write what the samples of a batch read and write; `slots` are what they write."""
+        self.slots = records.write
+        columns = records.keys, records.read, records.write
+        self._view(NETWORK, "records")[: len(records.keys), : len(columns)] = np.stack(columns, 1)
+        layout.pack_labels(records.speculated_labels, self._view(NETWORK, "speculated labels"))
+
+    def accepted(self) -> Array:
+        """Return for each sample whether the gate accepted it, bool [samples]."""
+        verdicts = self._view(NETWORK, "verdicts")
+        return verdicts[: self._compiled.samples, 0] != 0
+
+    def distances(self) -> Array:
+        """Return the gate's distance of each sample, int64 [samples]."""
+        verdicts = self._view(NETWORK, "verdicts").view(np.uint16)
+        return verdicts[: self._compiled.samples, 1].astype(np.int64)
+
+    def read_outcomes(self, slots: Array) -> dict[str, Array]:
+        """Return the outcomes in some slots, by the names of their tensors."""
+        return {
+            "/".join(name): self._view(*name)[slots].copy() for name in self._outcome_names()
+        }
+
+    def write_outcomes(self, slots: Array, outcomes: Mapping[str, Array]) -> None:
+        """Write outcomes into slots; see `read_outcomes`."""
+        for name in self._outcome_names():
+            self._view(*name)[slots] = outcomes["/".join(name)]
+
+    def _outcome_names(self) -> list[tuple[str, str]]:
+        return [name for name in self._compiled.memory.places if name[1] in OUTCOMES]
 
     def write_weights(self, masters: Sequence[ArrayPair]) -> None:
         """Write the int32 masters, and the int16 weights that the layers see of them."""
@@ -115,7 +164,10 @@ class Tensors:
             yield Named(name, "bias momentum", self._bias(stage, "bias momentum"))
 
     def _map(self, layer: str, tensor: str, channels: int) -> Array:
-        return layout.unpack_map(self._view(layer, tensor), channels).copy()
+        packed = self._view(layer, tensor)
+        if self.slots is not None and tensor in OUTCOMES:
+            packed = packed[self.slots]
+        return layout.unpack_map(packed, channels).copy()
 
     def _weight(self, stage: Weighted, tensor: str) -> Array:
         order, outputs = stage.order, stage.result.channels

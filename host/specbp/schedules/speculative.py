@@ -158,7 +158,8 @@ class Speculative:
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
         gradients = self._finish(step, work, speculated)
-        return self._done(step, outcome, losses, gradients, len(step.labels))
+        everything = torch.ones_like(step.labels, dtype=torch.bool)
+        return self._done(step, outcome, losses, gradients, everything)
 
     def _with_gate(self, step: Step, seen: Tensor) -> BatchGradients:
         """Speculate on the samples that were `seen`, bool [batch], and let the gate decide."""
@@ -176,7 +177,9 @@ class Speculative:
             work.put(index, inputs[index], delta)
         work.close()
         gradients = self._finish(step, work, self._engine.submit(partial(work.work, 1)))
-        return self._done(step, outcome, losses, gradients, len(verdict.accepted))
+        accepted = torch.zeros_like(seen)
+        accepted[verdict.accepted] = True
+        return self._done(step, outcome, losses, gradients, accepted)
 
     def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
         """Do weight gradients with engine 1, where balanced, and return them all."""
@@ -196,7 +199,7 @@ class Speculative:
         outcome: Outcome,
         losses: Tensor,
         gradients: Sequence[Weights],
-        accepts: int,
+        accepted: Tensor,
     ) -> BatchGradients:
         step.recorder.spans += self._stored.result()  # of the step before, done long ago
         # Not before, since engine 1 reads the cache until here; and on engine 1, which has time
@@ -205,7 +208,13 @@ class Speculative:
         self._stored = self._engine.submit(partial(self._store, outcome))
         spans = step.recorder.spans
         return BatchGradients(
-            gradients, outcome.probabilities, losses, accepts, speculative_times(spans), spans
+            gradients,
+            outcome.probabilities,
+            losses,
+            int(accepted.sum()),
+            speculative_times(spans),
+            spans,
+            accepted,
         )
 
     def _store(self, outcome: Outcome) -> list[Span]:

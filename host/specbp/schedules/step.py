@@ -66,6 +66,8 @@ class BatchGradients:
         accepts: samples whose speculated gradient was kept; None where nothing is speculated.
         times: where the time went.
         spans: the same, engine by engine.
+        accepted: for each sample whether its speculated gradient was kept, bool [batch]; None
+            where nothing is speculated.
     """
 
     gradients: Sequence[Weights]
@@ -74,6 +76,7 @@ class BatchGradients:
     accepts: int | None
     times: PhaseTimes
     spans: Sequence[Span]
+    accepted: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,10 @@ class NetworkMaps:
             NETWORK, tensor, (words_of(self.samples) * PER_WORD,), np.int16
         )
 
+    def take_token(self, core: int) -> int:
+        """Return the address of a word that `core` alone writes and reads, and nobody needs."""
+        return self.memory.take(NETWORK, f"token of core {core}", (PER_WORD,), np.int16)
+
     def take_deltas(self, tensor: str) -> FeatureMap:
         """Return a new map of deltas at the logits."""
         return self._take(NETWORK, tensor, self.samples, self.outcomes[-1].shape)
