@@ -198,7 +198,7 @@ class SimulatedExecutor:
     def set_valid(self, valid: NDArray[np.bool_]) -> None:
         """Write which labels may be accepted, and clear the counters of all."""
         self.device.activate()
-        self._driver.set_valid(valid)
+        self._driver.clear_labels(np.flatnonzero(valid).tolist())
 
     def close(self) -> None:
         """End the simulation."""
@@ -208,6 +208,4 @@ class SimulatedExecutor:
 def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
-    return tensors + max(
-        sum(64 * len(program) for program in one.programs) for one in programs
-    )
+    return tensors + max(sum(64 * len(program) for program in one.programs) for one in programs)

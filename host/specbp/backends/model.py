@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
+from specbp.backends.opening import parameters_of
 from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.speculative_step import method_of
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.overlay.compiler import compile_step
+from specbp.overlay.compiler import (
+    Compiled,
+    compile_on_two_cores,
+    compile_speculation,
+    compile_step,
+)
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
-from specbp.overlay.parameters import Parameters
 
 
 class ModelTraining(PytorchTraining):
     """One experiment in progress; see `specbp.backends.Training`.
 
-    The weights are those of the overlay in every bit. A program takes equally long in every step,
-    since nothing that it does depends on the data.
+    The weights are those of the overlay in every bit. How long a program takes depends on the data
+    only where the gate rejects samples, and there only on how many.
 
     Args:
-        experiment: what to train, and how; int16 and sequential.
+        experiment: what to train, and how; int16.
         dataset: the loaded data set of the experiment.
 
     Raises:
@@ -30,18 +36,32 @@ class ModelTraining(PytorchTraining):
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         super().__init__(experiment, dataset)
-        assert experiment.lanes is not None and isinstance(self._arithmetic, Int16)
-        compiled = compile_step(
-            self._recipe.network,
-            self._arithmetic.scales,
-            experiment.batch_size,
-            Parameters(lanes=experiment.lanes),
-        )
-        self._cycles = predict(compiled).total
+        assert isinstance(self._arithmetic, Int16)
+        network, scales = self._recipe.network, self._arithmetic.scales
+        samples, parameters = experiment.batch_size, parameters_of(experiment)
+        self._free: Compiled | None = None
+        if experiment.schedule == "speculative":
+            method = method_of(experiment, network)
+            compiled = compile_speculation(network, scales, samples, parameters, method)
+            self._program = compiled.gated
+            if experiment.gate_metric == "none":
+                self._free = compiled.free
+        elif parameters.cores == 2:
+            self._program = compile_on_two_cores(network, scales, samples, parameters)
+        else:
+            self._program = compile_step(network, scales, samples, parameters)
+        self._cycles: dict[int, int] = {}
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each."""
         return [
-            {**row, "cycles": self._cycles, "clock_mhz": CLOCK_MHZ}
+            {**row, "cycles": self._cycles_of(row["rejects"] or 0), "clock_mhz": CLOCK_MHZ}
             for row in super().advance(steps)
         ]
+
+    def _cycles_of(self, rejects: int) -> int:
+        """Return the cycles of a step in which so many samples were rejected."""
+        if rejects not in self._cycles:
+            program = self._program if rejects or self._free is None else self._free
+            self._cycles[rejects] = predict(program, rejects=rejects).total
+        return self._cycles[rejects]

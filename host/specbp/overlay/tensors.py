@@ -94,9 +94,7 @@ class Tensors:
 
     def read_outcomes(self, slots: Array) -> dict[str, Array]:
         """Return the outcomes in some slots, by the names of their tensors."""
-        return {
-            "/".join(name): self._view(*name)[slots].copy() for name in self._outcome_names()
-        }
+        return {"/".join(name): self._view(*name)[slots].copy() for name in self._outcome_names()}
 
     def write_outcomes(self, slots: Array, outcomes: Mapping[str, Array]) -> None:
         """Write outcomes into slots; see `read_outcomes`."""

@@ -63,7 +63,9 @@ def shared_out(
     """
     stages = list(reversed(maps.weighted))
     costs = [
-        work_of_passes(parameters, maps, lambda passes, stage=stage: _whole(passes, stage, outcomes))
+        work_of_passes(
+            parameters, maps, lambda passes, stage=stage: _whole(passes, stage, outcomes)
+        )
         for stage in stages
     ]
     wanted = (sum(costs) + head_start) / 2

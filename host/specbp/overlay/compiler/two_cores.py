@@ -61,5 +61,3 @@ def compile_on_two_cores(
     shares = shared_out(parameters, maps, batch)
     emit_shares(programs, shares, batch, GRADIENTS)
     return compiled([program.emitter for program in programs], maps, parameters)
-
-
