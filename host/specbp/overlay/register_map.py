@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a13db32cba91a10b"
+INTERFACE = "fde44de86d4bb16e"
 """Hash of the register map."""
 
 
@@ -262,7 +262,7 @@ CONTROL = Register(
             1,
             "wo",
             "",
-            "Write 1 to run the program; ignored while busy.",
+            "Write 1 to run the programs of all cores that have one; ignored while a core is busy.",
         ),
         Field(
             "reset",
@@ -270,107 +270,7 @@ CONTROL = Register(
             1,
             "wo",
             "",
-            "Write 1 to stop: no new bursts, those under way are completed (writes without effect), then everything but the registers is reset. STATUS.busy tells when.",
-        ),
-    ),
-)
-
-STATUS = Register(
-    "STATUS",
-    0x024,
-    32,
-    "State of the program. All but busy hold until the next start or reset.",
-    (
-        Field(
-            "busy",
-            0,
-            1,
-            "ro",
-            "",
-            "A program runs, or bursts of a stopped one are under way.",
-        ),
-        Field(
-            "done",
-            1,
-            1,
-            "ro",
-            "",
-            "The program reached END and all its writes are acknowledged.",
-        ),
-        Field(
-            "error",
-            4,
-            4,
-            "ro",
-            "error",
-            "What stopped the program.",
-        ),
-        Field(
-            "response",
-            8,
-            2,
-            "ro",
-            "response",
-            "The bus response behind READ, WRITE and FETCH.",
-        ),
-        Field(
-            "opcode",
-            16,
-            8,
-            "ro",
-            "opcode",
-            "Opcode of the faulting descriptor.",
-        ),
-    ),
-)
-
-INDEX = Register(
-    "INDEX",
-    0x028,
-    32,
-    "Where the program stopped.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "ro",
-            "",
-            "Index of the descriptor that runs, or that was at fault.",
-        ),
-    ),
-)
-
-PROGRAM_ADDRESS = Register(
-    "PROGRAM_ADDRESS",
-    0x030,
-    32,
-    "Where the program lies.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "rw",
-            "",
-            "Physical address, a multiple of 64.",
-        ),
-    ),
-)
-
-PROGRAM_LENGTH = Register(
-    "PROGRAM_LENGTH",
-    0x034,
-    32,
-    "How long the program is.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "rw",
-            "",
-            "Descriptors of 64 bytes, END included.",
+            "Write 1 to stop all cores: no new bursts, those under way are completed (writes without effect), then everything but the registers is reset. STATUS.busy tells when.",
         ),
     ),
 )
@@ -379,7 +279,7 @@ WATCHDOG = Register(
     "WATCHDOG",
     0x038,
     32,
-    "How long nothing may be dispatched or completed.",
+    "How long a core may dispatch and complete nothing.",
     (
         Field(
             "value",
@@ -438,7 +338,7 @@ INTERRUPT_ENABLE = Register(
             1,
             "rw",
             "",
-            "A program reached END.",
+            "All programs reached END.",
         ),
         Field(
             "error",
@@ -463,7 +363,7 @@ INTERRUPT_STATUS = Register(
             1,
             "w1c",
             "",
-            "A program reached END.",
+            "All programs reached END.",
         ),
         Field(
             "error",
@@ -493,9 +393,131 @@ CYCLES = Register(
     ),
 )
 
+STATUS = Register(
+    "STATUS",
+    0x100,
+    32,
+    "State of the core's program. All but busy hold until the next start or reset.",
+    (
+        Field(
+            "busy",
+            0,
+            1,
+            "ro",
+            "",
+            "The program runs, or bursts of a stopped one are under way.",
+        ),
+        Field(
+            "done",
+            1,
+            1,
+            "ro",
+            "",
+            "The program reached END and all its writes are acknowledged.",
+        ),
+        Field(
+            "error",
+            4,
+            4,
+            "ro",
+            "error",
+            "What stopped the program; none, where the other core's error did.",
+        ),
+        Field(
+            "response",
+            8,
+            2,
+            "ro",
+            "response",
+            "The bus response behind READ, WRITE and FETCH.",
+        ),
+        Field(
+            "opcode",
+            16,
+            8,
+            "ro",
+            "opcode",
+            "Opcode of the faulting descriptor.",
+        ),
+    ),
+    0x80,
+)
+
+INDEX = Register(
+    "INDEX",
+    0x104,
+    32,
+    "Where the core's program stopped.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Index of the descriptor that runs, or that was at fault.",
+        ),
+    ),
+    0x80,
+)
+
+PROGRAM_ADDRESS = Register(
+    "PROGRAM_ADDRESS",
+    0x108,
+    32,
+    "Where the core's program lies.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Physical address, a multiple of 64.",
+        ),
+    ),
+    0x80,
+)
+
+PROGRAM_LENGTH = Register(
+    "PROGRAM_LENGTH",
+    0x10C,
+    32,
+    "How long the core's program is.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Descriptors of 64 bytes, END included; 0: the core has none, and rests.",
+        ),
+    ),
+    0x80,
+)
+
+START_DELAY = Register(
+    "START_DELAY",
+    0x110,
+    32,
+    "How long the core's program waits after the start: to look for races between cores.",
+    (
+        Field(
+            "value",
+            0,
+            16,
+            "rw",
+            "",
+            "Cycles.",
+        ),
+    ),
+    0x80,
+)
+
 BUSY = Register(
     "BUSY",
-    0x068,
+    0x120,
     64,
     "Cycles in which STATUS.busy was set, since the last start.",
     (
@@ -508,11 +530,12 @@ BUSY = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 READ_STALL = Register(
     "READ_STALL",
-    0x070,
+    0x128,
     64,
     "Busy cycles that waited for read data, since the last start.",
     (
@@ -525,11 +548,12 @@ READ_STALL = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 WRITE_STALL = Register(
     "WRITE_STALL",
-    0x078,
+    0x130,
     64,
     "Busy cycles in which write data waited for the bus, since the last start.",
     (
@@ -542,11 +566,12 @@ WRITE_STALL = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 LOADING = Register(
     "LOADING",
-    0x080,
+    0x138,
     64,
     "Cycles in which a descriptor of the load unit was under way, since the last start.",
     (
@@ -559,11 +584,12 @@ LOADING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 COMPUTING = Register(
     "COMPUTING",
-    0x088,
+    0x140,
     64,
     "Cycles in which a descriptor of the compute unit was under way, since the last start.",
     (
@@ -576,11 +602,12 @@ COMPUTING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 STORING = Register(
     "STORING",
-    0x090,
+    0x148,
     64,
     "Cycles in which a descriptor of the store unit was under way, since the last start.",
     (
@@ -593,11 +620,12 @@ STORING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 MULTIPLYING = Register(
     "MULTIPLYING",
-    0x098,
+    0x150,
     64,
     "Cycles in which the lanes multiplied, since the last start.",
     (
@@ -610,6 +638,7 @@ MULTIPLYING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 REGISTERS = (
@@ -621,16 +650,17 @@ REGISTERS = (
     WORDS,
     ROWS,
     CONTROL,
-    STATUS,
-    INDEX,
-    PROGRAM_ADDRESS,
-    PROGRAM_LENGTH,
     WATCHDOG,
     WINDOW_FIRST,
     WINDOW_LAST,
     INTERRUPT_ENABLE,
     INTERRUPT_STATUS,
     CYCLES,
+    STATUS,
+    INDEX,
+    PROGRAM_ADDRESS,
+    PROGRAM_LENGTH,
+    START_DELAY,
     BUSY,
     READ_STALL,
     WRITE_STALL,

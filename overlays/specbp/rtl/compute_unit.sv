@@ -32,10 +32,10 @@ module compute_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
@@ -108,7 +108,7 @@ module compute_unit #(
 
   // SOFTMAX and SGD wait for the back.
   assign request_o = head_valid && state_q == StIdle && (is_mac || is_element || !back_busy_q);
-  assign waits_o   = head.order.waits;
+  assign waits_o   = waits_of(head.order);
   assign head_done = final_issue || softmax_done || sgd_done;
 
   always_ff @(posedge clk_i) begin
@@ -310,7 +310,7 @@ module compute_unit #(
 
   always_ff @(posedge clk_i) begin
     if (take_over) begin
-      back_q <= '{index: head_index, opcode: head.order.opcode, signals: head.order.signals};
+      back_q <= '{index: head_index, opcode: head.order.opcode, signals: signals_of(head.order)};
       two_parts_q  <= two_parts;
       last_group_q <= last_group;
       left_q       <= w[2][21:16];
@@ -407,7 +407,7 @@ module compute_unit #(
   );
 
   logic unused;
-  assign unused = ^{mark_1[1], head.order.zero};
+  assign unused = ^{mark_1[1]};
 
   assign back_done = results_valid && results_mark[1];
 
@@ -461,7 +461,7 @@ module compute_unit #(
   fault_t fault_q;
 
   assign give_o    = back_done || softmax_done || sgd_done;
-  assign signals_o = back_done ? back_q.signals : head.order.signals;
+  assign signals_o = back_done ? back_q.signals : signals_of(head.order);
 
   assign back_fault  = (draining_q && !addend_fits) || (sums_valid_o && !sums_fit)
       || (output_valid_o && !output_fits && !softmax_write && !sgd_write);

@@ -43,8 +43,7 @@ module descriptor_decoder #(
 
   // NOP, END and COPY have no semaphores.
   assign alone    = d[0][31:8] == '0;
-  assign tag_fits = d[0][31:24] == '0
-      && (d[0][11:8] == '0 || d[0][11:8] != d[0][15:12])
+  assign tag_fits = (d[0][11:8] == '0 || d[0][11:8] != d[0][15:12])
       && (d[0][19:16] == '0 || d[0][19:16] != d[0][23:20]);
 
   assign copy_fits = d[3] != '0 && d[3] <= MaxBytes && aligned(d[1]) && aligned(d[2])

@@ -27,10 +27,10 @@ module load_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
@@ -66,7 +66,7 @@ module load_unit #(
     logic [15:0]      base;
     logic [15:0]      fill;
     logic [1:0]       destination;
-    logic [1:0][3:0]  signals;
+    numbers_t         signals;
     logic [7:0]       opcode;
   } writes_t;
 
@@ -106,7 +106,7 @@ module load_unit #(
   assign transposed_in = load.order.opcode == OpcodeLoadTransposed;
   assign request_o     = load_valid && !requesting && writes_ready
       && !(transposed_in && transposed_q);
-  assign waits_o       = load.order.waits;
+  assign waits_o       = waits_of(load.order);
   assign start         = grant_i;
   assign load_done     = fill_in ? start : run_taken && run_last;
 
@@ -161,7 +161,7 @@ module load_unit #(
   assign writes_in = '{
       index: load_index,
       opcode: load.order.opcode,
-      signals: load.order.signals,
+      signals: signals_of(load.order),
       destination: load.destination,
       fill: load.address[15:0],
       base: load.base,
@@ -352,7 +352,7 @@ module load_unit #(
       : writes_waiting ? writes_next.opcode : load.order.opcode;
 
   logic unused;
-  assign unused = ^{burst_last, load.zero_2, load.zero_9, load.order.zero};
+  assign unused = ^{burst_last, load.zero_2, load.zero_9};
 
 endmodule
 

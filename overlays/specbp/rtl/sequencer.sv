@@ -18,6 +18,8 @@ module sequencer #(
 
   input  wire logic                    start_i,
   input  wire logic                    reset_i,
+  input  wire logic                    stop_i,         // ends the program without a report
+  input  wire logic [15:0]             start_delay_i,  // cycles
   input  wire logic                    misaligned_i,  // the program, on start
   input  wire logic [31:0]             watchdog_i,  // cycles without progress; 0: no limit
   input  wire specbp_pkg::window_t     window_i,
@@ -29,6 +31,7 @@ module sequencer #(
   output logic [7:0]                   opcode_o,  // of the descriptor at fault
   output logic [31:0]                  index_o,
   output logic                         started_o,      // pulse
+  output logic                         fetch_o,        // pulse: the delay is over
   output logic                         done_event_o,   // pulse
   output logic                         error_event_o,  // pulse
 
@@ -71,7 +74,7 @@ module sequencer #(
   import specbp_pkg::*;
   import specbp_codes_pkg::*;
 
-  typedef enum logic [2:0] {StIdle, StFetch, StWait, StCopy, StDrain} state_e;
+  typedef enum logic [2:0] {StIdle, StDelay, StFetch, StWait, StCopy, StDrain} state_e;
 
   state_e           state_q, state_d;
   logic [7:0]       opcode, opcode_q;
@@ -181,8 +184,16 @@ module sequencer #(
     ending       = 1'b0;
     copy_valid_o = 1'b0;
     unit_valid_o = '0;
+    fetch_o      = 1'b0;
     unique case (state_q)
-      StIdle: if (started_o) state_d = StFetch;
+      StIdle: begin
+        fetch_o = started_o && start_delay_i == '0;
+        if (started_o) state_d = fetch_o ? StFetch : StDelay;
+      end
+      StDelay: begin
+        fetch_o = wait_q == '0;
+        if (fetch_o) state_d = StFetch;
+      end
       StFetch: begin
         if (here && decoder_error_q == ErrorNone) begin
           if (unit_q != '0) begin
@@ -218,7 +229,7 @@ module sequencer #(
       StDrain: if (idle_i) state_d = StIdle;
       default: state_d = StIdle;
     endcase
-    if (fail || (reset_i && state_q != StIdle)) state_d = StDrain;
+    if (fail || ((reset_i || stop_i) && state_q != StIdle)) state_d = StDrain;
   end
 
   assign descriptor_ready_o = next;
@@ -266,8 +277,9 @@ module sequencer #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (state_q == StFetch) wait_q <= wait_cycles;
-    else if (state_q == StWait) wait_q <= wait_q - 32'd1;
+    if (state_q == StIdle) wait_q <= 32'(start_delay_i);
+    else if (state_q == StFetch) wait_q <= wait_cycles;
+    else if (state_q == StWait || state_q == StDelay) wait_q <= wait_q - 32'd1;
     if (started_o || next || completed_i) running_q <= '0;
     else if (busy_o) running_q <= running_q + 32'd1;
   end

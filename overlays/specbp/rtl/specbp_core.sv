@@ -25,8 +25,10 @@ module specbp_core #(
 
   input  wire logic                start_i,
   input  wire logic                reset_i,
+  input  wire logic                stop_i,   // another core's error
   input  wire logic [31:0]         program_address_i,
   input  wire logic [31:0]         program_length_i,
+  input  wire logic [15:0]         start_delay_i,
   input  wire logic [31:0]         watchdog_i,
   input  wire specbp_pkg::window_t window_i,
 
@@ -43,6 +45,13 @@ module specbp_core #(
   output logic                     write_stall_o,
   output logic [specbp_pkg::Units-1:0] unit_busy_o,
   output logic                     multiplying_o,
+
+  // Semaphores shared with the other core: those that units wait for, the one taken in this cycle,
+  // those given in it.
+  output logic [specbp_pkg::Units-1:0][3:0] shared_wanted_o,
+  output logic [3:0]               shared_taken_o,
+  output logic [specbp_pkg::Units-1:0][3:0] shared_given_o,
+  input  wire logic [15:0]         shared_available_i,
 
   output logic [0:0]               m_axi_arid,
   output logic [31:0]              m_axi_araddr,
@@ -90,7 +99,7 @@ module specbp_core #(
   logic [1:0]  read_response;
 
   // The program.
-  logic        exhausted, descriptor_valid, descriptor_ready;
+  logic        fetch, exhausted, descriptor_valid, descriptor_ready;
   descriptor_t descriptor;
   logic [1:0]  descriptor_response;
   logic        copy_valid, copy_ready, copy_done;
@@ -99,11 +108,11 @@ module specbp_core #(
   logic [1:0]  read_error_response, write_error_response;
 
   // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
-  logic   [Units-1:0][1:0][3:0] waits, signals;
-  logic   [31:0]                load_index, compute_index, store_index;
-  logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
-  fault_t                       load_fault, compute_fault, store_fault;
+  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, request, grant, give;
+  numbers_t [Units-1:0] waits, signals;
+  logic     [31:0]      load_index, compute_index, store_index;
+  logic     [7:0]       load_opcode, compute_opcode, store_opcode;
+  fault_t               load_fault, compute_fault, store_fault;
 
   // What the write engine is asked.
   logic                  write_valid, copy_write_valid, store_write_valid;
@@ -197,7 +206,7 @@ module specbp_core #(
     .clk_i              (reading_clk),
     .rst_ni,
     .abort_i           (abort),
-    .start_i           (started_o),
+    .start_i           (fetch),
     .address_i         (program_address_i),
     .length_i          (program_length_i),
     .exhausted_o       (exhausted),
@@ -222,6 +231,8 @@ module specbp_core #(
     .rst_ni,
     .start_i,
     .reset_i,
+    .stop_i,
+    .start_delay_i,
     .misaligned_i          (program_address_i[5:0] != '0),
     .watchdog_i,
     .window_i,
@@ -232,6 +243,7 @@ module specbp_core #(
     .opcode_o,
     .index_o,
     .started_o,
+    .fetch_o               (fetch),
     .done_event_o,
     .error_event_o,
     .abort_o               (abort),
@@ -268,12 +280,16 @@ module specbp_core #(
   semaphores u_semaphores (
     .clk_i,
     .rst_ni,
-    .clear_i  (started_o),
-    .request_i(request),
-    .waits_i  (waits),
-    .grant_o  (grant),
-    .give_i   (give),
-    .signals_i(signals)
+    .clear_i           (started_o),
+    .request_i         (request),
+    .waits_i           (waits),
+    .grant_o           (grant),
+    .give_i            (give),
+    .signals_i         (signals),
+    .shared_wanted_o,
+    .shared_taken_o,
+    .shared_given_o,
+    .shared_available_i
   );
 
   // Between units and buffers.

@@ -42,19 +42,34 @@ package specbp_pkg;
   localparam int unsigned UnitCompute = 1;
   localparam int unsigned UnitStore   = 2;
 
+  // Semaphores that a descriptor waits for, or signals; 0 is none.
+  typedef struct packed {
+    logic [3:0]      shared;  // among the cores
+    logic [1:0][3:0] own;     // the core's
+  } numbers_t;
+
   // Word 0 of a unit's descriptor.
   typedef struct packed {
-    logic [7:0]      zero;
+    logic [3:0]      shared_signal;
+    logic [3:0]      shared_wait;
     logic [1:0][3:0] signals;
     logic [1:0][3:0] waits;
     logic [7:0]      opcode;
   } order_t;
 
+  function automatic numbers_t waits_of(order_t order);
+    return '{shared: order.shared_wait, own: order.waits};
+  endfunction
+
+  function automatic numbers_t signals_of(order_t order);
+    return '{shared: order.shared_signal, own: order.signals};
+  endfunction
+
   // What is left of a descriptor while its work is under way.
   typedef struct packed {
-    logic [31:0]     index;
-    logic [7:0]      opcode;
-    logic [1:0][3:0] signals;
+    logic [31:0] index;
+    logic [7:0]  opcode;
+    numbers_t    signals;
   } tag_t;
 
   // What is wrong, with which descriptor.

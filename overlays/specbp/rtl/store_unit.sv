@@ -23,10 +23,10 @@ module store_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
@@ -89,7 +89,7 @@ module store_unit #(
     .clear_i    (abort_i),
     .in_valid_i (start),
     .in_ready_o (pending_ready),
-    .in_data_i  ({store_index, store.order.opcode, store.order.signals}),
+    .in_data_i  ({store_index, store.order.opcode, signals_of(store.order)}),
     .out_valid_o(pending_valid),
     .out_ready_i(done_i),
     .out_data_o (pending)
@@ -101,7 +101,7 @@ module store_unit #(
   logic [3:0][PlaceWidth-1:0] strides;
 
   assign request_o  = store_valid && !active_q && pending_ready;
-  assign waits_o    = store.order.waits;
+  assign waits_o    = waits_of(store.order);
   assign start      = grant_i;
   // The later of the two walks ends the descriptor.
   assign store_done = active_q && (!runs_valid || (run_taken && runs_last))
@@ -227,7 +227,7 @@ module store_unit #(
 
   logic unused;
   assign unused = ^{unused_inner, unused_ready, store.row_stride, store.zero_9, store.zero_2,
-                    store.destination, store.order.zero};
+                    store.destination};
 
 endmodule
 
