@@ -15,7 +15,7 @@ from specbp.arithmetic.scales import PROBABILITY_BITS
 from specbp.backends.overlay_step import OpenExecutor, OverlayStep
 from specbp.backends.recipe import Recipe
 from specbp.network import Layer, Weights
-from specbp.overlay.compiler.compile import NETWORK
+from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
 from specbp.overlay.parameters import Parameters

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "fde44de86d4bb16e"
+INTERFACE = "c4792b0c8c5df22e"
 """Hash of the register map."""
 
 
@@ -51,12 +51,16 @@ class Opcode(IntEnum):
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
+    SKIP = 3
+    """Skip word 1 descriptors, or not, as an entry of the index table says."""
     LOAD = 16
     """Move memory into a buffer."""
     FILL = 17
     """Write one int16 into a pattern of words of a buffer."""
     LOAD_TRANSPOSED = 18
     """Move rows of memory into columns of the vector buffer."""
+    LOAD_INDEX = 19
+    """Move memory into the index table."""
     MAC = 32
     """Multiply scalars with vectors and sum up."""
     MAXIMUM = 33
@@ -71,6 +75,8 @@ class Opcode(IntEnum):
     """Softmax, and the deltas at the logits."""
     SGD = 38
     """One SGD step of some weights."""
+    GATE = 39
+    """Distances of softmax to cached ones, and which of them are accepted."""
     STORE = 48
     """Move words of the output buffer to memory."""
 
@@ -393,6 +399,99 @@ CYCLES = Register(
     ),
 )
 
+LABEL = Register(
+    "LABEL",
+    0x080,
+    32,
+    "Which label the next LABEL registers are about.",
+    (
+        Field(
+            "value",
+            0,
+            9,
+            "rw",
+            "",
+            "Its number.",
+        ),
+    ),
+)
+
+LABEL_SET = Register(
+    "LABEL_SET",
+    0x084,
+    32,
+    "Writes the label table at LABEL. Reads as zero.",
+    (
+        Field(
+            "valid",
+            0,
+            1,
+            "wo",
+            "",
+            "Write 1 to make the label valid.",
+        ),
+        Field(
+            "clear",
+            1,
+            1,
+            "wo",
+            "",
+            "Write 1 to make the label invalid and its counters 0.",
+        ),
+    ),
+)
+
+LABEL_STATE = Register(
+    "LABEL_STATE",
+    0x088,
+    32,
+    "State of the label LABEL.",
+    (
+        Field(
+            "valid",
+            0,
+            1,
+            "ro",
+            "",
+            "An outcome of it is there: samples of it may be accepted.",
+        ),
+    ),
+)
+
+LABEL_ACCEPTS = Register(
+    "LABEL_ACCEPTS",
+    0x08C,
+    32,
+    "How many samples of the label LABEL were accepted.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Samples, modulo 2^32.",
+        ),
+    ),
+)
+
+LABEL_REJECTS = Register(
+    "LABEL_REJECTS",
+    0x090,
+    32,
+    "How many samples of the label LABEL were rejected.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Samples, modulo 2^32.",
+        ),
+    ),
+)
+
 STATUS = Register(
     "STATUS",
     0x100,
@@ -656,6 +755,11 @@ REGISTERS = (
     INTERRUPT_ENABLE,
     INTERRUPT_STATUS,
     CYCLES,
+    LABEL,
+    LABEL_SET,
+    LABEL_STATE,
+    LABEL_ACCEPTS,
+    LABEL_REJECTS,
     STATUS,
     INDEX,
     PROGRAM_ADDRESS,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.overlay import layout
-from specbp.overlay.compiler.compile import NETWORK
+from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.program import Compiled
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.integers import INT16_MAX, requantised

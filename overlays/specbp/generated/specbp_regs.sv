@@ -239,6 +239,11 @@ module specbp_regs (
         logic INTERRUPT_ENABLE;
         logic INTERRUPT_STATUS;
         logic [1:0] CYCLES;
+        logic LABEL;
+        logic LABEL_SET;
+        logic LABEL_STATE;
+        logic LABEL_ACCEPTS;
+        logic LABEL_REJECTS;
         struct {
             logic STATUS;
             logic INDEX;
@@ -297,6 +302,16 @@ module specbp_regs (
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h60);
         decoded_reg_strb.CYCLES[1] = cpuif_req_masked & (cpuif_addr == 12'h64) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h64);
+        decoded_reg_strb.LABEL = cpuif_req_masked & (cpuif_addr == 12'h80);
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h80);
+        decoded_reg_strb.LABEL_SET = cpuif_req_masked & (cpuif_addr == 12'h84) & cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h84);
+        decoded_reg_strb.LABEL_STATE = cpuif_req_masked & (cpuif_addr == 12'h88) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h88);
+        decoded_reg_strb.LABEL_ACCEPTS = cpuif_req_masked & (cpuif_addr == 12'h8c) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h8c);
+        decoded_reg_strb.LABEL_REJECTS = cpuif_req_masked & (cpuif_addr == 12'h90) & !cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h90);
         for(int i0=0; i0<2; i0++) begin
             decoded_reg_strb.CORE[i0].STATUS = cpuif_req_masked & (cpuif_addr == 12'h100 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
             is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h100 + (12)'(i0) * 12'h80);
@@ -401,6 +416,22 @@ module specbp_regs (
         } INTERRUPT_STATUS;
         struct {
             struct {
+                logic [8:0] next;
+                logic load_next;
+            } value;
+        } LABEL;
+        struct {
+            struct {
+                logic next;
+                logic load_next;
+            } valid;
+            struct {
+                logic next;
+                logic load_next;
+            } clear;
+        } LABEL_SET;
+        struct {
+            struct {
                 struct {
                     logic [31:0] next;
                     logic load_next;
@@ -462,6 +493,19 @@ module specbp_regs (
                 logic value;
             } error;
         } INTERRUPT_STATUS;
+        struct {
+            struct {
+                logic [8:0] value;
+            } value;
+        } LABEL;
+        struct {
+            struct {
+                logic value;
+            } valid;
+            struct {
+                logic value;
+            } clear;
+        } LABEL_SET;
         struct {
             struct {
                 struct {
@@ -701,6 +745,81 @@ module specbp_regs (
         end
     end
     assign hwif_out.INTERRUPT_STATUS.error.value = field_storage.INTERRUPT_STATUS.error.value;
+    // Field: specbp.LABEL.value
+    always_comb begin
+        automatic logic [8:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL.value.value & ~decoded_wr_biten[8:0]) | (decoded_wr_data[8:0] & decoded_wr_biten[8:0]);
+            load_next_c = '1;
+        end
+        field_combo.LABEL.value.next = next_c;
+        field_combo.LABEL.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL.value.value <= 9'h0;
+        end else begin
+            if(field_combo.LABEL.value.load_next) begin
+                field_storage.LABEL.value.value <= field_combo.LABEL.value.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL.value.value = field_storage.LABEL.value.value;
+    // Field: specbp.LABEL_SET.valid
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL_SET.valid.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL_SET && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL_SET.valid.value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.LABEL_SET.valid.next = next_c;
+        field_combo.LABEL_SET.valid.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL_SET.valid.value <= 1'h0;
+        end else begin
+            if(field_combo.LABEL_SET.valid.load_next) begin
+                field_storage.LABEL_SET.valid.value <= field_combo.LABEL_SET.valid.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL_SET.valid.value = field_storage.LABEL_SET.valid.value;
+    // Field: specbp.LABEL_SET.clear
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL_SET.clear.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL_SET && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL_SET.clear.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.LABEL_SET.clear.next = next_c;
+        field_combo.LABEL_SET.clear.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL_SET.clear.value <= 1'h0;
+        end else begin
+            if(field_combo.LABEL_SET.clear.load_next) begin
+                field_storage.LABEL_SET.clear.value <= field_combo.LABEL_SET.clear.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL_SET.clear.value = field_storage.LABEL_SET.clear.value;
     for(genvar i0=0; i0<2; i0++) begin
         // Field: specbp.CORE[].PROGRAM_ADDRESS.value
         always_comb begin
@@ -919,6 +1038,18 @@ module specbp_regs (
         end
         if(rd_mux_addr == 12'h64) begin
             readback_data_var = rbuf_storage.CYCLES.data[63:32];
+        end
+        if(rd_mux_addr == 12'h80) begin
+            readback_data_var[8:0] = field_storage.LABEL.value.value;
+        end
+        if(rd_mux_addr == 12'h88) begin
+            readback_data_var[0] = hwif_in.LABEL_STATE.valid.next;
+        end
+        if(rd_mux_addr == 12'h8c) begin
+            readback_data_var[31:0] = hwif_in.LABEL_ACCEPTS.value.next;
+        end
+        if(rd_mux_addr == 12'h90) begin
+            readback_data_var[31:0] = hwif_in.LABEL_REJECTS.value.next;
         end
         for(int i0=0; i0<2; i0++) begin
             if(rd_mux_addr == 12'h100 + (12)'(i0) * 12'h80) begin

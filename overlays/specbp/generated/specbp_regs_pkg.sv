@@ -113,6 +113,30 @@ package specbp_regs_pkg;
 
     typedef struct {
         logic next;
+    } specbp__LABEL_STATE__valid__in_t;
+
+    typedef struct {
+        specbp__LABEL_STATE__valid__in_t valid;
+    } specbp__LABEL_STATE__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } specbp__LABEL_ACCEPTS__value__in_t;
+
+    typedef struct {
+        specbp__LABEL_ACCEPTS__value__in_t value;
+    } specbp__LABEL_ACCEPTS__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } specbp__LABEL_REJECTS__value__in_t;
+
+    typedef struct {
+        specbp__LABEL_REJECTS__value__in_t value;
+    } specbp__LABEL_REJECTS__in_t;
+
+    typedef struct {
+        logic next;
     } specbp__core__STATUS__busy__in_t;
 
     typedef struct {
@@ -224,6 +248,9 @@ package specbp_regs_pkg;
         specbp__ROWS__in_t ROWS;
         specbp__INTERRUPT_STATUS__in_t INTERRUPT_STATUS;
         specbp__counter_desc_d02b5840__in_t CYCLES;
+        specbp__LABEL_STATE__in_t LABEL_STATE;
+        specbp__LABEL_ACCEPTS__in_t LABEL_ACCEPTS;
+        specbp__LABEL_REJECTS__in_t LABEL_REJECTS;
         specbp__core__in_t CORE[2];
     } specbp__in_t;
 
@@ -291,6 +318,27 @@ package specbp_regs_pkg;
     } specbp__INTERRUPT_STATUS__out_t;
 
     typedef struct {
+        logic [8:0] value;
+    } specbp__LABEL__value__out_t;
+
+    typedef struct {
+        specbp__LABEL__value__out_t value;
+    } specbp__LABEL__out_t;
+
+    typedef struct {
+        logic value;
+    } specbp__LABEL_SET__valid__out_t;
+
+    typedef struct {
+        logic value;
+    } specbp__LABEL_SET__clear__out_t;
+
+    typedef struct {
+        specbp__LABEL_SET__valid__out_t valid;
+        specbp__LABEL_SET__clear__out_t clear;
+    } specbp__LABEL_SET__out_t;
+
+    typedef struct {
         logic [31:0] value;
     } specbp__core__PROGRAM_ADDRESS__value__out_t;
 
@@ -327,6 +375,8 @@ package specbp_regs_pkg;
         specbp__WINDOW_LAST__out_t WINDOW_LAST;
         specbp__INTERRUPT_ENABLE__out_t INTERRUPT_ENABLE;
         specbp__INTERRUPT_STATUS__out_t INTERRUPT_STATUS;
+        specbp__LABEL__out_t LABEL;
+        specbp__LABEL_SET__out_t LABEL_SET;
         specbp__core__out_t CORE[2];
     } specbp__out_t;
 
@@ -352,9 +402,11 @@ package specbp_regs_pkg;
         opcode_e__NOP = 'h0,
         opcode_e__END = 'h1,
         opcode_e__COPY = 'h2,
+        opcode_e__SKIP = 'h3,
         opcode_e__LOAD = 'h10,
         opcode_e__FILL = 'h11,
         opcode_e__LOAD_TRANSPOSED = 'h12,
+        opcode_e__LOAD_INDEX = 'h13,
         opcode_e__MAC = 'h20,
         opcode_e__MAXIMUM = 'h21,
         opcode_e__TOTAL = 'h22,
@@ -362,6 +414,7 @@ package specbp_regs_pkg;
         opcode_e__SELECT = 'h24,
         opcode_e__SOFTMAX = 'h25,
         opcode_e__SGD = 'h26,
+        opcode_e__GATE = 'h27,
         opcode_e__STORE = 'h30
     } opcode_e_e;
 endpackage
