@@ -41,6 +41,12 @@ module counted_core #(
   output logic [specbp_pkg::Units-1:0][3:0] shared_given_o,
   input  wire logic [15:0]         shared_available_i,
 
+  // The label table.
+  output logic                     label_read_o,
+  output logic [8:0]               label_o,
+  input  wire logic                label_valid_i,
+  output specbp_pkg::label_update_e label_update_o,
+
   output logic [0:0]               m_axi_arid,
   output logic [31:0]              m_axi_araddr,
   output logic [7:0]               m_axi_arlen,
@@ -119,6 +125,10 @@ module counted_core #(
     .shared_taken_o,
     .shared_given_o,
     .shared_available_i,
+    .label_read_o,
+    .label_o,
+    .label_valid_i,
+    .label_update_o,
     .m_axi_arid,
     .m_axi_araddr,
     .m_axi_arlen,

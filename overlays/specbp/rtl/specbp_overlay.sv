@@ -189,6 +189,9 @@ module specbp_overlay #(
     status.BURSTS.beats.next            = 8'd16;
     status.INTERRUPT_STATUS.done.hwset  = all_done;
     status.INTERRUPT_STATUS.error.hwset = error_event != '0;
+    status.LABEL_STATE.valid.next       = label_valid;
+    status.LABEL_ACCEPTS.value.next     = label_accepts;
+    status.LABEL_REJECTS.value.next     = label_rejects;
     status.CYCLES.value.next            = cycles;
     status.CORE[0]                      = core_registers[0];
     status.CORE[1]                      = core_registers[Cores-1];
@@ -232,6 +235,40 @@ module specbp_overlay #(
     .available_o(shared_available)
   );
 
+  // The label table: one core's gate works at a time, the others ask for nothing.
+  logic [Cores-1:0]      label_read;
+  logic [Cores-1:0][8:0] labels;
+  label_update_e         label_update [Cores];
+  logic [8:0]            gate_label;
+  label_update_e         gate_update;
+  logic                  label_valid;
+  logic [31:0]           label_accepts, label_rejects;
+
+  always_comb begin
+    gate_label  = labels[0];
+    gate_update = label_update[0];
+    for (int core = 1; core < Cores; core++) begin
+      if (label_read[core] || label_update[core] != LabelKept) begin
+        gate_label  = labels[core];
+        gate_update = label_update[core];
+      end
+    end
+  end
+
+  label_table u_labels (
+    .clk_i,
+    .read_i      (label_read != '0),
+    .label_i     (gate_label),
+    .update_i    (gate_update),
+    .host_i      (busy == '0),
+    .host_label_i(control.LABEL.value.value),
+    .set_valid_i (control.LABEL_SET.valid.value),
+    .clear_i     (control.LABEL_SET.clear.value),
+    .valid_o     (label_valid),
+    .accepts_o   (label_accepts),
+    .rejects_o   (label_rejects)
+  );
+
   counted_core #(
     .Lanes            (Lanes),
     .QueueDepth       (QueueDepth),
@@ -263,6 +300,10 @@ module specbp_overlay #(
     .shared_taken_o    (shared_taken[0]),
     .shared_given_o    (shared_given[0]),
     .shared_available_i(shared_available[0]),
+    .label_read_o      (label_read[0]),
+    .label_o           (labels[0]),
+    .label_valid_i     (label_valid),
+    .label_update_o    (label_update[0]),
     .m_axi_arid    (m0_axi_arid),
     .m_axi_araddr  (m0_axi_araddr),
     .m_axi_arlen   (m0_axi_arlen),
@@ -326,6 +367,10 @@ module specbp_overlay #(
       .shared_taken_o    (shared_taken[1]),
       .shared_given_o    (shared_given[1]),
       .shared_available_i(shared_available[1]),
+      .label_read_o      (label_read[1]),
+      .label_o           (labels[1]),
+      .label_valid_i     (label_valid),
+      .label_update_o    (label_update[1]),
       .m_axi_arid    (m1_axi_arid),
       .m_axi_araddr  (m1_axi_araddr),
       .m_axi_arlen   (m1_axi_arlen),
