@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -65,6 +65,21 @@ class Run:
     storing: int
     multiplying: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What the gate knows of each label.
+
+    Attributes:
+        valid: bool [labels]: samples of the label may be accepted.
+        accepts: int64 [labels]: samples accepted, modulo 2^32.
+        rejects: likewise.
+    """
+
+    valid: NDArray[np.bool_]
+    accepts: NDArray[np.int64]
+    rejects: NDArray[np.int64]
 
 
 class OverlayDriver(DefaultIP):  # type: ignore[misc]
@@ -192,6 +207,25 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """Return the value of every readable register, by name; of each core its own."""
         return self._values(self.parameters.cores)
 
+    def clear_labels(self, valid: Iterable[int] = ()) -> None:
+        """Make all labels but those in `valid` invalid, and all counters 0; not while it runs."""
+        clear, set_valid = (registers.LABEL_SET.field(name).mask for name in ("clear", "valid"))
+        kept = set(valid)
+        for label in range(isa.LABELS):
+            self._write(registers.LABEL, label)
+            self._write(registers.LABEL_SET, clear)
+            if label in kept:
+                self._write(registers.LABEL_SET, set_valid)
+
+    def read_labels(self) -> LabelTable:
+        """Return the label table; not while a program runs."""
+        shown = (registers.LABEL_STATE, registers.LABEL_ACCEPTS, registers.LABEL_REJECTS)
+        found = np.empty((len(shown), isa.LABELS), np.int64)
+        for label in range(isa.LABELS):
+            self._write(registers.LABEL, label)
+            found[:, label] = [self._read(register) for register in shown]
+        return LabelTable(found[0] != 0, found[1], found[2])
+
     @property
     def clock_hz(self) -> float:
         """The overlay's clock, FCLK0, as it is set."""
@@ -306,6 +340,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 __all__ = [
     "BuildMismatchError",
     "DeadlineError",
+    "LabelTable",
     "OverlayDriver",
     "OverlayError",
     "Run",

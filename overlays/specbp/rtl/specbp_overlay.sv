@@ -129,6 +129,14 @@ module specbp_overlay #(
   window_t          window;
   logic [63:0]      cycles;
 
+  logic [Cores-1:0]      label_read;
+  logic [Cores-1:0][8:0] labels;
+  label_update_e         label_update [Cores];
+  logic [8:0]            gate_label;
+  label_update_e         gate_update;
+  logic                  label_valid;
+  logic [31:0]           label_accepts, label_rejects;
+
   // The registers' clock stops in simulation while nobody uses them; see clock_gate.
   logic       registers_clk, used;
   logic [2:0] settling_q;
@@ -236,14 +244,6 @@ module specbp_overlay #(
   );
 
   // The label table: one core's gate works at a time, the others ask for nothing.
-  logic [Cores-1:0]      label_read;
-  logic [Cores-1:0][8:0] labels;
-  label_update_e         label_update [Cores];
-  logic [8:0]            gate_label;
-  label_update_e         gate_update;
-  logic                  label_valid;
-  logic [31:0]           label_accepts, label_rejects;
-
   always_comb begin
     gate_label  = labels[0];
     gate_update = label_update[0];

@@ -160,9 +160,7 @@ class NetworkMaps:
 
     def take_labels(self, tensor: str) -> int:
         """Return the address of a new int16 for each sample."""
-        return self.memory.take(
-            NETWORK, tensor, (words_of(self.samples) * PER_WORD,), np.int16
-        )
+        return self.memory.take(NETWORK, tensor, (words_of(self.samples) * PER_WORD,), np.int16)
 
     def take_deltas(self, tensor: str) -> FeatureMap:
         """Return a new map of deltas at the logits."""

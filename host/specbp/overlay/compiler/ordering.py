@@ -201,7 +201,5 @@ def _with_order(placed: _Placed) -> Tagged:
     descriptor = placed.tagged.descriptor
     if isinstance(descriptor, Nop | Copy | End | Skip):
         return placed.tagged
-    order = replace(
-        descriptor.order, waits=tuple(placed.waits), signals=tuple(placed.signals)
-    )
+    order = replace(descriptor.order, waits=tuple(placed.waits), signals=tuple(placed.signals))
     return Tagged(replace(descriptor, order=order), placed.tagged.tag)

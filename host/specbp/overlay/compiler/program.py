@@ -107,9 +107,7 @@ class Compiled:
         return None
 
 
-def compiled(
-    emitters: Sequence[Emitter], maps: NetworkMaps, parameters: Parameters
-) -> Compiled:
+def compiled(emitters: Sequence[Emitter], maps: NetworkMaps, parameters: Parameters) -> Compiled:
     """Return what the emitters of the cores have, in order and with its end."""
 
     def finished(emitter: Emitter) -> tuple[Tagged, ...]:
