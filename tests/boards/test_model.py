@@ -33,8 +33,8 @@ def start_nop(model, cycles):
     words = model.memory.view(np.uint32)
     words[:32] = 0
     words[1], words[16] = cycles, 1
-    model.write(registers.PROGRAM_ADDRESS.offset, BASE)
-    model.write(registers.PROGRAM_LENGTH.offset, 2)
+    model.write(registers.PROGRAM_ADDRESS.of_core(0).offset, BASE)
+    model.write(registers.PROGRAM_LENGTH.of_core(0).offset, 2)
     model.write(registers.INTERRUPT_ENABLE.offset, 3)
     model.write(registers.CONTROL.offset, 1)
     return model.run(10_000)

@@ -75,7 +75,8 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
     def make(folder: Path) -> Path:
         _verilate(verilator, parameters, kind, folder)
         objects = runtime(verilator, compiler, kind)
-        return _compile_model(verilator, compiler, kind, folder, objects)
+        defines = (*_defines(kind), f"-DSPECBP_CORES={parameters.cores}")
+        return _compile_model(verilator, compiler, defines, folder, objects)
 
     return _cached(f"model-{key}.so", make)
 
@@ -130,7 +131,11 @@ def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: 
 
 
 def _compile_model(
-    verilator: Verilator, compiler: Compiler, kind: Kind, folder: Path, objects: Sequence[Path]
+    verilator: Verilator,
+    compiler: Compiler,
+    defines: Sequence[str],
+    folder: Path,
+    objects: Sequence[Path],
 ) -> Path:
     """Compile Verilator's C++ and the harness as one unit: that is faster than one by one."""
     sources = sorted(folder.glob("*.cpp"))
@@ -141,7 +146,7 @@ def _compile_model(
     includes = (f"-I{folder}", f"-I{HARDWARE / 'sim'}", *_includes(verilator))
     run(
         [
-            *(*compiler.command, *_CXX_FLAGS, *_defines(kind), *includes, "-shared"),
+            *(*compiler.command, *_CXX_FLAGS, *defines, *includes, "-shared"),
             *(str(everything), *map(str, objects), "-o", str(target)),
             "-pthread",
         ]

@@ -129,7 +129,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """Return what the generated hardware handoff says, in pynq's form."""
-        handoff = HARDWARE / "generated" / f"{hwh.DESIGN}.hwh"
+        handoff = HARDWARE / "generated" / hwh.file_name(self.model.cores)
         parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
         parser.mem_dict["PSDDR"] = {
             "fullpath": "PSDDR",

@@ -37,6 +37,7 @@ class Model:
 
     Attributes:
         memory: the memory, shared with the simulation without a copy.
+        cores: of the overlay.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Model:
         memory_base: int,
         kind: Kind = "fast",
     ) -> None:
+        self.cores = parameters.cores
         self._library = _library(build(parameters, kind))
         self._mapped = mmap.mmap(-1, memory_bytes)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
@@ -112,9 +114,10 @@ class Model:
         )
 
     def set_stalls(self, seed: int, chance: float) -> None:
-        """Pause every memory channel at random, with `chance` in each cycle; 0 for never.
+        """Pause every memory channel of every port at random.
 
-        Takes effect at once; the random numbers start anew at the next reset.
+        In each cycle, with `chance`; 0 is never. Takes effect at once; the random
+        numbers start anew at the next reset.
         """
         self._library.specbp_stalls(self._model, seed, min(255, round(chance * 256)))
 

@@ -18,13 +18,12 @@ from specbp.backends.recipe import Recipe
 from specbp.network import Layer, Network, Weights
 from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
-from specbp.overlay.parameters import Parameters
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
+from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, Named
 from specbp.schedules import build as build_schedule
 from specbp.schedules.passes import by_layer
 from specbp.schedules.step import StepWeights
-
 
 ACCEPTED = "accepted"
 """What the gate decided on each sample."""

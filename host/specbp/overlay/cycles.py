@@ -152,10 +152,10 @@ class _Running:
         skipped = 0
         if isinstance(descriptor, Skip) and (self.rejects > descriptor.limit) == descriptor.above:
             skipped = descriptor.count
-        for place in range(place + 1, place + 1 + skipped):
+        for dropped in range(place + 1, place + 1 + skipped):
             self.model.skip()
-            self._close_pass(place)
-        self._position = place + 1
+            self._close_pass(dropped)
+        self._position = place + 1 + skipped
 
     def result(self) -> CoreCycles:
         return CoreCycles(self._done, tuple(self._passes), tuple(self._events))
