@@ -34,6 +34,7 @@ module load_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -74,7 +75,7 @@ module load_unit #(
   move_t       load;
   writes_t     writes_in, writes_next, writes;
   logic [31:0] load_index;
-  logic        queue_empty, load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in, start;
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
   logic        unused_inner_last;
@@ -96,6 +97,7 @@ module load_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(load_valid),
     .head_done_i (load_done),
     .head_o      (load),
@@ -346,6 +348,8 @@ module load_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
+  assign active_o = queue_active || start || run_taken || (read_valid_o && read_ready_i)
+      || writes_start || writes_loaded_q || take || step || write_valid_o || run_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
   assign opcode_o = writes_valid_q ? writes.opcode

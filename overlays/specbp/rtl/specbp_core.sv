@@ -79,7 +79,7 @@ module specbp_core #(
   localparam int unsigned ReadClients = 3;
   localparam int unsigned Groups      = Lanes / 4;
 
-  logic abort, read_idle, write_idle;
+  logic abort, read_idle, write_idle, read_active, write_active;
 
   // Reads: descriptors (0), COPY (1) and loads (2) share the engine.
   logic [ReadClients-1:0]          read_valid, read_ready, data_valid, data_ready;
@@ -99,7 +99,7 @@ module specbp_core #(
   logic [1:0]  read_error_response, write_error_response;
 
   // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
+  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, unit_active, request, grant, give;
   logic   [Units-1:0][1:0][3:0] waits, signals;
   logic   [31:0]                load_index, compute_index, store_index;
   logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
@@ -122,21 +122,19 @@ module specbp_core #(
 
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || fetching || read_valid != '0 || !read_idle || data_valid != '0
-              || unit_valid[UnitLoad] || !unit_idle[UnitLoad]),
+    .enable_i(unsettled || fetching || read_active || unit_active[UnitLoad]),
     .clk_o   (reading_clk)
   );
 
   clock_gate u_computing (
     .clk_i,
-    .enable_i(unsettled || unit_valid[UnitCompute] || !unit_idle[UnitCompute]),
+    .enable_i(unsettled || unit_active[UnitCompute]),
     .clk_o   (computing_clk)
   );
 
   clock_gate u_writing (
     .clk_i,
-    .enable_i(unsettled || copy_valid || copying || write_valid || !write_idle
-              || unit_valid[UnitStore] || !unit_idle[UnitStore]),
+    .enable_i(unsettled || copy_valid || copying || write_active || unit_active[UnitStore]),
     .clk_o   (writing_clk)
   );
 
@@ -168,6 +166,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
+    .active_o       (read_active),
     .stall_o        (read_stall_o),
     .cmd_valid_i    (engine_valid),
     .cmd_ready_o    (engine_ready),
@@ -313,6 +312,7 @@ module specbp_core #(
     .signals_o      (signals[UnitLoad]),
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
+    .active_o       (unit_active[UnitLoad]),
     .index_o        (load_index),
     .opcode_o       (load_opcode),
     .fault_o        (load_fault),
@@ -352,6 +352,7 @@ module specbp_core #(
     .signals_o        (signals[UnitCompute]),
     .idle_o           (unit_idle[UnitCompute]),
     .busy_o           (unit_busy_o[UnitCompute]),
+    .active_o         (unit_active[UnitCompute]),
     .multiplying_o,
     .index_o          (compute_index),
     .opcode_o         (compute_opcode),
@@ -438,6 +439,7 @@ module specbp_core #(
     .signals_o         (signals[UnitStore]),
     .idle_o            (unit_idle[UnitStore]),
     .busy_o            (unit_busy_o[UnitStore]),
+    .active_o          (unit_active[UnitStore]),
     .index_o           (store_index),
     .opcode_o          (store_opcode),
     .fault_o           (store_fault),
@@ -495,6 +497,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i           (abort),
     .idle_o            (write_idle),
+    .active_o          (write_active),
     .stall_o           (write_stall_o),
     .error_valid_o     (write_error_valid),
     .error_response_o  (write_error_response),

@@ -30,6 +30,7 @@ module store_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -57,7 +58,7 @@ module store_unit #(
 
   move_t       store;
   logic [31:0] store_index;
-  logic        queue_empty, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
+  logic        queue_empty, queue_active, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
   logic [1:0]  unused_inner;
   tag_t        pending;
 
@@ -73,6 +74,7 @@ module store_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(store_valid),
     .head_done_i (store_done),
     .head_o      (store),
@@ -221,6 +223,8 @@ module store_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
+  assign active_o = queue_active || start || run_taken || read || arrived_q || range_bad || done_i
+      || error_valid_i || (write_data_valid_o && write_data_ready_i);
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = pending_valid ? pending.index : store_index;
   assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;
