@@ -9,6 +9,7 @@ from specbp.errors import UsageError
 from specbp.frames import Frames
 from specbp.report import markdown, page
 from specbp.report.compare import compare, compare_each, summarise
+from specbp.report.overlay_time import with_overlay_time
 from specbp.report.summary import ArmComparison, Summary
 from specbp.report.terminal import print_summary
 
@@ -41,6 +42,7 @@ def write_report(frames: Frames, folder: Path, title: str) -> ReportPaths:
         NothingMeasuredError: no cell was measured.
         UsageError: the arms did not do equal work, or the folder cannot be written.
     """
+    frames = with_overlay_time(frames)
     summary = summarise(frames)
     paths = ReportPaths(folder / "report.html", folder / "report.md")
     texts = {

@@ -10,6 +10,7 @@ import pandas as pd
 
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import Frames
+from specbp.report.overlay_time import with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
     Arm,
@@ -58,7 +59,7 @@ def summarise(frames: Frames) -> Summary:
         raise NothingMeasuredError(
             f"none of the {len(frames.runs)} cells was measured: there is nothing to report"
         )
-    steps = _steps_by_cell(frames.steps)
+    steps = _steps_by_cell(with_overlay_time(frames).steps)
     return Summary(
         comparisons=tuple(
             _summarise_comparison(comparison, steps) for comparison in found if comparison.arms
@@ -86,7 +87,7 @@ def compare_each(frames: Frames, arm: str, baseline: str) -> tuple[ArmComparison
                 f'no measured arm is called "{name}"{nearest(name, names)}: '
                 f"there are {'; '.join(sorted(names))}"
             )
-    steps = _steps_by_cell(frames.steps)
+    steps = _steps_by_cell(with_overlay_time(frames).steps)
     results = [
         _against(comparison, arms[arm], arms[baseline], steps)
         for comparison in found
@@ -227,7 +228,7 @@ def _paired_rounds(
 
 
 def _step_times(run: Row, steps: Mapping[str, pd.DataFrame]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return the wall time of every step of `run`, ms."""
+    """Return the time of every step of `run`, ms."""
     name = f'cell {run["cell"]} ("{run["arm"]}", seed {run["seed"]})'
     if run["cell"] not in steps:
         raise UsageError(f"{name} is marked ok but has no steps: the result set is incomplete")

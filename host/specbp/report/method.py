@@ -39,7 +39,8 @@ def _interleaving(summary: Summary) -> str:
         "epoch ends), in an order shuffled anew, so that slow drifts of the machine meet all of "
         f"them.{measured} Libraries are warmed up on a copy that is thrown away; of the training "
         "itself no step and no round is left out. The time of a step is wall time, without "
-        "evaluation on the test set. Arms not timed in turns are not held against each other."
+        "evaluation on the test set; on a simulated overlay it is the overlay's own, its cycles "
+        "at the clock that was set. Arms not timed in turns are not held against each other."
     )
 
 

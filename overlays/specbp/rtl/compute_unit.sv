@@ -39,6 +39,7 @@ module compute_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic                       multiplying_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
@@ -77,7 +78,7 @@ module compute_unit #(
 
   // The descriptor that the front works on, and its fields.
   compute_t         head;
-  logic             queue_empty, head_valid, head_done;
+  logic             queue_empty, queue_active, head_valid, head_done;
   logic [31:0]      head_index;
   logic [2:0][31:0] w;  // words 3:1
   logic             is_mac, is_softmax, is_sgd, is_gate, is_element, two_words;
@@ -94,6 +95,7 @@ module compute_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(head_valid),
     .head_done_i (head_done),
     .head_o      (head),
@@ -525,6 +527,7 @@ module compute_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = state_q != StIdle || back_busy_q;
+  assign active_o = queue_active || grant_i || busy_o;
   assign idle_o   = queue_empty && !back_busy_q;
   assign index_o  = back_busy_q ? back_q.index : head_index;
   assign opcode_o = back_busy_q ? back_q.opcode : head.order.opcode;

@@ -27,6 +27,7 @@ module indexed_walk #(
   input  wire logic [15:0]             table_data_i,
 
   output logic                         active_o,  // from the cycle after the start to the last step
+  output logic                         looking_up_o,  // something changes in this cycle, unasked
   output logic                         valid_o,
   output logic [31:0]                  address_o,
   output logic                         fits_o,
@@ -72,6 +73,8 @@ module indexed_walk #(
   );
 
   assign active_o        = valid_o || state_q != StNone;
+  assign looking_up_o    = state_q == StRead || state_q == StMultiply || state_q == StAdd
+      || (indexed_i && walk_start);
   assign last_o          = walk_last && (!indexed_i || left_q == '0);
   assign fits_o          = !indexed_i || fits_q;
   assign table_valid_o   = state_q == StRead;

@@ -35,6 +35,7 @@ module load_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -81,11 +82,11 @@ module load_unit #(
   move_t       load;
   writes_t     writes_in, writes_next, writes;
   logic [31:0] load_index;
-  logic        queue_empty, load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in, start;
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
   logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
-  logic        indexed_fits;
+  logic        indexed_fits, looking_up;
   logic [31:0] run_address;
   logic [4:0]  burst_beats;
   logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
@@ -103,6 +104,7 @@ module load_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(load_valid),
     .head_done_i (load_done),
     .head_o      (load),
@@ -133,6 +135,7 @@ module load_unit #(
     .table_address_o,
     .table_data_i,
     .active_o       (requesting),
+    .looking_up_o   (looking_up),
     .valid_o        (run_here),
     .address_o      (run_address),
     .fits_o         (indexed_fits),
@@ -360,6 +363,8 @@ module load_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
+  assign active_o = queue_active || start || looking_up || run_taken || (read_valid_o && read_ready_i)
+      || writes_start || writes_loaded_q || take || step || write_valid_o || run_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
   assign opcode_o = writes_valid_q ? writes.opcode

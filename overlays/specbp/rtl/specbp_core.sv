@@ -94,7 +94,7 @@ module specbp_core #(
   localparam int unsigned ReadClients = 3;
   localparam int unsigned Groups      = Lanes / 4;
 
-  logic abort, read_idle, write_idle;
+  logic abort, read_idle, write_idle, read_active, write_active;
 
   // Reads: descriptors (0), COPY (1) and loads (2) share the engine.
   logic [ReadClients-1:0]          read_valid, read_ready, data_valid, data_ready;
@@ -119,7 +119,7 @@ module specbp_core #(
   logic [15:0] load_table_data, store_table_data;
 
   // The units.
-  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, request, grant, give;
+  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, unit_active, request, grant, give;
   numbers_t [Units-1:0] waits, signals;
   logic     [31:0]      load_index, compute_index, store_index;
   logic     [7:0]       load_opcode, compute_opcode, store_opcode;
@@ -142,21 +142,19 @@ module specbp_core #(
 
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || fetching || read_valid != '0 || !read_idle || data_valid != '0
-              || unit_valid[UnitLoad] || !unit_idle[UnitLoad]),
+    .enable_i(unsettled || fetching || read_active || unit_active[UnitLoad]),
     .clk_o   (reading_clk)
   );
 
   clock_gate u_computing (
     .clk_i,
-    .enable_i(unsettled || unit_valid[UnitCompute] || !unit_idle[UnitCompute]),
+    .enable_i(unsettled || unit_active[UnitCompute]),
     .clk_o   (computing_clk)
   );
 
   clock_gate u_writing (
     .clk_i,
-    .enable_i(unsettled || copy_valid || copying || write_valid || !write_idle
-              || unit_valid[UnitStore] || !unit_idle[UnitStore]),
+    .enable_i(unsettled || copy_valid || copying || write_active || unit_active[UnitStore]),
     .clk_o   (writing_clk)
   );
 
@@ -188,6 +186,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
+    .active_o       (read_active),
     .stall_o        (read_stall_o),
     .cmd_valid_i    (engine_valid),
     .cmd_ready_o    (engine_ready),
@@ -344,6 +343,7 @@ module specbp_core #(
     .signals_o      (signals[UnitLoad]),
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
+    .active_o       (unit_active[UnitLoad]),
     .index_o        (load_index),
     .opcode_o       (load_opcode),
     .fault_o        (load_fault),
@@ -387,6 +387,7 @@ module specbp_core #(
     .signals_o        (signals[UnitCompute]),
     .idle_o           (unit_idle[UnitCompute]),
     .busy_o           (unit_busy_o[UnitCompute]),
+    .active_o         (unit_active[UnitCompute]),
     .multiplying_o,
     .index_o          (compute_index),
     .opcode_o         (compute_opcode),
@@ -508,6 +509,7 @@ module specbp_core #(
     .signals_o         (signals[UnitStore]),
     .idle_o            (unit_idle[UnitStore]),
     .busy_o            (unit_busy_o[UnitStore]),
+    .active_o          (unit_active[UnitStore]),
     .index_o           (store_index),
     .opcode_o          (store_opcode),
     .fault_o           (store_fault),
@@ -568,6 +570,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i           (abort),
     .idle_o            (write_idle),
+    .active_o          (write_active),
     .stall_o           (write_stall_o),
     .error_valid_o     (write_error_valid),
     .error_response_o  (write_error_response),

@@ -30,6 +30,7 @@ module store_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -60,7 +61,7 @@ module store_unit #(
 
   move_t       store;
   logic [31:0] store_index;
-  logic        queue_empty, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
+  logic        queue_empty, queue_active, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
   logic        unused_inner;
   tag_t        pending;
 
@@ -76,6 +77,7 @@ module store_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(store_valid),
     .head_done_i (store_done),
     .head_o      (store),
@@ -99,7 +101,7 @@ module store_unit #(
   );
 
   logic active_q, runs_active, runs_valid, runs_last, words_valid, words_last, run_taken, read;
-  logic run_fits, indexed_fits;
+  logic run_fits, indexed_fits, looking_up;
   logic [31:0] run_address;
   logic [PlaceWidth-1:0] place;
   logic [3:0][PlaceWidth-1:0] strides;
@@ -133,6 +135,7 @@ module store_unit #(
     .table_address_o,
     .table_data_i,
     .active_o       (runs_active),
+    .looking_up_o   (looking_up),
     .valid_o        (runs_valid),
     .address_o      (run_address),
     .fits_o         (indexed_fits),
@@ -231,6 +234,8 @@ module store_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
+  assign active_o = queue_active || start || looking_up || run_taken || read || arrived_q || range_bad || done_i
+      || error_valid_i || (write_data_valid_o && write_data_ready_i);
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = pending_valid ? pending.index : store_index;
   assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;
