@@ -429,9 +429,9 @@ BEYOND = {
         base, Buffer.SCALAR, 0, 1, (Move(1, 0, 0), Move(1, 0, 0), Move(1, 0xFFFFF8, 0, 0))
     ),
     "a slot beyond 32 bits": lambda base: Store(
-        base, 0, 1, (Move(1, 0, 0), Move(1, 0, 0), Move(1, 0x11000, 0, 1))
+        base, 0, 1, (Move(1, 0, 0), Move(1, 0, 0), Move(1, 0x10008, 0, 1))
     ),
-    "entries": lambda base: replace(LoadIndex(base, 0, 0, 2), base=1023),
+    "entries": lambda base: LoadIndex(base, 0, 1022, 2),  # one further: see below
     "a label that is none": lambda base: Gate(0, 0, 0, 0, 1, False, 1),
     "verdicts": lambda base: Gate(4, 4, 4, SMALL.output_words - 2, 1, False, 1),
     "records": lambda base: Gate(4, 4, SMALL.scalar_words, 0, 1, False, 1),
@@ -442,10 +442,13 @@ BEYOND = {
 def test_an_address_beyond(machine, descriptor):
     one = descriptor(machine.base)
     fills = [Fill(512, Buffer.SCALAR, 0, 4), Fill(511, Buffer.SCALAR, 4, 4)]
-    table = slots(machine, [1, 65535])
+    # The second times 0x10008 is 2^32 and a little more, which would be inside again.
+    table = slots(machine, [1, 65532])
     machine.memory.flush()
+    words = encode([table, *fills, Nop(), one, End()])
+    words[4, 2] += isinstance(one, LoadIndex)
     with pytest.raises(OverlayError, match=r"descriptor 4 .*: a field is out of range"):
-        machine.driver.run([table, *fills, Nop(), one, End()], [machine.memory])
+        machine.driver.run(words, [machine.memory])
     machine.run(Fill(0, Buffer.SCALAR, 0, 1))
 
 
