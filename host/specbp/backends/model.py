@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
-from specbp.backends.opening import parameters_of
+from specbp.backends.programs import programs_of
 from specbp.backends.pytorch import PytorchTraining
-from specbp.backends.speculative_step import method_of
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.overlay.compiler import (
-    Compiled,
-    compile_on_two_cores,
-    compile_speculation,
-    compile_step,
-)
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
 
@@ -22,7 +15,7 @@ from specbp.overlay.hwh import CLOCK_MHZ
 class ModelTraining(PytorchTraining):
     """One experiment in progress; see `specbp.backends.Training`.
 
-    The weights are those of the overlay in every bit. How long a program takes depends on the data
+    The weights are those of the overlay in every bit. How long a step takes depends on the data
     only where the gate rejects samples, and there only on how many.
 
     Args:
@@ -37,19 +30,7 @@ class ModelTraining(PytorchTraining):
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         super().__init__(experiment, dataset)
         assert isinstance(self._arithmetic, Int16)
-        network, scales = self._recipe.network, self._arithmetic.scales
-        samples, parameters = experiment.batch_size, parameters_of(experiment)
-        self._free: Compiled | None = None
-        if experiment.schedule == "speculative":
-            method = method_of(experiment, network)
-            compiled = compile_speculation(network, scales, samples, parameters, method)
-            self._program = compiled.gated
-            if experiment.gate_metric == "none":
-                self._free = compiled.free
-        elif parameters.cores == 2:
-            self._program = compile_on_two_cores(network, scales, samples, parameters)
-        else:
-            self._program = compile_step(network, scales, samples, parameters)
+        self._programs = programs_of(experiment, self._recipe.network, self._arithmetic.scales)
         self._cycles: dict[int, int] = {}
 
     def advance(self, steps: int) -> list[StepRow]:
@@ -62,6 +43,6 @@ class ModelTraining(PytorchTraining):
     def _cycles_of(self, rejects: int) -> int:
         """Return the cycles of a step in which so many samples were rejected."""
         if rejects not in self._cycles:
-            program = self._program if rejects or self._free is None else self._free
+            program = self._programs.of(rejects)
             self._cycles[rejects] = predict(program, rejects=rejects).total
         return self._cycles[rejects]

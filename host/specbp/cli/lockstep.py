@@ -17,6 +17,7 @@ from specbp.experiment import Experiment
 if TYPE_CHECKING:
     from specbp.backends.recipe import Recipe
     from specbp.lockstep.sides import Side
+    from specbp.overlay.parameters import Parameters
 
 BACKENDS = ("cpu+int16", "sim:rtl", "interpreter")
 REPORT_EVERY_S = 10.0
