@@ -60,6 +60,17 @@ _SHARES = {
 }
 """The accounts of `specbp.schedules.accounting`, which add up to the wall time of a step."""
 
+OVER_BOUND = {
+    "passes": "contention",
+    "imbalance": "imbalance",
+    "gate": "gate",
+    "redo": "rejects",
+    "cache": "cache upkeep",
+    "synchronisation": "synchronisation",
+    "update": "load, update",
+}
+"""The accounts of a step, and what a report calls their part of the difference to the bound."""
+
 _OVER_BOUND = {
     "passes": "passes slower beside each other than those of the sequential arm",
     "imbalance": "an engine with nothing to do, beyond what the bound has of it",
@@ -177,7 +188,10 @@ STEPS: tuple[Column, ...] = (
     Column("engine_1_forward_ms", float, "the part of forward_ms on engine 1, ms", False),
     Column("engine_1_input_gradient_ms", float, "deltas propagated on engine 1, ms", False),
     Column(
-        "engine_1_weight_gradient_ms", float, "the part of weight_gradient_ms on engine 1, ms", False
+        "engine_1_weight_gradient_ms",
+        float,
+        "the part of weight_gradient_ms on engine 1, ms",
+        False,
     ),
     *(
         Column(f"share_{account}_ms", float, f"share of step_ms: {meaning}, ms", False)

@@ -13,7 +13,9 @@ from specbp.schedules.spans import Span
 
 def shares(spans, engines=2, started=0.0, ended=10.0):
     """The accounts that are not empty, in seconds."""
-    found = time_shares([Span(e, phase, "", a, b) for e, phase, a, b in spans], engines, started, ended)
+    found = time_shares(
+        [Span(e, phase, "", a, b) for e, phase, a, b in spans], engines, started, ended
+    )
     return {
         name.removeprefix("share_").removesuffix("_ms"): value / 1e3
         for name, value in vars(found).items()
