@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from specbp.report.curves import Breakdown
 from specbp.report.palette import Style
-from specbp.report.plots import accept_figure, accuracy_figure
+from specbp.report.plots import accept_figure, accuracy_figure, trade_figure, trades
 from specbp.report.rows import breakdown_figure, over_bound_figure, ratio_figure
 from specbp.report.summary import ArmComparison, ComparisonSummary
 from specbp.report.svg import drawing_style, inline_svg
@@ -40,6 +40,11 @@ ACCEPT_CAPTION = (
     "Share of the samples whose speculated gradient was kept. Rejected samples get the ordinary "
     "backward on top of the speculated one, so a low share costs time; a high share is not by "
     "itself good for accuracy. Thick lines are means over the seeds, thin lines single seeds."
+)
+TRADE_CAPTION = (
+    "Left of the line at 1 an arm saves time against sequential training on one thread, above the "
+    "line at 0 it gains test accuracy, below it loses. Bars are 95% intervals of both. The arms of "
+    "one gate at several thresholds form a curve."
 )
 BREAKDOWN_CAPTION = (
     "The two bars of an arm with two engines are spent at the same time: engine 0 runs forward, "
@@ -81,6 +86,12 @@ def illustrations(
             "Test accuracy against training time",
             ACCURACY_CAPTION,
             lambda: accuracy_figure(curves, styles),
+        ),
+        (
+            any(trades(arm) for arm in comparison.arms),
+            "Accuracy against time saved",
+            TRADE_CAPTION,
+            lambda: trade_figure(comparison, styles),
         ),
         (
             bool(breakdowns),
