@@ -17,6 +17,7 @@ from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
 from specbp.network import Weights
 from specbp.schedules import build as build_schedule
+from specbp.schedules.accounting import time_shares
 from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import Sequential
@@ -141,6 +142,7 @@ class PytorchTraining:
             "load_ms": load.duration_ms,
             "update_ms": update.duration_ms,
             **asdict(batch.times),
+            **asdict(time_shares(self.spans, experiment.engines, load.started, update.ended)),
         }
         self._step += 1
         return row

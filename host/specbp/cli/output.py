@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from specbp.errors import SpecbpError
-from specbp.frames import Frames
+from specbp.frames import OVER_BOUND, Frames
 from specbp.matrix.expand import Cell
 
 
@@ -67,6 +67,19 @@ def _on_the_overlay(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
     if pd.isna(row["simulated_s"]):
         return "", "", ""
     return f"{row['cycles']:,.0f}", f"{row['clock_mhz']:g}", f"{row['simulated_s']:.3f}"
+
+
+def print_over_bound(runs: pd.DataFrame) -> None:
+    """Say of each row that has a bound what its mean step takes beyond it, and where."""
+    for row in runs.to_dict("records"):
+        if not pd.isna(row["bound_ms"]):
+            parts = {name: row[f"over_{account}_ms"] for account, name in OVER_BOUND.items()}
+            step_ms = row["bound_ms"] + sum(parts.values())
+            words = "; ".join(f"{name} {ms:+.3f}" for name, ms in parts.items())
+            print(
+                f"mean step {step_ms:.2f} ms, {step_ms / row['bound_ms'] - 1:+.0%} to its bound "
+                f"of {row['bound_ms']:.2f} ms: {words}"
+            )
 
 
 def _share(value: float) -> str:

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
-from specbp.report.tables import Table, hash_table, left_out_table, machine_table, software_table
+from specbp.report.tables import (
+    Table,
+    hash_table,
+    left_out_table,
+    machine_table,
+    over_bound_table,
+    software_table,
+)
 from specbp.report.wording import (
     COLUMNS,
     DOI,
@@ -42,7 +49,8 @@ def render(summary: Summary, title: str) -> str:
 
 
 def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
-    """Return heading, headline, summary table and hashes of one comparison."""
+    """Return heading, headline, summary tables and hashes of one comparison."""
+    over = over_bound_table(comparison.arms)
     headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
     rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
     return [
@@ -51,6 +59,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         f"**{escaped(headline(comparison))}**",
         *(f"> **Caution.** {escaped(caution)}" for caution in cautions(comparison)),
         _lines(headings, rows),
+        *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         "Equal work:",
         table(hash_table(comparison)),
     ]

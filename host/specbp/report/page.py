@@ -22,6 +22,7 @@ from specbp.report.tables import (
     hash_table,
     left_out_table,
     machine_table,
+    over_bound_table,
     software_table,
     work_table,
 )
@@ -101,6 +102,9 @@ def _section(
 ) -> Section:
     curves, parts = epoch_curves(frames, comparison), breakdowns(frames, comparison)
     details = [("Every epoch, means over seeds", epoch_table(curves))] if len(curves) else []
+    over = over_bound_table(found.arms)
+    if over.rows:
+        details.append(("From the bound to the mean step, ms", over))
     if parts:
         details.append(("Parts of a mean step, ms", breakdown_table(parts)))
     details.append(("What the arms share", work_table(found)))

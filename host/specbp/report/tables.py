@@ -9,8 +9,8 @@ import pandas as pd
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
 from specbp.report.provenance import Provenance
-from specbp.report.summary import ComparisonSummary, LeftOut
-from specbp.report.wording import milliseconds
+from specbp.report.summary import ArmSummary, ComparisonSummary, LeftOut
+from specbp.report.wording import milliseconds, number_words
 
 DASH = "\N{EN DASH}"
 
@@ -102,6 +102,25 @@ def epoch_table(curves: pd.DataFrame) -> Table:
                 ),
             )
             for row in means.to_dict("records")
+        ),
+    )
+
+
+def over_bound_table(arms: Sequence[ArmSummary]) -> Table:
+    """Return what lies between the bound and the mean step of every arm that has it, ms."""
+    known = [(arm.name, arm.over_bound) for arm in arms if arm.over_bound is not None]
+    parts = [name for name, _ in known[0][1].parts] if known else []
+    return Table(
+        ("arm", "bound", *(f"+ {name}" for name in parts), "= mean step", "over the bound"),
+        tuple(
+            (
+                name,
+                milliseconds(over.bound_ms),
+                *(number_words(ms, "{:+.3f}") for _, ms in over.parts),
+                milliseconds(over.step_ms),
+                number_words(100 * (over.step_ms / over.bound_ms - 1), "{:+.0f}") + "%",
+            )
+            for name, over in known
         ),
     )
 

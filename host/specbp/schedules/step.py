@@ -27,6 +27,9 @@ class PhaseTimes:
     recall_ms: float | None = None
     store_ms: float | None = None
     wait_ms: float | None = None
+    engine_1_forward_ms: float | None = None
+    engine_1_input_gradient_ms: float | None = None
+    engine_1_weight_gradient_ms: float | None = None
 
 
 def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
@@ -41,6 +44,7 @@ def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
 
 def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
     """Return the times of a schedule on two engines; `wait_ms` is that of engine 0 alone."""
+    second = [span for span in spans if span.engine == 1]
     return replace(
         sequential_times(spans),
         gate_ms=_total_ms(spans, "gate"),
@@ -48,6 +52,9 @@ def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
         recall_ms=_total_ms(spans, "recall"),
         store_ms=_total_ms(spans, "store"),
         wait_ms=_total_ms([span for span in spans if span.engine == 0], "wait"),
+        engine_1_forward_ms=_total_ms(second, "forward"),
+        engine_1_input_gradient_ms=_total_ms(second, "input gradient"),
+        engine_1_weight_gradient_ms=_total_ms(second, "weight gradient"),
     )
 
 
