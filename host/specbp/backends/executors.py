@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from specbp.overlay.compiler import Compiled
 from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.isa import SGD_FACTOR_WORDS, Descriptor, Factors, Mac, Sgd, encode
 from specbp.overlay.parameters import Parameters
+
+if TYPE_CHECKING:
+    from specbp.boards.build import Kind
+    from specbp.overlay.driver import Run
 
 SPARE_MEMORY = 1 << 20
 """Bytes beyond tensors and programs that a simulated board has."""
@@ -37,11 +41,7 @@ class Program:
     def __init__(self, compiled: Compiled) -> None:
         self.descriptors: list[Descriptor] = compiled.descriptors
         self.words = encode(self.descriptors)
-        self.products = sum(
-            math.prod(loop.count for loop in one.loops)
-            for one in self.descriptors
-            if isinstance(one, Mac)
-        )
+        self.products = _products(self.descriptors)
 
     def set_factors(self, position: int, factors: Factors) -> None:
         """Put `factors` into the SGD descriptor at `position`."""
@@ -113,19 +113,22 @@ class SimulatedExecutor:
     Args:
         parameters: of the overlay.
         memory_bytes: for the tensors and programs together.
+        kind: the build of the model: fast, trace or coverage.
 
     Attributes:
         device: the simulated board.
     """
 
-    def __init__(self, parameters: Parameters, memory_bytes: int) -> None:
+    def __init__(self, parameters: Parameters, memory_bytes: int, kind: Kind = "fast") -> None:
         from specbp.boards.simulated import SimulatedDevice
         from specbp.overlay.quiet import pynq_imports
 
         with pynq_imports():
             import pynq
 
-        self.device = SimulatedDevice(parameters, memory_bytes=memory_bytes + SPARE_MEMORY)
+        self.device = SimulatedDevice(
+            parameters, memory_bytes=memory_bytes + SPARE_MEMORY, kind=kind
+        )
         self._driver = pynq.Overlay(self.device.bitstream, device=self.device).specbp_0
         self._driver.require(parameters)
         self._buffers: list[Any] = []
@@ -145,15 +148,23 @@ class SimulatedExecutor:
 
     def run(self, program: Program) -> int:
         """Run `program`."""
+        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
+        cycles: int = self._run(program.words, deadline_s).cycles
+        return cycles
+
+    def measure(self, descriptors: Sequence[Descriptor]) -> Run:
+        """Run any program and return all that the overlay counts."""
+        products = _products(descriptors)
+        return self._run(encode(descriptors), LEAST_DEADLINE_S + products / SLOWEST_CYCLES_PER_S)
+
+    def _run(self, words: NDArray[np.uint32], deadline_s: float) -> Run:
         self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
-        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        done = self._driver.run(program.words, self._buffers, deadline_s)
+        done: Run = self._driver.run(words, self._buffers, deadline_s)
         for buffer in self._buffers:
             buffer.invalidate()
-        cycles: int = done.cycles
-        return cycles
+        return done
 
     def close(self) -> None:
         """End the simulation."""
@@ -164,3 +175,10 @@ def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
     return tensors + max(64 * len(one.tagged) for one in programs)
+
+
+def _products(descriptors: Sequence[Descriptor]) -> int:
+    """Return the cycles in which `descriptors` multiply."""
+    return sum(
+        math.prod(loop.count for loop in one.loops) for one in descriptors if isinstance(one, Mac)
+    )

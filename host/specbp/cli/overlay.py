@@ -13,6 +13,8 @@ from rich.table import Table
 from specbp.cli.arguments import DataRoot
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.overlay_resources import resources
+from specbp.cli.overlay_waves import waves
 
 if TYPE_CHECKING:
     from specbp.overlay.usage import Usage
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
 
 
-@overlay.callback()
-def main() -> None:
-    """Keep `info` a verb of its own while it is the only one."""
+overlay.command()(resources)
+overlay.command()(waves)
 
 
 @overlay.command()

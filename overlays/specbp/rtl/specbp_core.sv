@@ -99,7 +99,8 @@ module specbp_core #(
   logic [1:0]  read_error_response, write_error_response;
 
   // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, unit_active, request, grant, give;
+  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, unit_active;
+  logic   [Units-1:0]           request, grant, give;
   logic   [Units-1:0][1:0][3:0] waits, signals;
   logic   [31:0]                load_index, compute_index, store_index;
   logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
