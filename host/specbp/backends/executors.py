@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from specbp.overlay.isa import (
     encode,
 )
 from specbp.overlay.parameters import Parameters
+
+if TYPE_CHECKING:
+    from specbp.boards.build import Kind
+    from specbp.overlay.driver import Run
 
 SPARE_MEMORY = 1 << 20
 """Bytes beyond tensors and programs that a simulated board has."""
@@ -48,12 +52,7 @@ class Program:
             [one.descriptor for one in program] for program in compiled.programs
         ]
         self.words = [encode(program) for program in self.descriptors]
-        self.products = sum(
-            math.prod(loop.count for loop in one.loops)
-            for program in self.descriptors
-            for one in program
-            if isinstance(one, Mac)
-        )
+        self.products = sum(map(_products, self.descriptors))
 
     def set_factors(self, core: int, position: int, factors: Factors) -> None:
         """Put `factors` into the SGD descriptor at `position` of a core's program."""
@@ -146,6 +145,7 @@ class SimulatedExecutor:
         memory_bytes: for the tensors and programs together.
         delays: yields for each run how many cycles each core waits after the start, to look for
             races between cores; none wait unless given.
+        kind: the build of the model: fast, trace or coverage.
 
     Attributes:
         device: the simulated board.
@@ -156,6 +156,7 @@ class SimulatedExecutor:
         parameters: Parameters,
         memory_bytes: int,
         delays: Callable[[], Sequence[int]] = tuple,
+        kind: Kind = "fast",
     ) -> None:
         from specbp.boards.simulated import SimulatedDevice
         from specbp.overlay.quiet import pynq_imports
@@ -163,7 +164,9 @@ class SimulatedExecutor:
         with pynq_imports():
             import pynq
 
-        self.device = SimulatedDevice(parameters, memory_bytes=memory_bytes + SPARE_MEMORY)
+        self.device = SimulatedDevice(
+            parameters, memory_bytes=memory_bytes + SPARE_MEMORY, kind=kind
+        )
         self._driver = pynq.Overlay(self.device.bitstream, device=self.device).specbp_0
         self._driver.require(parameters)
         self._buffers: list[Any] = []
@@ -184,16 +187,24 @@ class SimulatedExecutor:
 
     def run(self, program: Program) -> int:
         """Run `program`."""
+        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
+        return max(int(one.cycles) for one in self._run(program.words, deadline_s))
+
+    def measure(self, descriptors: Sequence[Descriptor]) -> Run:
+        """Run any program on core 0 and return all that the overlay counts."""
+        deadline_s = LEAST_DEADLINE_S + _products(descriptors) / SLOWEST_CYCLES_PER_S
+        return self._run([encode(descriptors)], deadline_s)[0]
+
+    def _run(self, words: Sequence[NDArray[np.uint32]], deadline_s: float) -> list[Run]:
         self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
-        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        done = self._driver.run_cores(
-            program.words, self._buffers, deadline_s, delays=self._delays()
+        done: list[Run] = self._driver.run_cores(
+            words, self._buffers, deadline_s, delays=self._delays()
         )
         for buffer in self._buffers:
             buffer.invalidate()
-        return max(int(one.cycles) for one in done)
+        return done
 
     def set_valid(self, valid: NDArray[np.bool_]) -> None:
         """Write which labels may be accepted, and clear the counters of all."""
@@ -209,3 +220,10 @@ def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
     return tensors + max(sum(64 * len(program) for program in one.programs) for one in programs)
+
+
+def _products(descriptors: Sequence[Descriptor]) -> int:
+    """Return the cycles in which `descriptors` multiply."""
+    return sum(
+        math.prod(loop.count for loop in one.loops) for one in descriptors if isinstance(one, Mac)
+    )

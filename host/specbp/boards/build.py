@@ -41,7 +41,7 @@ _KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
     "coverage": ("verilated_cov.cpp",),
 }
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_CXX_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-w")
+_CXX_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-w")
 
 
 def cache_folder() -> Path:
@@ -177,7 +177,18 @@ def _includes(verilator: Verilator) -> tuple[str, ...]:
 
 def _tools(verilator: Verilator, compiler: Compiler) -> list[str]:
     command = [Path(compiler.command[0]).name, *compiler.command[1:]]
-    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, platform.machine()]
+    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, _processor()]
+
+
+def _processor() -> str:
+    """Return what tells processors apart that -march=native compiles differently for."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = ("model name", "flags", "Features", "CPU part")
+    said = {line for line in lines if line.startswith(named)}
+    return " ".join([platform.machine(), *sorted(said)])
 
 
 def _key(settings: Mapping[str, object], files: Iterable[Path]) -> str:

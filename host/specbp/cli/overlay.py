@@ -15,6 +15,8 @@ from rich.table import Table
 from specbp.cli.arguments import DataRoot
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.overlay_resources import resources
+from specbp.cli.overlay_waves import waves
 from specbp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 Rejects = Annotated[int, typer.Option(min=0, help="samples that the gate rejects in the step")]
 
 overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
+
+
+overlay.command()(resources)
+overlay.command()(waves)
 
 
 @overlay.command()

@@ -82,7 +82,8 @@ module load_unit #(
   move_t       load;
   writes_t     writes_in, writes_next, writes;
   logic [31:0] load_index;
-  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in;
+  logic        start;
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
   logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;

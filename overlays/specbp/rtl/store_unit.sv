@@ -61,7 +61,8 @@ module store_unit #(
 
   move_t       store;
   logic [31:0] store_index;
-  logic        queue_empty, queue_active, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
+  logic        queue_empty, queue_active, store_valid, store_done, start;
+  logic        pending_ready, pending_valid, unused_ready;
   logic        unused_inner;
   tag_t        pending;
 
