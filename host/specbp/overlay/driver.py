@@ -310,8 +310,8 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             registers.STORING,
             registers.MULTIPLYING,
         )
-        counts = [self._read(counter.of_core(core)) for counter in counters]
-        return Run(*counts, seconds=counts[0] / self.clock_hz)
+        cycles, *counts = [self._read(counter.of_core(core)) for counter in counters]
+        return Run(cycles, *counts, cycles / self.clock_hz)
 
     def _busy(self) -> bool:
         """Whether a core is."""
