@@ -301,17 +301,20 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         raise DeadlineError(f"the program did not end within {deadline_s:g} s", dump)
 
     def _measured(self, core: int) -> Run:
-        counters = (
-            registers.BUSY,
-            registers.READ_STALL,
-            registers.WRITE_STALL,
-            registers.LOADING,
-            registers.COMPUTING,
-            registers.STORING,
-            registers.MULTIPLYING,
+        def count(counter: Register) -> int:
+            return self._read(counter.of_core(core))
+
+        cycles = count(registers.BUSY)
+        return Run(
+            cycles,
+            count(registers.READ_STALL),
+            count(registers.WRITE_STALL),
+            count(registers.LOADING),
+            count(registers.COMPUTING),
+            count(registers.STORING),
+            count(registers.MULTIPLYING),
+            cycles / self.clock_hz,
         )
-        counts = [self._read(counter.of_core(core)) for counter in counters]
-        return Run(*counts, seconds=counts[0] / self.clock_hz)
 
     def _busy(self) -> bool:
         """Whether a core is."""
