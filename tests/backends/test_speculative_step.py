@@ -15,9 +15,7 @@ from specbp.schedules.gate import FixedGate
 @given(
     st.sampled_from(["max", "tv", "mean"]),
     st.integers(2, 12).flatmap(
-        lambda classes: st.lists(
-            st.integers(-16384, 16384), min_size=classes, max_size=classes
-        )
+        lambda classes: st.lists(st.integers(-16384, 16384), min_size=classes, max_size=classes)
     ),
     st.data(),
 )

@@ -59,7 +59,7 @@ def test_what_nothing_orders_between_cores_is_a_race():
 
 def test_two_cores_that_wait_for_each_other_are_named():
     interpreter, _ = machine()
-    with pytest.raises(ProgramError, match="core 0 waits at descriptor 0.*core 1 waits"):
+    with pytest.raises(ProgramError, match=r"core 0 waits at descriptor 0.*core 1 waits"):
         interpreter.run(
             [*copy(OLD, NEW, wait=1, signal=2), End()], [*copy(OLD, NEW, wait=2, signal=1), End()]
         )
@@ -92,9 +92,7 @@ def test_the_table_is_read_only_behind_a_barrier():
 def test_skip(entry, limit, above, skipped):
     interpreter, words = machine(Parameters())
     words[40, 1] = entry
-    interpreter.run(
-        [LoadIndex(40 * 8, 1, 9, 1), Skip(3, 9, limit, above), *copy(OLD, NEW), End()]
-    )
+    interpreter.run([LoadIndex(40 * 8, 1, 9, 1), Skip(3, 9, limit, above), *copy(OLD, NEW), End()])
     assert (words[0].tolist() == [0, 0, 0, 0]) == skipped
 
 
