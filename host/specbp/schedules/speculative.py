@@ -35,7 +35,13 @@ from specbp.schedules.outcome import Outcome, put, rows_of, slots_like
 from specbp.schedules.passes import refresh_start
 from specbp.schedules.sharing import SharedWork
 from specbp.schedules.spans import Recorder, Span
-from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
+from specbp.schedules.step import (
+    BatchGradients,
+    StepWeights,
+    Task,
+    shared_update,
+    speculative_times,
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ class Speculative:
         self._method = method
         self._engine = engine
         self._stored: Pending[list[Span]] = Done([])
+        self._costs: dict[str, float] = {}
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
@@ -131,6 +138,10 @@ class Speculative:
         if self._needs_nothing_of_forward and bool(seen.all()):
             return self._without_gate(step)
         return self._with_gate(step, seen)
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update on both engines, or on engine 1's side of one."""
+        return shared_update(self._engine, tasks)
 
     def state(self) -> dict[str, Any]:
         """Return the state of cache and gate."""
@@ -154,7 +165,7 @@ class Speculative:
 
     def _without_gate(self, step: Step) -> BatchGradients:
         """Speculate on a batch whose samples all are cached, and keep everything."""
-        work = SharedWork(self._chain, step.recorder)
+        work = SharedWork(self._chain, step.recorder, self._costs)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
         gradients = self._finish(step, work, speculated)
@@ -172,7 +183,7 @@ class Speculative:
         outcome, losses = self._forward(step)
         verdict = self._decide(step, outcome, seen, recalled)
         deltas, inputs = self._settle(step, recalled, speculated, outcome, verdict)
-        work = SharedWork(self._chain, step.recorder)
+        work = SharedWork(self._chain, step.recorder, self._costs)
         for index, delta in deltas:
             work.put(index, inputs[index], delta)
         work.close()

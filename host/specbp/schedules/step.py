@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from specbp.network import Weights
-from specbp.schedules.spans import Phase, Span
+from specbp.schedules.engines import Engine, work_through
+from specbp.schedules.spans import Phase, Recorder, Span
+
+Task = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,27 @@ class BatchGradients:
     accepted: Tensor | None = None
 
 
+def shared_update(engine: Engine, tasks: Sequence[Task]) -> list[Span]:
+    """Do `tasks` on the caller's engine and on `engine`, and return the spans.
+
+    A single task is done by the caller: handing it over would only cost.
+    """
+    recorder = Recorder()
+    if len(tasks) == 1:
+        return own_update(tasks)
+    work_through(engine, tasks, lambda number: recorder.span(number, "update"))
+    return recorder.spans
+
+
+def own_update(tasks: Sequence[Task]) -> list[Span]:
+    """Do `tasks` on the caller's engine alone, and return the spans."""
+    recorder = Recorder()
+    with recorder.span(0, "update"):
+        for task in tasks:
+            task()
+    return recorder.spans
+
+
 @dataclass(frozen=True)
 class StepWeights:
     """The weights that the passes of one step read, of each layer with weights, forward order.
@@ -110,6 +134,16 @@ class Schedule(Protocol):
             weights: only read.
             images: [batch, channels, height, width], encoded by the arithmetic.
             labels: int64 [batch].
+        """
+        ...
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update, which do not depend on one another, on all engines.
+
+        Whoever is free takes the next one.
+
+        Returns:
+            The spans of it.
         """
         ...
 
