@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.compiler.memory_map import Name
 from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.isa import SGD_FACTOR_WORDS, Descriptor, Factors, Mac, Sgd, encode
 from specbp.overlay.parameters import Parameters
@@ -27,16 +28,23 @@ class Program:
 
     Args:
         compiled: the program.
+        given: names of the tensors that the host writes before each run.
+        shown: names of the tensors that the host reads after each run.
 
     Attributes:
         descriptors: as they are now.
         words: likewise, uint32 [descriptors, 16].
+        given: where in memory `given` lies, as (offset, bytes).
+        shown: likewise, `shown`.
         products: how many cycles multiply, which is how long it takes at least.
     """
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(
+        self, compiled: Compiled, given: Sequence[Name] = (), shown: Sequence[Name] = ()
+    ) -> None:
         self.descriptors: list[Descriptor] = compiled.descriptors
         self.words = encode(self.descriptors)
+        self.given, self.shown = _ranges(compiled, given), _ranges(compiled, shown)
         self.products = sum(
             math.prod(loop.count for loop in one.loops)
             for one in self.descriptors
@@ -64,8 +72,25 @@ class Executor(Protocol):
         """Return the physical address and the host's view of `size` bytes of zeros."""
         ...
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Columns of the frame `runs` that say what ran the programs."""
+        ...
+
     def run(self, program: Program) -> int | None:
-        """Run `program`; return its clock cycles, None where there is no clock."""
+        """Run `program`; return its clock cycles, None where there is no clock.
+
+        The overlay sees of the host's writes at least those to ``program.given``, and the host
+        afterwards at least ``program.shown``. All else needs `push` and `pull`.
+        """
+        ...
+
+    def push(self) -> None:
+        """Bring all that the host has written to the overlay."""
+        ...
+
+    def pull(self) -> None:
+        """Bring all that the overlay has written to the host."""
         ...
 
     def close(self) -> None:
@@ -102,6 +127,17 @@ class InterpreterExecutor:
         """Run `program`."""
         assert self._interpreter is not None
         self._interpreter.run(program.descriptors)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": "interpreter"}
+
+    def push(self) -> None:
+        """Do nothing: there is one memory."""
+
+    def pull(self) -> None:
+        """Do nothing: there is one memory."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -148,19 +184,39 @@ class SimulatedExecutor:
         self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
-        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        done = self._driver.run(program.words, self._buffers, deadline_s)
+        done = self._driver.run(program.words, self._buffers, deadline_s(program))
         for buffer in self._buffers:
             buffer.invalidate()
         cycles: int = done.cycles
         return cycles
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": self.device.name}
+
+    def push(self) -> None:
+        """Do nothing: `run` brings everything."""
+
+    def pull(self) -> None:
+        """Do nothing: `run` brings everything back."""
 
     def close(self) -> None:
         """End the simulation."""
         self.device.close()
 
 
+def deadline_s(program: Program) -> float:
+    """Return how long a run of `program` may take, wall time; simulations are slow."""
+    return LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
+
+
 def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
     return tensors + max(64 * len(one.tagged) for one in programs)
+
+
+def _ranges(compiled: Compiled, names: Sequence[Name]) -> list[tuple[int, int]]:
+    places = (compiled.memory.places[name] for name in names)
+    return [(place.address - compiled.memory.base, place.size) for place in places]

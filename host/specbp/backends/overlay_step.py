@@ -13,6 +13,7 @@ from specbp.arithmetic.int16_update import step_integers
 from specbp.backends.executors import Executor, Program, memory_needed
 from specbp.network import Network, Weights
 from specbp.overlay.compiler import Update, compile_forward, compile_step
+from specbp.overlay.compiler.compile import NETWORK
 from specbp.overlay.isa import Factors
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Tensors
@@ -55,18 +56,32 @@ class OverlayStep:
         self.compiled, evaluation = step.at(base), evaluation.at(base)
         self.tensors = Tensors(self.compiled, memory)
         self._forward_tensors = Tensors(evaluation, memory)
-        self._step = Program(self.compiled)
-        self._forward = Program(evaluation)
+        given = ((NETWORK, "images"), (NETWORK, "labels"))
+        shown = ((self.compiled.stages[-1].layer.name, "output"), (NETWORK, "probabilities"))
+        self._step = Program(self.compiled, given, shown)
+        self._forward = Program(evaluation, given, shown)
         self._updates = list(self.compiled.updates())
 
     def write_weights(self, weights: Sequence[Weights]) -> None:
         """Write the int32 masters."""
         self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
+        self.executor.push()
+
+    def restore(self, weights: Sequence[Weights], momenta: Sequence[Weights]) -> None:
+        """Write the int32 masters and momenta."""
+        self.executor.pull()
+        self.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in momenta])
+        self.write_weights(weights)
+
+    def all_tensors(self) -> Tensors:
+        """Return the tensors as the last run left them; `run` alone brings only its results."""
+        self.executor.pull()
+        return self.tensors
 
     def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
         """Do one training step on encoded `images`; return its clock cycles, if there is a clock.
 
-        Afterwards `tensors` has all it gave.
+        Afterwards `tensors` has logits and probabilities, and `all_tensors` everything.
         """
         self.tensors.write_batch(images.numpy(), labels.numpy())
         for update in self._updates:

@@ -37,6 +37,7 @@ class Model:
 
     Attributes:
         memory: the memory, shared with the simulation without a copy.
+        parameters: those of the overlay.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Model:
         memory_base: int,
         kind: Kind = "fast",
     ) -> None:
+        self.parameters = parameters
         self._library = _library(build(parameters, kind))
         self._mapped = mmap.mmap(-1, memory_bytes)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)

@@ -60,7 +60,7 @@ class OverlaySide:
         pixels, labels = self._recipe.batch(number)
         images = self._recipe.images(self._arithmetic, pixels)
         self.overlay.run(images, labels, self._recipe.rule(number))
-        yield from self.overlay.tensors.of_step()
+        yield from self.overlay.all_tensors().of_step()
 
     def close(self) -> None:
         """Give the overlay back."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specbp.overlay import hwh, isa
+from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
 from specbp.overlay.faults import (
     BuildMismatchError,
@@ -30,6 +28,13 @@ from specbp.overlay.register import Register
 with pynq_imports():
     from pynq import Clocks, allocate
     from pynq.overlay import DefaultIP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from specbp.overlay import isa
 
 IDENTIFIER = 0x53504250
 DEFAULT_WATCHDOG = 100_000_000
@@ -126,7 +131,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         watchdog: int = DEFAULT_WATCHDOG,
     ) -> Run:
         """Do what `run` does, inside an event loop."""
-        words = program if isinstance(program, np.ndarray) else isa.encode(program)
+        words = program if isinstance(program, np.ndarray) else _encoded(program)
         if self._status("busy"):
             self.reset()
         # Held until the end: the overlay reads it.
@@ -241,6 +246,13 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
 
     def _write(self, register: Register, value: int) -> None:
         self.mmio.write(register.offset, int(value))
+
+
+def _encoded(program: Sequence[isa.Descriptor]) -> NDArray[np.uint32]:
+    # On a board programs come as words, and nothing there knows descriptors.
+    from specbp.overlay import isa
+
+    return isa.encode(program)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
