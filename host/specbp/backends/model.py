@@ -38,6 +38,7 @@ class ModelTraining(PytorchTraining):
             Parameters(lanes=experiment.lanes),
         )
         self._cycles = predict(compiled).total
+        self.about = {"simulated": True, "board": "cycle model"}
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each."""

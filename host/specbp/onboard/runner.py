@@ -41,7 +41,7 @@ class Runner:
     def __init__(self, version: Path) -> None:
         self._version = version
         self._overlay: LoadedOverlay | None = None
-        self._programs: dict[int, NDArray[np.uint32]] = {}
+        self._programs: dict[int, tuple[int, NDArray[np.uint32]]] = {}
 
     def answer(self, request: messages.Message) -> Answer:
         """Return the answer to `request`.
@@ -77,7 +77,9 @@ class Runner:
         return {"memory": number, "address": address}, {}
 
     def _free(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
-        self._loaded().free(header["memory"])
+        memory = header["memory"]
+        self._loaded().free(memory)
+        self._programs = {k: v for k, v in self._programs.items() if v[0] != memory}
         return {}, {}
 
     def _write(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
@@ -88,15 +90,15 @@ class Runner:
         return {}, {"content": self._loaded().read(header["memory"], header["ranges"])}
 
     def _program(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
-        """Keep a program here, so that later only its changes travel."""
-        number = len(self._programs) + 1
-        self._programs[number] = arrays["words"]
+        """Keep a program while its memory is there, so that later only changes travel."""
+        number = max(self._programs, default=0) + 1
+        self._programs[number] = header["memory"], arrays["words"]
         return {"program": number}, {}
 
     def _run(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
         """Run a program on a batch: one request and one answer for all of it."""
         overlay, memory = self._loaded(), header["memory"]
-        program = self._programs[header["program"]]
+        _, program = self._programs[header["program"]]
         if len(arrays["rows"]):
             program[arrays["rows"]] = arrays["changed"]
         overlay.write(memory, header["given"], arrays["content"])
