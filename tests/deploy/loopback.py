@@ -232,16 +232,30 @@ class LoopbackBoard:
             start_new_session=True,
         )
         self.processes.append(child)
-        await process.redirect(child.stdin, child.stdout, child.stderr)
-        ended = asyncio.ensure_future(child.wait())
+        given = asyncio.ensure_future(self._feed(process, child))
+        done = asyncio.gather(
+            self._copy(child.stdout, process.stdout), self._copy(child.stderr, process.stderr)
+        )
         closed = asyncio.ensure_future(process.wait_closed())
-        await asyncio.wait([ended, closed], return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            await process.stdout.drain()
-            with contextlib.suppress(OSError):
-                process.exit(child.returncode)
-        else:
+        await asyncio.wait([done, closed], return_when=asyncio.FIRST_COMPLETED)
+        given.cancel()
+        if closed.done():
             self._kill(child)
+        else:
+            process.exit(await child.wait())
+
+    async def _feed(self, process, child):
+        with contextlib.suppress(asyncssh.Error, OSError):
+            while data := await process.stdin.read(1 << 16):
+                child.stdin.write(data)
+                await child.stdin.drain()
+            child.stdin.close()
+
+    async def _copy(self, source, target):
+        with contextlib.suppress(asyncssh.Error, OSError):
+            while data := await source.read(1 << 16):
+                target.write(data)
+                await target.drain()
 
     def _kill(self, child):
         with contextlib.suppress(ProcessLookupError):

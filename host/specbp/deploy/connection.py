@@ -16,6 +16,10 @@ from specbp.errors import SpecbpError
 Result = TypeVar("Result")
 
 
+CUT = (asyncssh.DisconnectError, asyncssh.ChannelOpenError, OSError, EOFError)
+"""What is raised where a connection has ended."""
+
+
 class BoardError(SpecbpError):
     """Something went wrong with a board."""
 
@@ -78,7 +82,7 @@ class Connection:
                 f"{self.address}: no answer within {seconds:g} s while {step}: "
                 "the board hangs or the network is down: restart it and run the command again"
             ) from None
-        except (asyncssh.ConnectionLost, asyncssh.DisconnectError, OSError, EOFError) as error:
+        except CUT as error:
             raise lost(self.address, step, error) from error
 
     async def run(self, command: str, step: str, check: bool = True) -> str:
