@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,16 +14,49 @@ from rich.table import Table
 from specbp.cli.arguments import DataRoot
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.overlay.hwh import CLOCK_MHZ
 
 if TYPE_CHECKING:
     from specbp.overlay.usage import Usage
 
-overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
+overlay = typer.Typer(
+    help="The overlay: what it makes of a network, and its bitstreams.", no_args_is_help=True
+)
 
 
-@overlay.callback()
-def main() -> None:
-    """Keep `info` a verb of its own while it is the only one."""
+@overlay.command()
+def build(
+    board: Annotated[
+        str, typer.Option(help="pynq-z1, pynq-z2, or simulated (needs no Vivado)")
+    ] = "pynq-z2",
+    lanes: Annotated[int, typer.Option(help="multiply-accumulate lanes: 16, 32 or 64")] = 32,
+    clock: Annotated[float, typer.Option(help="of the overlay, MHz")] = CLOCK_MHZ,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="folder to make", show_default="build/overlay/BOARD-LANES-lanes"),
+    ] = None,
+) -> None:
+    """Build a bitstream with its hwh, self-test and manifest.
+
+    Real boards need Vivado 2022.1 to 2024.1, for about half an hour. Example:
+
+    specbp overlay build --board simulated --lanes 16
+    """
+    from specbp.bitstream.making import make_simulated
+    from specbp.bitstream.targets import target_named
+    from specbp.bitstream.vivado import build_with_vivado
+    from specbp.overlay.parameters import Parameters
+
+    target, parameters = target_named(board), Parameters(lanes=lanes)
+    folder = output or Path("build/overlay") / f"{target.name}-{lanes}-lanes"
+    if target.simulated:
+        done = make_simulated(folder, parameters, clock)
+    else:
+        done = build_with_vivado(folder, target, parameters, clock)
+    print(
+        f"{done.bitstream}: {target.name}, {lanes} lanes, {clock:g} MHz, build "
+        f"{done.manifest['build_identifier']}; next: specbp board deploy HOST --build {folder}"
+    )
 
 
 @overlay.command()

@@ -22,7 +22,7 @@ from specbp.onboard.runner import PROTOCOL
 
 ROOT = "specbp"
 """Folder on the board, in the account's home."""
-_PROFILE = (
+PROFILE = (
     "for f in /etc/profile.d/*.sh; do [ -r \"$f\" ] && . \"$f\" >/dev/null 2>&1; done; "
     'exec python3 "$@"'
 )
@@ -145,7 +145,7 @@ async def start_runner(
     if version:
         arguments += ["--version", version]
     sudo, password = await connection.sudo()
-    command = f"{sudo}bash -c {shlex.quote(_PROFILE)} runner {shlex.join(arguments)}"
+    command = f"{sudo}bash -c {shlex.quote(PROFILE)} runner {shlex.join(arguments)}"
     process = await connection.within(
         connection.deadlines.command,
         "starting the runner",

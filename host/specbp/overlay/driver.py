@@ -40,6 +40,7 @@ IDENTIFIER = 0x53504250
 DEFAULT_WATCHDOG = 100_000_000
 """Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
 DRAIN_DEADLINE_S = 1.0
+POLL_S = 0.002
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             )
         build = self._read(registers.BUILD)
         try:
-            parameters = read_parameters(self.mmio.read)
+            parameters = read_parameters(lambda offset: int(self.mmio.read(offset)) & 0xFFFFFFFF)
         except Exception as error:
             raise BuildMismatchError(str(error), self.dump()) from error
         if build != parameters.build_identifier:
@@ -218,7 +219,11 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """Wait until a program has ended, by interrupt."""
         # A wait that a deadline ended earlier may still be woken by that run's interrupt.
         while not self._read(registers.INTERRUPT_STATUS):
-            await self.interrupt_o.wait()
+            if self.device.has_capability("REMOTE"):
+                # PYNQ.remote brings no interrupts.
+                await asyncio.sleep(POLL_S)
+            else:
+                await self.interrupt_o.wait()
 
     async def _give_up(self, deadline_s: float) -> None:
         dump = self.dump()
@@ -242,7 +247,11 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         return registers.STATUS.field(field).of(self._read(registers.STATUS))
 
     def _read(self, register: Register) -> int:
-        return int(self.mmio.read(register.offset, register.bits // 8))
+        # Low half first. PYNQ.remote has no 64 bits in a message, and a sign in 32.
+        return sum(
+            (int(self.mmio.read(register.offset + byte)) & 0xFFFFFFFF) << 8 * byte
+            for byte in range(0, register.bits // 8, 4)
+        )
 
     def _write(self, register: Register, value: int) -> None:
         self.mmio.write(register.offset, int(value))
