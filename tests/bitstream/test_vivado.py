@@ -13,18 +13,7 @@ from specbp.errors import SpecbpError
 from specbp.overlay import hwh, register_map
 from specbp.overlay.parameters import Parameters
 
-VIVADO = """
-    add_files apply_bd_automation assign_bd_address close_project connect_bd_intf_net
-    connect_bd_net create_bd_cell create_bd_design create_project current_fileset current_project
-    get_bd_addr_segs get_bd_addr_spaces get_bd_cells get_bd_intf_pins get_bd_pins get_board_parts
-    get_files get_property get_runs get_timing_paths launch_runs make_wrapper open_run
-    report_timing_summary report_utilization save_bd_design set_property update_compile_order
-    update_ip_catalog validate_bd_design version wait_on_run
-    ipx::add_address_block ipx::add_bus_parameter ipx::add_field ipx::add_memory_map
-    ipx::add_register ipx::associate_bus_interfaces ipx::create_xgui_files ipx::current_core
-    ipx::get_address_blocks ipx::get_bus_interfaces ipx::get_memory_maps ipx::infer_bus_interface
-    ipx::package_project ipx::remove_address_block ipx::save_core ipx::update_checksums
-""".split()
+VIVADO = ["add_files", "apply_bd_automation", "assign_bd_address", "close_project", "connect_bd_intf_net", "connect_bd_net", "create_bd_cell", "create_bd_design", "create_project", "current_fileset", "current_project", "get_bd_addr_segs", "get_bd_addr_spaces", "get_bd_cells", "get_bd_intf_pins", "get_bd_pins", "get_board_parts", "get_files", "get_property", "get_runs", "get_timing_paths", "launch_runs", "make_wrapper", "open_run", "report_timing_summary", "report_utilization", "save_bd_design", "set_property", "update_compile_order", "update_ip_catalog", "validate_bd_design", "version", "wait_on_run", "ipx::add_address_block", "ipx::add_bus_parameter", "ipx::add_field", "ipx::add_memory_map", "ipx::add_register", "ipx::associate_bus_interfaces", "ipx::create_xgui_files", "ipx::current_core", "ipx::get_address_blocks", "ipx::get_bus_interfaces", "ipx::get_memory_maps", "ipx::infer_bus_interface", "ipx::package_project", "ipx::remove_address_block", "ipx::save_core", "ipx::update_checksums"]
 
 
 class Recorder:
@@ -114,7 +103,9 @@ def test_parameters_and_names_are_the_packages_own(recorder):
                for one in generated(Parameters(), 100).iter("MODULE")}  # fmt: skip
     assert modules.items() <= cells.items()
     found = recorder.properties(hwh.INSTANCE)
-    expected = {f"CONFIG.{name}": str(value) for name, value in Parameters(lanes=32).verilog.items()}
+    expected = {
+        f"CONFIG.{name}": str(value) for name, value in Parameters(lanes=32).verilog.items()
+    }
     assert found == expected
     rtl = (vivado.HARDWARE / "rtl/specbp_overlay.sv").read_text()
     for name in Parameters().verilog:
@@ -143,8 +134,8 @@ def test_the_interrupt_goes_as_in_the_handoff(recorder):
                         f"{connection.get('INSTANCE')}/{connection.get('PORT')}")  # fmt: skip
                 expected.add(frozenset(ends))
     assert expected == {
-        frozenset(net) for net in recorder.nets() if any("irq" in end.lower() or "int" in end.lower()
-        and "interconnect" not in end for end in net) and not any("aclk" in end or "areset" in end
+        frozenset(net) for net in recorder.nets() if any("irq" in end.lower() or ("int" in end.lower()
+        and "interconnect" not in end) for end in net) and not any("aclk" in end or "areset" in end
         or "AXI" in end or "s_axi" in end for end in net)
     }  # fmt: skip
 

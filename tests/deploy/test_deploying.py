@@ -21,7 +21,9 @@ def test_deploying_twice_and_going_back(bare_board, builds):
 
     other = deployed(bare_board, builds[1])
     assert bare_board.current == second.name and other.loaded["clock_mhz"] == 50
-    assert on(bare_board, lambda connection: roll_back(connection, Listener())).version == first.name
+    assert (
+        on(bare_board, lambda connection: roll_back(connection, Listener())).version == first.name
+    )
     assert bare_board.current == first.name
     on(bare_board, lambda connection: roll_back(connection, Listener()))
     assert bare_board.current == second.name

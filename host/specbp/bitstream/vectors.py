@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _OTHER_BASE = 1 << 20
 """To see which words of a program hold addresses, it is compared with itself elsewhere."""
 
 
+@cache
 def selftest(parameters: Parameters) -> bytes:
     """Return the vectors for an overlay with `parameters`, as `specbp.onboard.selftest` reads them.
 

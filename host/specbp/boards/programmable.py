@@ -1,7 +1,7 @@
 """A simulated board that is programmed by bitstream, as a real one is.
 
-What its logic is, the .bit file says (`specbp.bitstream.configuration`); what lies where, the .hwh file
-beside it.
+What its logic is, the .bit file says (`specbp.bitstream.configuration`); what lies where, the .hwh
+file beside it.
 """
 
 from __future__ import annotations

@@ -102,7 +102,9 @@ def deploy(
 def doctor(
     host: Host, known_hosts: KnownHosts = None, key: Key = None, json_output: Json = False
 ) -> None:
-    """Say what a board has, what it lacks, and how to get that; nothing is programmed. Example:
+    """Say what a board has, what it lacks, and how to get that.
+
+    Nothing is programmed. Example:
 
     specbp board doctor xilinx@192.168.2.99
     """

@@ -25,8 +25,8 @@ def doctor(
     """Say what this machine has for specbp, what it lacks, and how to get that.
 
     What is missing only matters for what needs it; the exit code is 1 where something is wrong.
-    Example:
 
+    Example:
     specbp doctor
     """
     from specbp.doctor.machine import examine

@@ -62,9 +62,7 @@ class Connection:
         ssh: asyncssh's own connection.
     """
 
-    def __init__(
-        self, address: Address, access: Access, deadlines: Deadlines, ssh: Any
-    ) -> None:
+    def __init__(self, address: Address, access: Access, deadlines: Deadlines, ssh: Any) -> None:
         self.address, self.deadlines, self.ssh = address, deadlines, ssh
         self._access = access
 
@@ -142,8 +140,7 @@ def lost(address: Address, step: str, error: BaseException) -> ConnectionLostErr
     """Return the error for a connection that ended."""
     cause = str(error) or type(error).__name__
     return ConnectionLostError(
-        f"{address}: the connection was lost while {step} ({cause}): "
-        "run the command again to go on"
+        f"{address}: the connection was lost while {step} ({cause}): run the command again to go on"
     )
 
 

@@ -23,7 +23,7 @@ from specbp.onboard.runner import PROTOCOL
 ROOT = "specbp"
 """Folder on the board, in the account's home."""
 PROFILE = (
-    "for f in /etc/profile.d/*.sh; do [ -r \"$f\" ] && . \"$f\" >/dev/null 2>&1; done; "
+    'for f in /etc/profile.d/*.sh; do [ -r "$f" ] && . "$f" >/dev/null 2>&1; done; '
     'exec python3 "$@"'
 )
 _WRONG_PASSWORD = ("try again", "incorrect password")

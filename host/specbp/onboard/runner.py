@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Tuple
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 
 if TYPE_CHECKING:
-    Answer = Tuple[dict[str, Any], dict[str, NDArray[Any]]]
+    Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 class Runner:

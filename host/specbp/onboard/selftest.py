@@ -5,7 +5,8 @@ Vectors are one message in a file, compressed. Its header has
     size          bytes of memory
     relocated     positions in the program's words to which the memory's address is added
     watchdog, deadline_s   as the driver's `run` takes them
-    steps         for each step: ``given`` and ``expected``, lists of [layer, tensor, offset, length]
+    steps         for each step ``given`` and ``expected``: lists of
+                  [layer, tensor, offset, length]
 
 and its arrays ``program``, ``memory``, and for each step ``factors_N`` (the program's words that
 changed), ``at_N`` (where), ``given_N`` and ``expected_N`` (the bytes, one after the other).

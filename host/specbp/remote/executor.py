@@ -45,7 +45,9 @@ class RemoteExecutor:
             import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
 
         # gRPC would otherwise look for the board behind the web's proxy.
-        os.environ["no_grpc_proxy"] = ",".join(filter(None, (os.environ.get("no_grpc_proxy"), host)))
+        os.environ["no_grpc_proxy"] = ",".join(
+            filter(None, (os.environ.get("no_grpc_proxy"), host))
+        )
         try:
             self._device = RemoteDevice(ip_addr=host, port=port)
         except RuntimeError as error:
@@ -105,7 +107,7 @@ class RemoteExecutor:
 
 
 def build_folder(board: str, parameters: Parameters) -> Path:
-    """Return where the build for a board is looked for, and where `specbp overlay build` puts it."""
+    """Return where the build for a board is: where `specbp overlay build` puts it."""
     given = os.environ.get(BUILD_VARIABLE)
     return Path(given or f"build/overlay/{board.lower()}-{parameters.lanes}-lanes")
 

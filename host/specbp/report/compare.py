@@ -10,6 +10,7 @@ import pandas as pd
 
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import Frames
+from specbp.report.cycles import step_cycles
 from specbp.report.pairing import (
     EQUAL_WORK,
     Arm,
@@ -67,6 +68,7 @@ def summarise(frames: Frames) -> Summary:
             _left_out(comparison, row) for comparison in found for row in comparison.left_out
         ),
         provenance=provenance(measured),
+        cycles=step_cycles(found),
     )
 
 

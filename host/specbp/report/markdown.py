@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
-from specbp.report.tables import Table, hash_table, left_out_table, machine_table, software_table
+from specbp.report.tables import (
+    Table,
+    cycles_table,
+    hash_table,
+    left_out_table,
+    machine_table,
+    software_table,
+)
 from specbp.report.wording import (
     COLUMNS,
     DOI,
@@ -27,6 +34,8 @@ def render(summary: Summary, title: str) -> str:
     blocks += [f"> **Note.** {escaped(warning)}" for warning in summary.provenance.warnings]
     for comparison in summary.comparisons:
         blocks += comparison_blocks(comparison)
+    if summary.cycles:
+        blocks += ["## Clock cycles of a step", table(cycles_table(summary.cycles))]
     if summary.left_out:
         blocks += ["## Not measured", table(left_out_table(summary.left_out))]
     blocks.append("## How it was measured")
