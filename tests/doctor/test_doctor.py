@@ -10,7 +10,9 @@ from specbp.doctor import machine
 def test_this_machine():
     found = {one.what: one for one in machine.examine()}
     assert found["torch"].state == found["digits"].state == "ok"
-    assert {"Python", "pynq", "verilator", "C++ compiler", "GPU", "cifar100", "Vivado"} <= set(found)
+    assert {"Python", "pynq", "verilator", "C++ compiler", "GPU", "cifar100", "Vivado"} <= set(
+        found
+    )
     for one in found.values():
         assert one.found or one.cure, one
         assert one.state == "ok" or one.cure, one
