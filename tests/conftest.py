@@ -10,11 +10,11 @@ from specbp.datasets.loading import load
 from specbp.errors import UsageError
 
 REPOSITORY = Path(__file__).parent.parent
+DATA_ROOT = Path(os.environ.get("SPECBP_DATA", REPOSITORY / "data"))
+
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("specbp", deadline=None)
 settings.load_profile("specbp")
-
-DATA_ROOT = Path(os.environ.get("SPECBP_DATA", REPOSITORY / "data"))
 
 
 @pytest.fixture(scope="session")
