@@ -60,7 +60,8 @@ class Slots:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Which keys have an outcome."""
-        return self._held != NOTHING
+        valid: NDArray[np.bool_] = self._held != NOTHING
+        return valid
 
     @property
     def held(self) -> Integers:

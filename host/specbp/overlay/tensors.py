@@ -85,7 +85,8 @@ class Tensors:
     def accepted(self) -> Array:
         """Return for each sample whether the gate accepted it, bool [samples]."""
         verdicts = self._view(NETWORK, "verdicts")
-        return verdicts[: self._compiled.samples, 0] != 0
+        accepted: Array = verdicts[: self._compiled.samples, 0] != 0
+        return accepted
 
     def distances(self) -> Array:
         """Return the gate's distance of each sample, int64 [samples]."""

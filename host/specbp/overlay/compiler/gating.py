@@ -43,11 +43,11 @@ def emit_gate(
                 f"needs {need} {what}, of which it has {most}: take smaller batches"
             )
     base = emitter.scalar.take(inputs)
-    bases = [base, base + words * samples, base + 2 * words * samples]
-    for map_, start in ((actual, bases[0]), (cached, bases[1])):
+    cached_base, records_base = base + words * samples, base + 2 * words * samples
+    for map_, start in ((actual, base), (cached, cached_base)):
         moves = [map_.moves(0, samples, words)]
         emitter.load(map_.at(0, 0, 0), Buffer.SCALAR, start, words, moves)
-    emitter.load(records, Buffer.SCALAR, bases[2], samples)
+    emitter.load(records, Buffer.SCALAR, records_base, samples)
     result = emitter.output.take(results)
-    emitter.emit(Gate(*bases, result, words, total, samples))
+    emitter.emit(Gate(base, cached_base, records_base, result, words, total, samples))
     emitter.store(verdicts, result, results)

@@ -150,8 +150,8 @@ class NetworkMaps:
             shape = self.outcomes[step.index + 1 if above else step.index].shape
             self.deltas[step.target] = self._take(*step.target, samples, shape)
         self.delta_of = dict(self._deltas_of_layers())
-        for layer, name in self.delta_of.items():
-            self.memory.alias(layer, "delta", self.deltas[name].address)
+        for layer, target in self.delta_of.items():
+            self.memory.alias(layer, "delta", self.deltas[target].address)
 
     @property
     def weighted(self) -> list[Weighted]:

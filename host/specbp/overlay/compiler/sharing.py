@@ -62,12 +62,7 @@ def shared_out(
         head_start: work that core 1 has besides, less that of core 0.
     """
     stages = list(reversed(maps.weighted))
-    costs = [
-        work_of_passes(
-            parameters, maps, lambda passes, stage=stage: _whole(passes, stage, outcomes)
-        )
-        for stage in stages
-    ]
+    costs = [work_of_passes(parameters, maps, _whole(stage, outcomes)) for stage in stages]
     wanted = (sum(costs) + head_start) / 2
     shares: tuple[list[Share], list[Share]] = ([], [])
     for stage, cost in zip(stages, costs, strict=True):
@@ -118,9 +113,12 @@ def emit_shares(
                     program.passes.update(share.stage, share.fours, share.bias)
 
 
-def _whole(passes: Passes, stage: Weighted, outcomes: Pick) -> None:
-    passes.weight_gradient(stage, outcomes)
-    passes.update(stage)
+def _whole(stage: Weighted, outcomes: Pick) -> Callable[[Passes], None]:
+    def emit(passes: Passes) -> None:
+        passes.weight_gradient(stage, outcomes)
+        passes.update(stage)
+
+    return emit
 
 
 def _cut(trained: Trained, fraction: float) -> tuple[KernelPart | None, KernelPart | None]:
