@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from specbp.datasets.catalog import describe
+from specbp.deploy.address import parse_address
 from specbp.errors import UsageError, nearest
 
 Schedule = Literal["sequential", "speculative", "data-parallel", "selective"]
@@ -20,7 +21,9 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-Backend = Literal["cpu", "sim:model", "sim:rtl"]
+BACKENDS = ("cpu", "sim:model", "sim:rtl")
+BOARDS = ("pynq://", "remote://")
+"""How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
@@ -148,10 +151,11 @@ class Experiment(BaseModel):
     ] = None
 
     backend: Annotated[
-        Backend,
+        str,
         Field(
             description="what executes the schedule: cpu; sim:rtl, the overlay simulated cycle by "
-            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted"
+            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted; "
+            "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
         ),
     ] = "cpu"
     lanes: Annotated[
@@ -288,6 +292,7 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
+        self._require_backend()
         if self.backend != "cpu":
             self._require_overlay()
         on_cores = self.backend != "cpu" and self.schedule == "sequential"
@@ -310,6 +315,17 @@ class Experiment(BaseModel):
                     f"with {info.classes} classes; it could never reject"
                 )
         return self
+
+    def _require_backend(self) -> None:
+        """Refuse a backend that there is none of."""
+        if self.backend.startswith(BOARDS):
+            parse_address(self.backend)
+        elif self.backend not in BACKENDS:
+            choices = ", ".join((*BACKENDS, *(f"{board}HOST" for board in BOARDS)))
+            raise ValueError(
+                f'unknown backend "{self.backend}"{nearest(self.backend, BACKENDS)}: '
+                f"choose one of {choices}"
+            )
 
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""

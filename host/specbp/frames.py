@@ -125,6 +125,13 @@ RUNS: tuple[Column, ...] = (
         "time of the training steps on the overlay: cycles at its clock, s",
         False,
     ),
+    Column(
+        "simulated",
+        bool,
+        "the overlay was simulated, its cycles simulated or predicted; false on real hardware",
+        False,
+    ),
+    Column("board", str, "what ran the overlay, in its own words", False),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),

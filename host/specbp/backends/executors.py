@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.compiler.memory_map import Name
 from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.isa import (
     GATE_LIMIT_WORD,
@@ -23,6 +24,7 @@ from specbp.overlay.isa import (
     encode,
 )
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.tensors import given_names, shown_names
 
 if TYPE_CHECKING:
     from specbp.boards.build import Kind
@@ -44,6 +46,8 @@ class Program:
     Attributes:
         descriptors: of each core, as they are now.
         words: likewise, uint32 [descriptors, 16].
+        given: where in memory lies what the host writes before each run, as (offset, bytes).
+        shown: likewise what it reads after each run.
         products: how many cycles multiply, of all cores.
     """
 
@@ -52,6 +56,8 @@ class Program:
             [one.descriptor for one in program] for program in compiled.programs
         ]
         self.words = [encode(program) for program in self.descriptors]
+        self.given = _ranges(compiled, given_names(compiled))
+        self.shown = _ranges(compiled, shown_names(compiled))
         self.products = sum(map(_products, self.descriptors))
 
     def set_factors(self, core: int, position: int, factors: Factors) -> None:
@@ -82,8 +88,25 @@ class Executor(Protocol):
         """Return the physical address and the host's view of `size` bytes of zeros."""
         ...
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Columns of the frame `runs` that say what ran the programs."""
+        ...
+
     def run(self, program: Program) -> int | None:
-        """Run `program`; return its clock cycles, None where there is no clock."""
+        """Run `program`; return its clock cycles, None where there is no clock.
+
+        The overlay sees of the host's writes at least those to ``program.given``, and the host
+        afterwards at least ``program.shown``. All else needs `push` and `pull`.
+        """
+        ...
+
+    def push(self) -> None:
+        """Bring all that the host has written to the overlay."""
+        ...
+
+    def pull(self) -> None:
+        """Bring all that the overlay has written to the host."""
         ...
 
     def set_valid(self, valid: NDArray[np.bool_]) -> None:
@@ -132,6 +155,17 @@ class InterpreterExecutor:
         labels.valid[:] = False
         labels.valid[: len(valid)] = valid
         labels.judged[:] = 0
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": "interpreter"}
+
+    def push(self) -> None:
+        """Do nothing: there is one memory."""
+
+    def pull(self) -> None:
+        """Do nothing: there is one memory."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -187,20 +221,19 @@ class SimulatedExecutor:
 
     def run(self, program: Program) -> int:
         """Run `program`."""
-        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        return max(int(one.cycles) for one in self._run(program.words, deadline_s))
+        done = self._run(program.words, deadline_s(program.products))
+        return max(int(one.cycles) for one in done)
 
     def measure(self, descriptors: Sequence[Descriptor]) -> Run:
         """Run any program on core 0 and return all that the overlay counts."""
-        deadline_s = LEAST_DEADLINE_S + _products(descriptors) / SLOWEST_CYCLES_PER_S
-        return self._run([encode(descriptors)], deadline_s)[0]
+        return self._run([encode(descriptors)], deadline_s(_products(descriptors)))[0]
 
-    def _run(self, words: Sequence[NDArray[np.uint32]], deadline_s: float) -> list[Run]:
+    def _run(self, words: Sequence[NDArray[np.uint32]], deadline: float) -> list[Run]:
         self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
         done: list[Run] = self._driver.run_cores(
-            words, self._buffers, deadline_s, delays=self._delays()
+            words, self._buffers, deadline, delays=self._delays()
         )
         for buffer in self._buffers:
             buffer.invalidate()
@@ -211,9 +244,25 @@ class SimulatedExecutor:
         self.device.activate()
         self._driver.clear_labels(np.flatnonzero(valid).tolist())
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": self.device.name}
+
+    def push(self) -> None:
+        """Do nothing: `run` brings everything."""
+
+    def pull(self) -> None:
+        """Do nothing: `run` brings everything back."""
+
     def close(self) -> None:
         """End the simulation."""
         self.device.close()
+
+
+def deadline_s(products: int) -> float:
+    """Return how long a run may take that multiplies for so many cycles, wall time."""
+    return LEAST_DEADLINE_S + products / SLOWEST_CYCLES_PER_S
 
 
 def memory_needed(programs: Sequence[Compiled]) -> int:
@@ -227,3 +276,8 @@ def _products(descriptors: Sequence[Descriptor]) -> int:
     return sum(
         math.prod(loop.count for loop in one.loops) for one in descriptors if isinstance(one, Mac)
     )
+
+
+def _ranges(compiled: Compiled, names: Sequence[Name]) -> list[tuple[int, int]]:
+    places = (compiled.memory.places[name] for name in names)
+    return [(place.address - compiled.memory.base, place.size) for place in places]

@@ -35,15 +35,9 @@ def open_training(experiment: Experiment, dataset: Dataset) -> Training:
         from specbp.backends.model import ModelTraining
 
         return ModelTraining(experiment, dataset)
-    from specbp.backends.executors import SimulatedExecutor
     from specbp.backends.overlay import OverlayTraining
 
-    require_simulation()
-
-    def simulated(parameters: Parameters, size: int) -> SimulatedExecutor:
-        return SimulatedExecutor(parameters, size)
-
-    return OverlayTraining(experiment, dataset, simulated)
+    return OverlayTraining(experiment, dataset, executor_opener(experiment.backend))
 
 
 def parameters_of(experiment: Experiment) -> Parameters:
@@ -73,8 +67,45 @@ def open_step(
     return OverlayStep(recipe.network, arithmetic, parameters, open_executor)
 
 
-def require_simulation() -> None:
-    """Refuse to simulate where what that needs is not installed.
+def executor_opener(backend: str) -> OpenExecutor:
+    """Return what opens the executor that `backend` names: the simulation, or a board.
+
+    Raises:
+        UsageError: what it needs is not installed.
+    """
+    if backend.startswith("pynq://"):
+        require_boards()
+        from specbp.deploy.address import parse_address
+        from specbp.deploy.executor import BoardExecutor
+        from specbp.deploy.pool import board_at
+
+        address = parse_address(backend)
+        return lambda parameters, _: BoardExecutor(board_at(address), parameters)
+    if backend.startswith("remote://"):
+        require_simulation(backend)
+        from specbp.deploy.address import parse_address
+        from specbp.remote.executor import RemoteExecutor
+
+        remote = parse_address(backend)
+        return lambda parameters, _: RemoteExecutor(remote.host, remote.port, parameters)
+    from specbp.backends.executors import SimulatedExecutor
+
+    require_simulation(backend)
+    return SimulatedExecutor
+
+
+def require_boards() -> None:
+    """Refuse to use a board where what that needs is not installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if importlib.util.find_spec("asyncssh") is None:
+        raise UsageError('boards need asyncssh: pip install "specbp[boards]"')
+
+
+def require_simulation(backend: str = "sim:rtl") -> None:
+    """Refuse to simulate, or to speak PYNQ.remote, where what that needs is not installed.
 
     Raises:
         UsageError: it is not.
@@ -82,6 +113,6 @@ def require_simulation() -> None:
     missing = [name for name in NEEDED_TO_SIMULATE if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f'sim:rtl needs {" and ".join(missing)}: pip install "specbp[fpga]" '
+            f'{backend} needs {" and ".join(missing)}: pip install "specbp[fpga]" '
             "(Python 3.10 to 3.12)"
         )

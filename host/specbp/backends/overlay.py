@@ -49,6 +49,7 @@ class OverlayTraining:
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
+        self.about = self._overlay.executor.about
 
     @property
     def step(self) -> int:
@@ -77,11 +78,11 @@ class OverlayTraining:
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        return weights_sha256(_as_tensors(self._overlay.tensors.read_state("master")))
+        return weights_sha256(_as_tensors(self._overlay.all_tensors().read_state("master")))
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
-        tensors = self._overlay.tensors
+        tensors = self._overlay.all_tensors()
         return {
             "step": self._step,
             "weights": _as_tensors(tensors.read_state("master")),
@@ -92,9 +93,7 @@ class OverlayTraining:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state` as if never interrupted."""
         self._step = state["step"]
-        self._overlay.write_weights(state["weights"])
-        self._overlay.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in state["momenta"]])
-        self._overlay.restore(state["schedule"])
+        self._overlay.restore(state["weights"], state["momenta"], state["schedule"])
 
     def close(self) -> None:
         """Give the overlay back."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,46 +30,64 @@ OpenExecutor = Callable[[Parameters, int], Executor]
 """Opens what runs programs, given the overlay's parameters and the bytes of memory needed."""
 
 
-class Step(Protocol):
+class Step(ABC):
     """Training steps on the overlay, whatever the schedule.
+
+    Args:
+        executor: what runs the programs.
+        tensors: what the host sees of the memory.
 
     Attributes:
         executor: what runs the programs.
-        tensors: what the host sees of the memory.
+        tensors: what the host sees of the memory; logits, probabilities and the gate's verdicts
+            are those of the last run, and `all_tensors` has everything else.
         accepted: of the last step: for each sample whether its speculated gradient was kept, bool
             [samples]; None where nothing is speculated.
     """
 
-    executor: Executor
-    tensors: Tensors
-    accepted: NDArray[np.bool_] | None
+    def __init__(self, executor: Executor, tensors: Tensors) -> None:
+        self.executor = executor
+        self.tensors = tensors
+        self.accepted: NDArray[np.bool_] | None = None
+
+    @abstractmethod
+    def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
+        """Do one step on encoded `images`; return its clock cycles, if there is a clock."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> NDArray[np.int16]:
+        """Return the softmax of encoded `images`, at most a batch, in steps of 2^-14."""
+
+    @abstractmethod
+    def state(self) -> Mapping[str, Any]:
+        """Return what is remembered from earlier batches, as plain containers of tensors."""
+
+    @abstractmethod
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Write into the memory, as the host sees it, what `state` remembers."""
 
     def write_weights(self, weights: Sequence[Weights]) -> None:
         """Write the int32 masters."""
-        ...
+        self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
+        self.executor.push()
 
-    def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
-        """Do one training step on encoded `images`; return its clock cycles, if there is a clock.
+    def restore(
+        self, weights: Sequence[Weights], momenta: Sequence[Weights], state: Mapping[str, Any]
+    ) -> None:
+        """Go on from int32 masters and momenta, and what `state` remembers."""
+        self.executor.pull()
+        self.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in momenta])
+        self.recall(state)
+        self.write_weights(weights)
 
-        Afterwards `tensors` has all it gave.
-        """
-        ...
-
-    def forward(self, images: Tensor) -> NDArray[np.int16]:
-        """Return the softmax of encoded `images`, at most a batch, in steps of 2^-14."""
-        ...
-
-    def state(self) -> Mapping[str, Any]:
-        """Return what is remembered from earlier batches, as plain containers of tensors."""
-        ...
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
-        ...
+    def all_tensors(self) -> Tensors:
+        """Return the tensors as the last run left them; `run` alone brings only its results."""
+        self.executor.pull()
+        return self.tensors
 
 
-class OverlayStep:
-    """The sequential programs of a network on an executor, and the memory they share; a `Step`.
+class OverlayStep(Step):
+    """The sequential programs of a network on an executor, and the memory they share.
 
     Args:
         network: the chain of layers.
@@ -83,8 +102,6 @@ class OverlayStep:
         UsageError: the network does not fit the overlay.
     """
 
-    accepted: NDArray[np.bool_] | None = None
-
     def __init__(
         self,
         network: Network,
@@ -96,18 +113,14 @@ class OverlayStep:
         compile_ = compile_on_two_cores if parameters.cores == 2 else compile_step
         step = compile_(network, scales, scales.batch_size, parameters)
         evaluation = compile_forward(network, scales, scales.batch_size, parameters)
-        self.executor = open_executor(parameters, memory_needed([step, evaluation]))
+        executor = open_executor(parameters, memory_needed([step, evaluation]))
         size = max(step.memory.size, evaluation.memory.size)
-        base, memory = self.executor.allocate(size)
+        base, memory = executor.allocate(size)
         self.compiled, evaluation = step.at(base), evaluation.at(base)
-        self.tensors = Tensors(self.compiled, memory)
+        super().__init__(executor, Tensors(self.compiled, memory))
         self._forward_tensors = Tensors(evaluation, memory)
         self._step = TrainingProgram(self.compiled, arithmetic)
         self._forward = Program(evaluation)
-
-    def write_weights(self, weights: Sequence[Weights]) -> None:
-        """Write the int32 masters."""
-        self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
 
     def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
         """Do one training step; see `Step`."""
@@ -126,7 +139,7 @@ class OverlayStep:
         """Return nothing: nothing is remembered."""
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def recall(self, state: Mapping[str, Any]) -> None:
         """Do nothing."""
 
 

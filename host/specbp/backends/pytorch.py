@@ -62,6 +62,7 @@ class PytorchTraining:
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
+        self.about: Mapping[str, Any] = {"simulated": False, "board": None}
 
     @property
     def step(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.scales import PROBABILITY_BITS
 from specbp.backends.executors import Program, memory_needed
-from specbp.backends.overlay_step import OpenExecutor, TrainingProgram
+from specbp.backends.overlay_step import OpenExecutor, Step, TrainingProgram
 from specbp.experiment import Experiment, GateMetric
-from specbp.network import Network, Weights
+from specbp.network import Network
 from specbp.overlay.compiler import Method, compile_speculation
 from specbp.overlay.isa import MOST_LIMIT
 from specbp.overlay.parameters import Parameters
@@ -53,10 +53,8 @@ def gate_limit(metric: GateMetric | None, threshold: float | None, classes: int)
             return next(d for d in range(guess, guess + 8) if d / one / classes >= threshold)
 
 
-class SpeculativeStep:
+class SpeculativeStep(Step):
     """The speculative programs of a network on an executor, and the memory they share.
-
-    A `specbp.backends.overlay_step.Step`.
 
     Args:
         network: the chain of layers.
@@ -86,10 +84,9 @@ class SpeculativeStep:
             network, scales, samples, parameters, method
         )
         programs = [compiled.gated, compiled.forward, compiled.free or compiled.gated]
-        self.executor = open_executor(parameters, memory_needed(programs))
-        base, memory = self.executor.allocate(compiled.gated.memory.size)
-        self.accepted: NDArray[np.bool_] | None = None
-        self.tensors = Tensors(compiled.gated.at(base), memory)
+        executor = open_executor(parameters, memory_needed(programs))
+        base, memory = executor.allocate(compiled.gated.memory.size)
+        super().__init__(executor, Tensors(compiled.gated.at(base), memory))
         self._slots = Slots(method.keys, samples, by_place=experiment.key == "batch")
         self._gated = TrainingProgram(compiled.gated.at(base), arithmetic)
         self._forward = Program(compiled.forward.at(base))
@@ -101,10 +98,6 @@ class SpeculativeStep:
         if compiled.free is not None and limit == MOST_LIMIT:
             self._free = TrainingProgram(compiled.free.at(base), arithmetic)
         self.executor.set_valid(self._slots.valid)
-
-    def write_weights(self, weights: Sequence[Weights]) -> None:
-        """Write the int32 masters."""
-        self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
 
     def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
         """Do one training step; see `Step`."""
@@ -129,14 +122,14 @@ class SpeculativeStep:
 
     def state(self) -> Mapping[str, Any]:
         """Return the cache, as plain containers of tensors."""
-        outcomes = self.tensors.read_outcomes(self._slots.held)
+        outcomes = self.all_tensors().read_outcomes(self._slots.held)
         return {
             "slots": {name: torch.from_numpy(one) for name, one in self._slots.state().items()},
             "outcomes": {name: torch.from_numpy(one) for name, one in outcomes.items()},
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Write the cache."""
         self._slots.restore({name: one.numpy() for name, one in state["slots"].items()})
         outcomes = {name: one.numpy() for name, one in state["outcomes"].items()}
         self.tensors.write_outcomes(self._slots.held, outcomes)

@@ -59,7 +59,10 @@ class SimulatedDevice(Device):  # type: ignore[misc]
     Attributes:
         model: the Verilated overlay: faults, stalls, waveforms.
         bitstream: what to give to `pynq.Overlay`.
+        simulated: true; pynq's own devices have no such attribute.
     """
+
+    simulated = True
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         self._timing = timing or MemoryTiming()
         self._memory = DeviceMemory(self.model.memory, MEMORY_BASE)
         self._clocks = ClockRegisters(self._clock_changed)
-        controller = InterruptController(lambda: self.model.interrupt)
+        self._controller = controller = InterruptController(lambda: self.model.interrupt)
         self._peripherals: dict[int, Peripheral] = {
             hwh.BASE_ADDRESS: self.model,
             hwh.CONTROLLER_BASE_ADDRESS: controller,
@@ -129,7 +132,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """Return what the generated hardware handoff says, in pynq's form."""
-        handoff = HARDWARE / "generated" / hwh.file_name(self.model.cores)
+        handoff = HARDWARE / "generated" / hwh.file_name(self.model.parameters.cores)
         parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
         parser.mem_dict["PSDDR"] = {
             "fullpath": "PSDDR",

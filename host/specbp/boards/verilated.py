@@ -37,7 +37,7 @@ class Model:
 
     Attributes:
         memory: the memory, shared with the simulation without a copy.
-        cores: of the overlay.
+        parameters: those of the overlay.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Model:
         memory_base: int,
         kind: Kind = "fast",
     ) -> None:
-        self.cores = parameters.cores
+        self.parameters = parameters
         self._library = _library(build(parameters, kind))
         self._mapped = mmap.mmap(-1, memory_bytes)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)

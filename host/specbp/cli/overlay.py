@@ -15,6 +15,7 @@ from rich.table import Table
 from specbp.cli.arguments import DataRoot
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.overlay_build import build
 from specbp.cli.overlay_resources import resources
 from specbp.cli.overlay_waves import waves
 from specbp.errors import UsageError
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
 Rejects = Annotated[int, typer.Option(min=0, help="samples that the gate rejects in the step")]
 
-overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
+overlay = typer.Typer(
+    help="The overlay: what it makes of a network, and its bitstreams.", no_args_is_help=True
+)
 
 
+overlay.command()(build)
 overlay.command()(resources)
 overlay.command()(waves)
 

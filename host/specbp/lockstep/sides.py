@@ -77,7 +77,7 @@ class OverlaySide:
         if accepted is not None:
             self.accepts, self.rejects = _counted(self, accepted)
             yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
-        yield from self.overlay.tensors.of_step()
+        yield from self.overlay.all_tensors().of_step()
 
     def close(self) -> None:
         """Give the overlay back."""

@@ -81,6 +81,7 @@ class Arm:
             "steps": len(times),
             "train_s": self._train_s,
             **_on_overlay(steps),
+            **self.training.about,
             "step_ms": float(np.median(times)),
             "step_ms_p05": float(np.percentile(times, 5)),
             "step_ms_p95": float(np.percentile(times, 95)),

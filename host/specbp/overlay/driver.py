@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specbp.errors import UsageError
-from specbp.overlay import hwh, isa
+from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
 from specbp.overlay.faults import (
     BuildMismatchError,
@@ -32,14 +30,23 @@ with pynq_imports():
     from pynq import Clocks, allocate
     from pynq.overlay import DefaultIP
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import NoReturn
+
+    from numpy.typing import NDArray
+
+    from specbp.overlay import isa
+
+    Program = Sequence[isa.Descriptor] | NDArray[np.uint32]
+    """Descriptors, or their words."""
+
 IDENTIFIER = 0x53504250
 DEFAULT_WATCHDOG = 100_000_000
 """Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
 DRAIN_DEADLINE_S = 1.0
-
-
-Program: TypeAlias = Sequence[isa.Descriptor] | NDArray[np.uint32]
-"""Descriptors, or their words."""
+POLL_S = 0.002
+LABELS = 1 << registers.LABEL.field("value").width
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """Make all labels but those in `valid` invalid, and all counters 0; not while it runs."""
         clear, set_valid = (registers.LABEL_SET.field(name).mask for name in ("clear", "valid"))
         kept = set(valid)
-        for label in range(isa.LABELS):
+        for label in range(LABELS):
             self._write(registers.LABEL, label)
             self._write(registers.LABEL_SET, clear)
             if label in kept:
@@ -220,8 +227,8 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
     def read_labels(self) -> LabelTable:
         """Return the label table; not while a program runs."""
         shown = (registers.LABEL_STATE, registers.LABEL_ACCEPTS, registers.LABEL_REJECTS)
-        found = np.empty((len(shown), isa.LABELS), np.int64)
-        for label in range(isa.LABELS):
+        found = np.empty((len(shown), LABELS), np.int64)
+        for label in range(LABELS):
             self._write(registers.LABEL, label)
             found[:, label] = [self._read(register) for register in shown]
         return LabelTable(found[0] != 0, found[1], found[2])
@@ -241,7 +248,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             )
         build = self._read(registers.BUILD)
         try:
-            parameters = read_parameters(self.mmio.read)
+            parameters = read_parameters(lambda offset: int(self.mmio.read(offset)) & 0xFFFFFFFF)
         except Exception as error:
             raise BuildMismatchError(str(error), self._values()) from error
         if build != parameters.build_identifier:
@@ -263,7 +270,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
 
     def _stored(self, program: Program) -> Any:
         """Return a buffer with the words of `program`."""
-        words = program if isinstance(program, np.ndarray) else isa.encode(program)
+        words = program if isinstance(program, np.ndarray) else _encoded(program)
         stored = self.allocate(words.shape, np.uint32)
         stored[:] = words
         stored.flush()
@@ -292,7 +299,11 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """
         # A wait that a deadline ended earlier may still be woken by that run's interrupt.
         while not (status := self._read(registers.INTERRUPT_STATUS)):
-            await self.interrupt_o.wait()
+            if self.device.has_capability("REMOTE"):
+                # PYNQ.remote brings no interrupts.
+                await asyncio.sleep(POLL_S)
+            else:
+                await self.interrupt_o.wait()
         return status
 
     async def _give_up(self, deadline_s: float) -> NoReturn:
@@ -323,10 +334,21 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         return any(busy.of(self._read(registers.STATUS.of_core(core))) for core in cores)
 
     def _read(self, register: Register) -> int:
-        return int(self.mmio.read(register.offset, register.bits // 8))
+        # Low half first. PYNQ.remote has no 64 bits in a message, and a sign in 32.
+        return sum(
+            (int(self.mmio.read(register.offset + byte)) & 0xFFFFFFFF) << 8 * byte
+            for byte in range(0, register.bits // 8, 4)
+        )
 
     def _write(self, register: Register, value: int) -> None:
         self.mmio.write(register.offset, int(value))
+
+
+def _encoded(program: Sequence[isa.Descriptor]) -> NDArray[np.uint32]:
+    # On a board programs come as words, and nothing there knows descriptors.
+    from specbp.overlay import isa
+
+    return isa.encode(program)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -51,6 +51,11 @@ class Parameters:
         """Fours of lanes: words of a row of the vector buffer."""
         return self.lanes // 4
 
+    @property
+    def size(self) -> str:
+        """Cores and lanes, in words."""
+        return f"{self.cores} core{'s' * (self.cores > 1)} of {self.lanes} lanes"
+
     def __post_init__(self) -> None:
         _check("lanes", self.lanes, (16, 32, 64))
         _check("cores", self.cores, tuple(range(1, MOST_CORES + 1)))

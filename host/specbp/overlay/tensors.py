@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specbp.overlay import layout
 from specbp.overlay.compiler.maps import NETWORK
+from specbp.overlay.compiler.memory_map import Name
 from specbp.overlay.compiler.program import Compiled
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.integers import INT16_MAX, requantised
@@ -19,10 +20,26 @@ from specbp.overlay.slots import Records
 Array = NDArray[Any]
 OUTCOMES = ("images", "output", "choices", "probabilities")
 """The tensors that an outcome is made of."""
+GIVEN = ("images", "labels", "records", "speculated labels")
+"""The tensors of the whole network that the host writes before each run."""
+SHOWN = ("probabilities", "verdicts")
+"""The tensors of the whole network that the host reads after each run, besides logits."""
 ArrayPair = tuple[Array, Array]
 """Of weight and bias."""
 MASTER_BITS = 16
 """How many more fraction bits a master weight has than the int16 weight rounded from it."""
+
+
+def given_names(compiled: Compiled) -> list[Name]:
+    """Return what the host writes before each run of a program."""
+    return [name for name in compiled.memory.places if name[0] == NETWORK and name[1] in GIVEN]
+
+
+def shown_names(compiled: Compiled) -> list[Name]:
+    """Return what the host reads after each run of a program."""
+    logits = compiled.stages[-1].layer.name, "output"
+    places = compiled.memory.places
+    return [logits] + [name for name in places if name[0] == NETWORK and name[1] in SHOWN]
 
 
 @dataclass(frozen=True)
@@ -48,18 +65,19 @@ class Tensors:
         memory: uint8, from the program's base address on; read and written in place.
 
     Attributes:
+        compiled: the program.
         slots: where the outcomes of the batch's samples lie, where a program has slots for them.
     """
 
     def __init__(self, compiled: Compiled, memory: NDArray[np.uint8]) -> None:
-        self._compiled = compiled
+        self.compiled = compiled
         self._memory = memory
         self.slots: Array | None = None
 
     @property
     def samples(self) -> int:
         """Of a batch."""
-        return self._compiled.samples
+        return self.compiled.samples
 
     def write_batch(self, images: Array, labels: Array) -> None:
         """Write encoded images [samples, channels, rows, columns] and labels [samples].
@@ -85,13 +103,13 @@ class Tensors:
     def accepted(self) -> Array:
         """Return for each sample whether the gate accepted it, bool [samples]."""
         verdicts = self._view(NETWORK, "verdicts")
-        accepted: Array = verdicts[: self._compiled.samples, 0] != 0
+        accepted: Array = verdicts[: self.compiled.samples, 0] != 0
         return accepted
 
     def distances(self) -> Array:
         """Return the gate's distance of each sample, int64 [samples]."""
         verdicts = self._view(NETWORK, "verdicts").view(np.uint16)
-        return verdicts[: self._compiled.samples, 1].astype(np.int64)
+        return verdicts[: self.compiled.samples, 1].astype(np.int64)
 
     def read_outcomes(self, slots: Array) -> dict[str, Array]:
         """Return the outcomes in some slots, by the names of their tensors."""
@@ -103,11 +121,11 @@ class Tensors:
             self._view(*name)[slots] = outcomes["/".join(name)]
 
     def _outcome_names(self) -> list[tuple[str, str]]:
-        return [name for name in self._compiled.memory.places if name[1] in OUTCOMES]
+        return [name for name in self.compiled.memory.places if name[1] in OUTCOMES]
 
     def write_weights(self, masters: Sequence[ArrayPair]) -> None:
         """Write the int32 masters, and the int16 weights that the layers see of them."""
-        for stage, (weight, bias) in zip(self._compiled.weighted, masters, strict=True):
+        for stage, (weight, bias) in zip(self.compiled.weighted, masters, strict=True):
             name, inputs = stage.layer.name, stage.order.channels
             layout.pack_weight(weight, self._view(name, "weight master"), inputs)
             seen = requantised(weight.astype(np.int64), MASTER_BITS, INT16_MAX)
@@ -116,7 +134,7 @@ class Tensors:
 
     def write_momenta(self, momenta: Sequence[ArrayPair]) -> None:
         """Write the int32 momenta."""
-        for stage, (weight, bias) in zip(self._compiled.weighted, momenta, strict=True):
+        for stage, (weight, bias) in zip(self.compiled.weighted, momenta, strict=True):
             name = stage.layer.name
             packed = self._view(name, "weight momentum")
             layout.pack_weight(weight, packed, stage.order.channels)
@@ -130,32 +148,32 @@ class Tensors:
         """
         return [
             (self._weight(stage, f"weight {part}"), self._bias(stage, f"bias {part}"))
-            for stage in self._compiled.weighted
+            for stage in self.compiled.weighted
         ]
 
     def logits(self) -> Array:
         """Return the logits, int16 [samples, classes]."""
-        last = self._compiled.stages[-1]
+        last = self.compiled.stages[-1]
         return self._map(last.layer.name, "output", last.result.channels)[:, :, 0, 0]
 
     def probabilities(self) -> Array:
         """Return the softmax in steps of 2^-14, int16 [samples, classes]."""
-        classes = self._compiled.stages[-1].result.channels
+        classes = self.compiled.stages[-1].result.channels
         return self._map(NETWORK, "probabilities", classes)[:, :, 0, 0]
 
     def of_step(self) -> Iterator[Named]:
         """Yield copies of all tensors of a training step, in the order in which they arise."""
-        stages = self._compiled.stages
+        stages = self.compiled.stages
         for stage in stages:
             name = stage.layer.name
             yield Named(name, "output", self._map(name, "output", stage.result.channels))
         yield Named(NETWORK, "probabilities", self.probabilities().copy())
-        for stage in reversed(self._compiled.weighted):
+        for stage in reversed(self.compiled.weighted):
             name = stage.layer.name
             yield Named(name, "delta", self._map(name, "delta", stage.result.channels))
             yield Named(name, "weight gradient", self._weight(stage, "weight gradient"))
             yield Named(name, "bias gradient", self._bias(stage, "bias gradient"))
-        for stage in self._compiled.weighted:
+        for stage in self.compiled.weighted:
             name = stage.layer.name
             yield Named(name, "weight", self._weight(stage, "weight master"))
             yield Named(name, "bias", self._bias(stage, "bias master"))
@@ -180,4 +198,4 @@ class Tensors:
         return self._view(stage.layer.name, tensor)[: stage.result.channels].copy()
 
     def _view(self, layer: str, tensor: str) -> Array:
-        return self._compiled.memory.view(self._memory, layer, tensor)
+        return self.compiled.memory.view(self._memory, layer, tensor)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
+from specbp.report.cycles import step_cycles
 from specbp.report.overlay_time import with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
@@ -76,6 +77,7 @@ def summarise(frames: Frames, accuracy_margin: float = ACCURACY_MARGIN) -> Summa
             _left_out(comparison, row) for comparison in found for row in comparison.left_out
         ),
         provenance=provenance(measured),
+        cycles=step_cycles(found),
     )
 
 

@@ -10,6 +10,7 @@ from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
+    cycles_table,
     hash_table,
     left_out_table,
     machine_table,
@@ -34,6 +35,8 @@ def render(summary: Summary, title: str) -> str:
     blocks += [f"> **Note.** {escaped(warning)}" for warning in summary.provenance.warnings]
     for comparison in summary.comparisons:
         blocks += comparison_blocks(comparison)
+    if summary.cycles:
+        blocks += ["## Clock cycles of a step", table(cycles_table(summary.cycles))]
     if summary.left_out:
         blocks += ["## Not measured", table(left_out_table(summary.left_out))]
     blocks.append("## How it was measured")

@@ -18,6 +18,7 @@ from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
     breakdown_table,
+    cycles_table,
     epoch_table,
     hash_table,
     left_out_table,
@@ -80,6 +81,7 @@ def render(frames: Frames, summary: Summary, title: str) -> str:
         totals=totals(summary),
         sections=sections,
         headings=[heading for heading, _ in COLUMNS],
+        cycles=cycles_table(summary.cycles) if summary.cycles else None,
         left_out=left_out_table(summary.left_out) if summary.left_out else None,
         method=method_words(summary),
         machines=machine_table(summary.provenance),

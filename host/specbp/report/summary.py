@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from specbp.report.cycles import StepCycles
 from specbp.report.provenance import Provenance
 from specbp.report.statistics import MeanInterval, RatioInterval
 
@@ -152,3 +153,4 @@ class Summary:
     comparisons: tuple[ComparisonSummary, ...]
     left_out: tuple[LeftOut, ...]
     provenance: Provenance
+    cycles: tuple[StepCycles, ...] = ()

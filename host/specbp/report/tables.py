@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
+from specbp.report.cycles import StepCycles
 from specbp.report.provenance import Provenance
 from specbp.report.summary import ArmSummary, ComparisonSummary, LeftOut
 from specbp.report.wording import milliseconds, number_words
@@ -30,6 +31,29 @@ def left_out_table(left_out: Sequence[LeftOut]) -> Table:
         tuple(
             (item.comparison, item.arm, str(item.seed), item.status, item.reason)
             for item in left_out
+        ),
+    )
+
+
+def cycles_table(rows: Sequence[StepCycles]) -> Table:
+    """Return cycles of a step as predicted, simulated and measured, with their ratio."""
+
+    def shown(value: float | None) -> str:
+        return DASH if value is None else f"{value:,.0f}"
+
+    return Table(
+        ("comparison", "method", "model", "RTL", "board's counter", "predicted / real", "board"),
+        tuple(
+            (
+                row.comparison,
+                row.method,
+                shown(row.predicted),
+                shown(row.simulated),
+                shown(row.measured),
+                DASH if row.ratio is None else f"{row.ratio:.4f}",
+                row.board or DASH,
+            )
+            for row in rows
         ),
     )
 
