@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from specbp.bitstream.making import make_simulated
 from specbp.deploy import pool
 from specbp.deploy.address import parse_address
 from specbp.deploy.connection import Deadlines
@@ -14,6 +15,8 @@ from specbp.frames import repeatable_columns
 from specbp.matrix.expand import expand, matrix_from
 from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.store import Store
+from specbp.overlay.parameters import Parameters
+from tests.deploy.conftest import deployed
 from tests.deploy.loopback import LOGIN, SUDO
 
 BASE = {"dataset": "digits", "train": 48, "test": 20, "epochs": 1, "batch_size": 8}
@@ -37,34 +40,53 @@ def small():
     return load("digits", train=48, test=20)
 
 
-def run_matrix(path, backends, dataset, repeats=1):
-    given = {"name": "boards", "repeats": repeats, "base": BASE, "axes": {"backend": backends}}
+def run_matrix(path, backends, dataset, repeats=1, **method):
+    base = {**BASE, **method}
+    given = {"name": "boards", "repeats": repeats, "base": base, "axes": {"backend": backends}}
     cells = expand(matrix_from(given, "boards", "boards.toml"), "boards.toml")
     store = Store.create(path)
     run_cells(cells, store, backend_opener(lambda _: dataset), Silent())
     return store.load()
 
 
-def test_two_cells_on_a_board_are_those_of_the_simulation(board, small, tmp_path):
-    backends = ["sim:rtl", f"pynq://{board.address}"]
-    frames = run_matrix(tmp_path / "results", backends, small, repeats=2)
+def same_runs(frames, backends):
+    """Return the runs on the second of two backends, which are those on the first."""
     runs = frames.runs
-    assert list(runs["status"]) == ["ok"] * 4, list(runs["reason"])
+    assert set(runs["status"]) == {"ok"}, list(runs["reason"])
     sides = [runs[runs["backend"] == one].sort_values("seed") for one in backends]
     ours, theirs = (side.reset_index(drop=True) for side in sides)
-    names = set(repeatable_columns("runs")) - {"cell", "backend", "arm"}
-    for name in names:
+    for name in set(repeatable_columns("runs")) - {"cell", "backend", "arm"}:
         assert ours[name].equals(theirs[name]), name
     for one, other in zip(ours["cell"], theirs["cell"], strict=True):
         steps = [frames.steps[frames.steps["cell"] == cell] for cell in (one, other)]
-        for name in ("loss", "correct", "cycles", "clock_mhz"):
-            assert list(steps[0][name]) == list(steps[1][name]), name
+        for name in ("loss", "correct", "accepts", "rejects", "cycles", "clock_mhz"):
+            ours_, theirs_ = (side[name].reset_index(drop=True) for side in steps)
+            assert ours_.equals(theirs_), name
+    return theirs
+
+
+def test_two_cells_on_a_board_are_those_of_the_simulation(board, small, tmp_path):
+    backends = ["sim:rtl", f"pynq://{board.address}"]
+    frames = run_matrix(tmp_path / "results", backends, small, repeats=2)
+    theirs = same_runs(frames, backends)
+    assert len(theirs) == 2
     # The board says itself that its FPGA is simulated here.
     assert list(theirs["board"].unique()) == ["Pynq-Z2, simulated, pynq 3.1.2"]
     secrets = (LOGIN, SUDO)
     assert not any(secret in command for secret in secrets for command in board.commands)
     files = (path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file())
     assert not any(secret.encode() in content for content in files for secret in secrets)
+
+
+def test_two_cores_speculate_on_a_board(bare_board, small, tmp_path):
+    """The gate's decisions, too, are those of the simulation; the self-test has taken some."""
+    build = make_simulated(tmp_path / "build", Parameters(cores=2)).folder
+    assert deployed(bare_board, build).switched
+    backends = ["sim:rtl", f"pynq://{bare_board.address}"]
+    method = {"schedule": "speculative", "reuse": "replay", "gate_threshold": 0.1}
+    frames = run_matrix(tmp_path / "results", backends, small, **method)
+    (run,) = same_runs(frames, backends).to_dict("records")
+    assert run["accepts"] and run["rejects"]
 
 
 def training(board, small):

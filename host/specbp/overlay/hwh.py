@@ -41,7 +41,7 @@ def file_name(cores: int) -> str:
 def text(registers: Iterable[Register], cores: int) -> str:
     """Return the hardware handoff of a block design with `registers` at `BASE_ADDRESS`."""
     register_block = "\n".join(_registers(of_cores(registers, cores)))
-    ports = list(zip(range(cores), HP_PORTS, strict=False))
+    ports = list(enumerate(HP_PORTS[:cores]))
     return _TEMPLATE.format(
         design=DESIGN,
         instance=INSTANCE,

@@ -106,9 +106,14 @@ def descriptors(compiled):
     return [[one.descriptor for one in program] for program in compiled.programs]
 
 
-def test_no_signal_between_cores_can_be_left_out(speculation):
+def test_no_signal_between_cores_can_be_left_out():
     """Without a wait and its signal the cores race; the interpreter says so."""
-    gated = speculation.gated
+    # Its large layer is linear: cores update other parts of it than they made gradients of.
+    model = nn.Sequential(nn.Flatten(), nn.Linear(72, 20), nn.ReLU(), nn.Linear(20, 5))
+    given = SmallRecipe(model, (2, 6, 6), 5, BATCH)
+    method = Method(replay=True, refresh=1, total=False, balanced=True, keys=5)
+    scales = given.scales()
+    gated = compile_speculation(given.network, scales, BATCH, CORES, method).gated
     run(gated, descriptors)
     numbers = {
         one.order.shared_wait
@@ -138,8 +143,9 @@ def test_no_signal_between_cores_can_be_left_out(speculation):
             return True
         return False
 
-    # One may follow from the others in a network as small as this.
-    assert sum(map(races, sorted(numbers))) >= len(numbers) - 1
+    unneeded = [number for number in sorted(numbers) if not races(number)]
+    # Of a joint gradient one core may update no more than what it made itself.
+    assert len(unneeded) <= 1
 
 
 def test_what_may_be_skipped_needs_nothing_from_outside(speculation):
