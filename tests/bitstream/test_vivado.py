@@ -12,6 +12,7 @@ from specbp.bitstream.targets import TARGETS
 from specbp.errors import SpecbpError
 from specbp.overlay import hwh, register_map
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.register import of_cores
 
 VIVADO = [
     "add_files",
@@ -71,7 +72,7 @@ class Recorder:
 
     def __init__(self, work, parameters, clock_mhz, slack="0.812", board_files=False):
         self.calls, self.slack, self.work = [], slack, work
-        self.board_files = board_files
+        self.board_files, self.parameters = board_files, parameters
         (work / "project").mkdir()
         (work / "project/specbp_wrapper.bit").write_bytes(b"bit")
         (work / "project/hw_handoff").mkdir()
@@ -122,9 +123,10 @@ class Recorder:
                 for words in self.of(name)}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def recorder(tmp_path_factory):
-    found = Recorder(tmp_path_factory.mktemp("vivado"), Parameters(lanes=32), 50.0)
+@pytest.fixture(scope="module", params=[1, 2], ids=["one core", "two cores"])
+def recorder(request, tmp_path_factory):
+    parameters = Parameters(lanes=32, cores=request.param)
+    found = Recorder(tmp_path_factory.mktemp("vivado"), parameters, 50.0)
     found.run()
     return found
 
@@ -134,27 +136,32 @@ def generated(parameters, clock_mhz):
 
 
 def test_addresses_are_those_of_the_generated_handoff(recorder):
-    expected = {}
-    for block in generated(Parameters(lanes=32), 50.0).iter("MEMRANGE"):
+    expected = set()
+    for block in generated(recorder.parameters, 50.0).iter("MEMRANGE"):
         low, high = int(block.get("BASEVALUE"), 0), int(block.get("HIGHVALUE"), 0)
-        expected[block.get("INSTANCE")] = (low, high - low + 1)
-    found = {}
+        slave = block.get("SLAVEBUSINTERFACE").lower()
+        ends = block.get("MASTERBUSINTERFACE"), block.get("INSTANCE"), slave
+        expected.add((*ends, low, high - low + 1))
+    found = set()
     for words in recorder.of("assign_bd_address"):
         options = dict(zip(words[:-1:2], words[1:-1:2], strict=True))
-        if options["-target_address_space"] == "ps7_0/Data":
-            size = int(options["-range"])
-            found[words[-1].split("/")[0]] = (int(options["-offset"], 0), size)
+        master = options["-target_address_space"].split("/")[1]
+        instance, slave, _ = words[-1].split("/")
+        size = int(options["-range"].removesuffix("M"))
+        size <<= 20 * options["-range"].endswith("M")
+        ends = "M_AXI_GP0" if master == "Data" else master, instance, slave.lower()
+        found.add((*ends, int(options["-offset"], 0), size))
     assert found == expected
 
 
 def test_parameters_and_names_are_the_packages_own(recorder):
     cells = {words[-1]: words[3] for words in recorder.of("create_bd_cell")}
     modules = {one.get("INSTANCE"): one.get("VLNV")
-               for one in generated(Parameters(), 100).iter("MODULE")}  # fmt: skip
+               for one in generated(recorder.parameters, 100).iter("MODULE")}  # fmt: skip
     assert modules.items() <= cells.items()
     found = recorder.properties(hwh.INSTANCE)
     expected = {
-        f"CONFIG.{name}": str(value) for name, value in Parameters(lanes=32).verilog.items()
+        f"CONFIG.{name}": str(value) for name, value in recorder.parameters.verilog.items()
     }
     assert found == expected
     rtl = (vivado.HARDWARE / "rtl/specbp_overlay.sv").read_text()
@@ -167,7 +174,7 @@ def test_parameters_and_names_are_the_packages_own(recorder):
 def test_the_clock_is_that_of_the_handoff(recorder):
     found = recorder.properties("ps7_0")
     assert found["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"] == "50"
-    for parameter in generated(Parameters(lanes=32), 50.0).iter("PARAMETER"):
+    for parameter in generated(recorder.parameters, 50.0).iter("PARAMETER"):
         name = parameter.get("NAME")
         if name.startswith("PCW_FCLK0"):
             assert found[f"CONFIG.{name}"] == parameter.get("VALUE"), name
@@ -177,7 +184,7 @@ def test_the_clock_is_that_of_the_handoff(recorder):
 
 def test_the_interrupt_goes_as_in_the_handoff(recorder):
     expected = set()
-    for module in generated(Parameters(), 100).iter("MODULE"):
+    for module in generated(recorder.parameters, 100).iter("MODULE"):
         for port in module.iter("PORT"):
             for connection in port.iter("CONNECTION"):
                 ends = (f"{module.get('INSTANCE')}/{port.get('NAME')}",
@@ -189,12 +196,13 @@ def test_the_interrupt_goes_as_in_the_handoff(recorder):
 
 
 def test_every_memory_port_has_an_hp_port(recorder):
-    ports = vivado.memory_ports()
-    assert ports
-    for number, port in enumerate(ports):
+    cores = recorder.parameters.cores
+    ports = list(zip(vivado.memory_ports(), hwh.HP_PORTS, strict=True))
+    for number, (port, target) in enumerate(ports[:cores]):
         assert (f"{hwh.INSTANCE}/{port}", f"memory_{number}/S00_AXI") in recorder.nets()
-        assert (f"memory_{number}/M00_AXI", f"ps7_0/S_AXI_HP{number}") in recorder.nets()
-        assert recorder.properties("ps7_0")[f"CONFIG.PCW_USE_S_AXI_HP{number}"] == "1"
+        assert (f"memory_{number}/M00_AXI", f"ps7_0/{target}") in recorder.nets()
+    used = {name for name in recorder.properties("ps7_0") if "USE_S_AXI_HP" in name}
+    assert used == {f"CONFIG.PCW_USE_{target}" for _, target in ports[:cores]}
 
 
 def test_registers_are_those_of_the_description(recorder):
@@ -202,18 +210,18 @@ def test_registers_are_those_of_the_description(recorder):
     assert block == "Reg"
     names = [words[0] for words in recorder.of("ipx::add_register")]
     expected = []
-    for register in register_map.REGISTERS:
+    for register in of_cores(register_map.REGISTERS, recorder.parameters.cores):
         halves = ("",) if register.bits == 32 else ("_LOW", "_HIGH")
         expected += [register.name + half for half in halves]
     assert names == expected
     offsets = [int(words[1], 0) for words in recorder.of("set_property")
                if words[0] == "address_offset"]  # fmt: skip
-    assert offsets == sorted(offsets) and offsets[0] == register_map.REGISTERS[0].offset
+    assert len(set(offsets)) == len(offsets) and offsets[0] == register_map.REGISTERS[0].offset
 
 
 def test_the_build_identifier_is_in_the_bitstreams_header(recorder):
     text = (recorder.work / "project/identifier.xdc").read_text()
-    assert f"USERID 0x{Parameters(lanes=32).build_identifier:08X} [current_design]" in text
+    assert f"USERID 0x{recorder.parameters.build_identifier:08X} [current_design]" in text
 
 
 def test_what_comes_out_is_read(recorder):

@@ -213,7 +213,7 @@ def test_bus_errors_show_the_descriptor_among_those_under_way(
     assert_next_run_works()
 
 
-@pytest.mark.parametrize("word", [0x3, 0xFF], ids=hex)
+@pytest.mark.parametrize("word", [0x4, 0xFF], ids=hex)
 def test_an_unknown_opcode(board, assert_next_run_works, word):
     program = np.zeros((1, 16), np.uint32)
     program[0, 0] = word

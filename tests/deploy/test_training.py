@@ -151,7 +151,7 @@ def test_an_overlay_with_other_parameters(board, small):
     from specbp.errors import UsageError
 
     fields = {**BASE, "backend": f"pynq://{board.address}", "lanes": 32}
-    with pytest.raises(UsageError, match=r"lanes = 16, this needs 32: .*overlay build --lanes 32"):
+    with pytest.raises(UsageError, match=r"lanes = 16, this needs 32: .* --lanes 32"):
         backend_opener(lambda _: small)(experiment_from(fields, "here"))
 
 

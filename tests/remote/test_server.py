@@ -44,7 +44,8 @@ def test_pynqs_own_client_does_what_pynqs_self_test_does(port):
     buffer.sync_to_device()
     buffer[:] = 0
     buffer.sync_from_device()
-    assert (buffer == np.arange(1024)).all() and buffer.physical_address
+    # pynq 3.1.2 cannot make an array of its buffer and another array.
+    assert (np.asarray(buffer) == np.arange(1024)).all() and buffer.physical_address
     with pytest.raises(RuntimeError, match="no registers at address 0x80000000"):
         device.mmap(0x80000000, 4)
 
@@ -69,7 +70,7 @@ def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch)
     board.close()
 
 
-def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path, monkeypatch):
+def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path):
     import shutil
 
     import grpc
@@ -77,11 +78,13 @@ def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path, monkeypa
     from pynq.pl_server.remote_device import RemoteDevice
 
     from specbp.onboard import bitfile
+    from specbp.remote.executor import forget_clocks
 
     old = bitfile.parse(build.bitstream.read_bytes())
     (tmp_path / "real.bit").write_bytes(bitfile.write(old._replace(data=b"\xff" * 400)))
     shutil.copy(build.handoff, tmp_path / "real.hwh")
     device = RemoteDevice(ip_addr="127.0.0.1", port=port)
+    forget_clocks()
     with pytest.raises(grpc.RpcError, match="not for the simulated board"):
         pynq.Overlay(str(tmp_path / "real.bit"), device=device)
 

@@ -58,7 +58,7 @@ class RemoteExecutor:
         build = open_build(_build_folder(str(self._device.name), parameters))
         build.check()
         pynq.Device.active_device = self._device
-        _forget_clocks()
+        forget_clocks()
         self._driver = getattr(
             pynq.Overlay(str(build.bitstream), device=self._device), hwh.INSTANCE
         )
@@ -116,10 +116,10 @@ def _build_folder(board: str, parameters: Parameters) -> Path:
     return Path(given) if given else usual_folder(board, parameters)
 
 
-def _forget_clocks() -> None:
+def forget_clocks() -> None:
+    """Let pynq find its clocks again: they belong for ever to the first device they saw."""
     from pynq.ps import Clocks
 
-    # pynq's clocks belong to the first device they saw, for ever, unless forgotten.
     if "_real_instance" in vars(Clocks):
         del Clocks._real_instance
     Clocks.device = None

@@ -195,7 +195,8 @@ module gate_unit (
       StJudge: begin
         write_valid_o   = 1'b1;
         write_address_o = verdict_q;
-        write_data_o    = {16'd0, accept ? read_slot_q : write_slot_q, shown_distance, 15'd0, accept};
+        write_data_o    = {16'd0, accept ? read_slot_q : write_slot_q, shown_distance,
+                           15'd0, accept};
       end
       StReject: write_valid_o = 1'b1;
       StFill: begin

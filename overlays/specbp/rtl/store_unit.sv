@@ -235,8 +235,8 @@ module store_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
-  assign active_o = queue_active || start || looking_up || run_taken || read || arrived_q || range_bad || done_i
-      || error_valid_i || (write_data_valid_o && write_data_ready_i);
+  assign active_o = queue_active || start || looking_up || run_taken || read || arrived_q
+      || range_bad || done_i || error_valid_i || (write_data_valid_o && write_data_ready_i);
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = pending_valid ? pending.index : store_index;
   assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;
