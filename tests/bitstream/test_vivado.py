@@ -160,9 +160,7 @@ def test_parameters_and_names_are_the_packages_own(recorder):
                for one in generated(recorder.parameters, 100).iter("MODULE")}  # fmt: skip
     assert modules.items() <= cells.items()
     found = recorder.properties(hwh.INSTANCE)
-    expected = {
-        f"CONFIG.{name}": str(value) for name, value in recorder.parameters.verilog.items()
-    }
+    expected = {f"CONFIG.{name}": str(value) for name, value in recorder.parameters.verilog.items()}
     assert found == expected
     rtl = (vivado.HARDWARE / "rtl/specbp_overlay.sv").read_text()
     for name in Parameters().verilog:

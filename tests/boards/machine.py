@@ -1,5 +1,7 @@
 """A board and an interpreter side by side, and random descriptors for them."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -34,6 +36,8 @@ SMALL = Parameters(
     scalar_words=1024, vector_rows=256, bias_rows=256, output_words=512, partial_rows=256
 )
 """Buffers that a test fills quickly, and whose ends it reaches."""
+BOTH = replace(SMALL, cores=2)
+"""Two such cores."""
 
 
 class Machine:

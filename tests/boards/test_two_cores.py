@@ -42,6 +42,7 @@ from specbp.overlay.isa import (
 )
 from specbp.overlay.register_map import Error, Response
 from tests.boards.machine import (
+    BOTH,
     RESULTS,
     SMALL,
     Machine,
@@ -53,8 +54,6 @@ from tests.boards.machine import (
     sgds,
     stores,
 )
-
-BOTH = replace(SMALL, cores=2)
 
 
 @pytest.fixture(scope="module")
@@ -492,7 +491,7 @@ def test_a_build_that_checks_takes_the_same_cycles(machine, open_board):
     The last test here: a board that is opened takes the place of the one before.
     """
     took = []
-    for kind in ("fast", "coverage"):
+    for kind in ("fast", "checked"):
         device, overlay = open_board(parameters=BOTH, memory_bytes=4 << 20, kind=kind)
         machine = Machine(device, overlay.specbp_0)
         machine.put(64, [0, 0, 3, 0])

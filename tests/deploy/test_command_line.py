@@ -3,13 +3,12 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from tests.deploy.loopback import LOGIN, SUDO
+from tests.forked import run_forked
 
 (BLOCK,) = re.findall(r"```console\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
 COMMANDS = BLOCK.strip().splitlines()
@@ -22,15 +21,7 @@ def specbp(command, folder, board):
         words[words.index("pynq-z2")] = "simulated"
     if words[1] == "run":
         words += ["--train", "48", "--test", "20", "--batch-size", "8"]
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        env=os.environ | board.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return run_forked(words, folder, os.environ | board.environment)
 
 
 def test_at_most_ten_commands():
@@ -63,14 +54,7 @@ def test_from_an_empty_card_to_a_report(bare_board, tmp_path):
 )
 def test_one_line_says_what_is_wrong(bare_board, tmp_path, command, words):
     words_of = shlex.split(command.replace(ON_A_BOARD, bare_board.address))
-    done = subprocess.run(
-        [sys.executable, "-m", *words_of],
-        cwd=tmp_path,
-        env=os.environ | bare_board.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_forked(words_of, tmp_path, os.environ | bare_board.environment)
     assert done.returncode in (1, 2) and words in done.stderr
     assert "secret" not in done.stderr.replace(LOGIN, "x")
     assert "Traceback" not in done.stderr

@@ -179,7 +179,7 @@ class SimulatedExecutor:
         memory_bytes: for the tensors and programs together.
         delays: yields for each run how many cycles each core waits after the start, to look for
             races between cores; none wait unless given.
-        kind: the build of the model: fast, trace or coverage.
+        kind: the build of the model: fast or checked.
 
     Attributes:
         device: the simulated board.

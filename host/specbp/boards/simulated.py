@@ -54,7 +54,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         parameters: those of the overlay.
         memory_bytes: memory for buffers.
         timing: how the memory behind the overlay answers.
-        kind: the build of the model: fast, trace or coverage.
+        kind: the build of the model: fast or checked.
 
     Attributes:
         model: the Verilated overlay: faults, stalls, waveforms.

@@ -33,7 +33,7 @@ class Model:
         parameters: those of the overlay.
         memory_bytes: size of the memory.
         memory_base: physical address of the memory's first byte.
-        kind: the build: fast, trace or coverage.
+        kind: the build: fast or checked.
 
     Attributes:
         memory: the memory, shared with the simulation without a copy.
@@ -139,19 +139,19 @@ class Model:
         """Write an FST of the clock cycles `first` to `last`.
 
         Raises:
-            SpecbpError: this is not a ``trace`` build.
+            SpecbpError: this is not a ``checked`` build.
         """
         if self._library.specbp_trace(self._model, str(path).encode(), first, last):
-            raise SpecbpError("waveforms need the trace build of the model")
+            raise SpecbpError("waveforms need the checked build of the model")
 
     def write_coverage(self, path: Path) -> None:
         """Write the line coverage so far, for `verilator_coverage`.
 
         Raises:
-            SpecbpError: this is not a ``coverage`` build.
+            SpecbpError: this is not a ``checked`` build.
         """
         if self._library.specbp_coverage(self._model, str(path).encode()):
-            raise SpecbpError("coverage needs the coverage build of the model")
+            raise SpecbpError("coverage needs the checked build of the model")
 
     def close(self) -> None:
         """End the simulation; finishes a waveform."""

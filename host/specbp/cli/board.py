@@ -56,7 +56,7 @@ def deploy(
     Passwords come from SPECBP_BOARD_PASSWORD and SPECBP_SUDO_PASSWORD, or are asked for; they are
     written nowhere. After a broken connection the same command goes on where it was. Example:
 
-    specbp board deploy xilinx@192.168.2.99 --build build/overlay/pynq-z2-32-lanes
+    specbp board deploy xilinx@192.168.2.99 --build build/overlay/pynq-z2-1x32
     """
     from specbp.backends.opening import require_boards
 
@@ -66,6 +66,7 @@ def deploy(
     from specbp.deploy.contents import version_of
     from specbp.deploy.deploying import Listener, roll_back
     from specbp.deploy.deploying import deploy as deploy_version
+    from specbp.overlay.parameters import Parameters
 
     console = Console(stderr=True)
     bar = Progress(
@@ -92,7 +93,7 @@ def deploy(
     loaded, test = done.loaded, done.selftest
     print(
         f"{host}: version {done.version} {'is current now' if done.switched else 'was current'}: "
-        f"{loaded['parameters']['lanes']} lanes, build {loaded['build_identifier']}, "
+        f"{Parameters(**loaded['parameters']).size}, build {loaded['build_identifier']}, "
         f"{loaded['clock_mhz']:g} MHz; self-test of {test['steps']} steps passed, "
         f"{test['tensors']} tensors, {test['cycles'][-1]:,} cycles a step"
     )

@@ -19,9 +19,7 @@ def build(
     clock: Annotated[float, typer.Option(help="of the overlay, MHz")] = CLOCK_MHZ,
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="folder to make", show_default="build/overlay/BOARD-CORES-cores-LANES-lanes"
-        ),
+        typer.Option(help="folder to make", show_default="build/overlay/BOARD-CORESxLANES"),
     ] = None,
 ) -> None:
     """Build a bitstream with its hwh, self-test and manifest.

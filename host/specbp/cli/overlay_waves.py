@@ -49,7 +49,7 @@ def waves(
     executors: list[SimulatedExecutor] = []
 
     def traced(parameters: Parameters, size: int) -> SimulatedExecutor:
-        executors.append(SimulatedExecutor(parameters, size, kind="trace"))
+        executors.append(SimulatedExecutor(parameters, size, kind="checked"))
         return executors[0]
 
     side = OverlaySide(recipe, Parameters(lanes=experiment.lanes), traced)

@@ -114,8 +114,7 @@ def open_build(folder: Path) -> Build:
 
 def usual_folder(board: str, parameters: Parameters) -> Path:
     """Return where `specbp overlay build` puts the build for a board."""
-    size = f"{parameters.cores}-cores-{parameters.lanes}-lanes"
-    return Path("build/overlay") / f"{board.lower()}-{size}"
+    return Path("build/overlay") / f"{board.lower()}-{parameters.cores}x{parameters.lanes}"
 
 
 def sha256(path: Path) -> str:

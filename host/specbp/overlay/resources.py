@@ -81,7 +81,8 @@ def estimate(parameters: Parameters) -> Resources:
 
 
 def _commands(parameters: Parameters, report: Path) -> tuple[str, ...]:
-    given = " ".join(f"-G {name}={value}" for name, value in parameters.verilog.items())
+    # A plain number is signed there; the identifier needs all 32 bits.
+    given = " ".join(f"-G {name}=32'd{value}" for name, value in parameters.verilog.items())
     files = " ".join(map(str, rtl_files()))
     return (
         f"read_slang --top {TOP} {given} {files}",
