@@ -53,8 +53,8 @@ def info(
     """Compile a training step and print what each pass takes.
 
     Cycles are predicted; useful is the share of the lanes' multiplications that the layer asks
-    for. On two cores the step is held against the same on one core, and against the least that
-    its passes allow. Examples:
+    for; the memory bound is the cycles that a pass needs to move its words. On two cores the step
+    is held against the same on one core, and against the least that its passes allow. Examples:
 
     specbp overlay info --model lenet5 --dataset fashion-mnist --lanes 32
 
@@ -235,7 +235,7 @@ def _table(found: Usage) -> Table:
     shown = Table(box=None, pad_edge=False)
     shown.add_column("layer")
     shown.add_column("pass")
-    for heading in ("cycles", "of step", "multiplying", "useful"):
+    for heading in ("cycles", "of step", "multiplying", "useful", "memory bound"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for one in found.passes:
         shown.add_row(
@@ -245,5 +245,6 @@ def _table(found: Usage) -> Table:
             f"{one.cycles / found.cycles:.1%}",
             f"{one.multiplying:.0%}" if one.multiplying else "",
             f"{one.useful:.0%}" if one.useful is not None else "",
+            f"{one.memory_bound:,}",
         )
     return shown
