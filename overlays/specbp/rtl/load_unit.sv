@@ -365,7 +365,8 @@ module load_unit #(
 
   assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
   assign active_o = queue_active || start || looking_up || run_taken
-      || (read_valid_o && read_ready_i) || writes_start || writes_loaded_q || take || step || write_valid_o || run_bad;
+      || (read_valid_o && read_ready_i) || writes_start || writes_loaded_q || take || step
+      || write_valid_o || run_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
   assign opcode_o = writes_valid_q ? writes.opcode
