@@ -7,6 +7,7 @@ import time
 import pytest
 
 from specbp.bitstream.making import make_simulated
+from specbp.boards.build import build as build_model
 from specbp.deploy import pool
 from specbp.deploy.address import parse_address
 from specbp.deploy.connection import Deadlines
@@ -80,7 +81,10 @@ def test_two_cells_on_a_board_are_those_of_the_simulation(board, small, tmp_path
 
 def test_two_cores_speculate_on_a_board(bare_board, small, tmp_path):
     """The gate's decisions, too, are those of the simulation; the self-test has taken some."""
-    build = make_simulated(tmp_path / "build", Parameters(cores=2)).folder
+    parameters = Parameters(cores=2)
+    # Compiling the simulation takes longer than programming a board may.
+    build_model(parameters)
+    build = make_simulated(tmp_path / "build", parameters).folder
     assert deployed(bare_board, build).switched
     backends = ["sim:rtl", f"pynq://{bare_board.address}"]
     method = {"schedule": "speculative", "reuse": "replay", "gate_threshold": 0.1}

@@ -16,7 +16,7 @@ from specbp.overlay.resources import Resources, _counted, estimate
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
-BUDGET = Resources(10_800, 1_680, 9_800, 34, LANES + 7)
+BUDGET = Resources(13_900, 1_680, 10_300, 36, LANES + 9)
 """What a core of 16 lanes and the registers may take; here the LUTs as memory are beside the
 others. With 32 lanes it is 400 LUTs and 8 block RAMs more: two of those take less than half an
 XC7Z020's LUTs. A DSP for each lane, 6 for SGD, 1 for the softmax."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specbp.bitstream.configuration import parameters_of_configuration
-from specbp.boards.simulated import MEMORY_BASE, SimulatedDevice, _WaitingRoom
+from specbp.boards.simulated import MEMORY_BASE, SimulatedDevice
 from specbp.boards.verilated import Model
 from specbp.errors import SpecbpError
 from specbp.onboard import bitfile
@@ -80,6 +80,6 @@ class ProgrammableDevice(SimulatedDevice):
         before.close()
         self._memory.use(self.model.memory)
         self._peripherals[hwh.BASE_ADDRESS] = self.model
-        self._waiting = _WaitingRoom(self.model, self._controller)
+        # pynq holds on to the waiting room.
+        self._waiting.model = self.model
         self._clock_changed()
-        self.activate()

@@ -181,10 +181,14 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
 
 class _WaitingRoom:
-    """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass."""
+    """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass.
+
+    Attributes:
+        model: in which it passes.
+    """
 
     def __init__(self, model: Model, controller: InterruptController) -> None:
-        self._model, self._controller = model, controller
+        self.model, self._controller = model, controller
         self._events: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -200,7 +204,7 @@ class _WaitingRoom:
     def advance(self) -> bool:
         """Run for a while; return whether anyone still waits."""
         if not self._controller.raised:
-            self._model.run(CYCLES_AT_ONCE)
+            self.model.run(CYCLES_AT_ONCE)
         if self._controller.raised:
             events, self._events = self._events, []
             self._loop = None
