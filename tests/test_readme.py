@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import DATA_ROOT, REPOSITORY
+from tests.forked import run_forked
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
@@ -35,15 +36,7 @@ def tox_environments(command):
 
 def run(command, folder):
     words = shlex.split(command, comments=True)
-    assert words[0] == "specbp"
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        env=os.environ | {"SPECBP_DATA": str(DATA_ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    return run_forked(words, folder, os.environ | {"SPECBP_DATA": str(DATA_ROOT)})
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from specbp.datasets.catalog import describe
+from specbp.deploy.address import parse_address
 from specbp.errors import UsageError, nearest
 
 Schedule = Literal["sequential", "speculative", "data-parallel", "selective"]
@@ -20,7 +21,9 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-Backend = Literal["cpu", "sim:model", "sim:rtl"]
+BACKENDS = ("cpu", "sim:model", "sim:rtl")
+BOARDS = ("pynq://", "remote://")
+"""How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
@@ -42,6 +45,7 @@ batch's outcome is one step old and needs no help.
 OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 """What a run on the overlay means where nothing else is said."""
 LANES = (16, 32, 64)
+OVERLAY_SCHEDULES = ("sequential", "speculative")
 
 SPECULATION_FIELDS = (
     "key",
@@ -147,10 +151,11 @@ class Experiment(BaseModel):
     ] = None
 
     backend: Annotated[
-        Backend,
+        str,
         Field(
             description="what executes the schedule: cpu; sim:rtl, the overlay simulated cycle by "
-            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted"
+            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted; "
+            "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
         ),
     ] = "cpu"
     lanes: Annotated[
@@ -240,8 +245,8 @@ class Experiment(BaseModel):
         Field(
             ge=1,
             le=2,
-            description="workers that compute at the same time; 1 for sequential and selective, "
-            "2 for speculative and data-parallel unless set",
+            description="workers that compute at the same time: cores of the overlay; 1 for "
+            "sequential and selective, 2 for speculative and data-parallel unless set",
         ),
     ] = 1
     threads: Annotated[
@@ -287,9 +292,11 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
+        self._require_backend()
         if self.backend != "cpu":
             self._require_overlay()
-        if self.schedule in ("sequential", "selective") and self.engines != 1:
+        on_cores = self.backend != "cpu" and self.schedule == "sequential"
+        if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
         if self.schedule == "data-parallel" and self.engines != 2:
             raise ValueError("the data-parallel schedule needs two engines")
@@ -309,20 +316,43 @@ class Experiment(BaseModel):
                 )
         return self
 
+    def _require_backend(self) -> None:
+        """Refuse a backend that there is none of."""
+        if self.backend.startswith(BOARDS):
+            parse_address(self.backend)
+        elif self.backend not in BACKENDS:
+            choices = ", ".join((*BACKENDS, *(f"{board}HOST" for board in BOARDS)))
+            raise ValueError(
+                f'unknown backend "{self.backend}"{nearest(self.backend, BACKENDS)}: '
+                f"choose one of {choices}"
+            )
+
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""
         if self.arithmetic != "int16":
             raise ValueError(
                 f"the overlay computes in int16: {self.backend} needs arithmetic=int16"
             )
-        if self.schedule != "sequential":
+        if self.schedule not in OVERLAY_SCHEDULES:
             raise ValueError(
-                f"the overlay runs the sequential schedule only: {self.backend} cannot run "
-                f"{self.schedule}"
+                f"the overlay runs the schedules {' and '.join(OVERLAY_SCHEDULES)}: {self.backend} "
+                f"cannot run {self.schedule}"
             )
+        if self.schedule == "speculative":
+            self._require_overlay_speculation()
         if self.lanes not in LANES:
             choices = ", ".join(map(str, LANES))
             raise ValueError(f"lanes = {self.lanes}: choose one of {choices}")
+
+    def _require_overlay_speculation(self) -> None:
+        """Refuse what the overlay does not speculate with."""
+        if self.engines != 2:
+            raise ValueError("the overlay speculates on two cores: leave engines at 2")
+        if self.key not in ("label", "batch"):
+            raise ValueError(f'the overlay has the keys label and batch, not "{self.key}"')
+        for name in ("gate_target", "max_age", "warmup_epochs"):
+            if getattr(self, name):
+                raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
 
     @property
     def workload(self) -> dict[str, Any]:
@@ -334,7 +364,10 @@ class Experiment(BaseModel):
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         if self.backend != "cpu":
-            return f"{self.schedule}, {self.backend}, {self.lanes} lanes"
+            speculative = self.schedule == "speculative"
+            schedule = self._speculation_words() if speculative else [self.schedule]
+            lanes = f"{self.engines} x {self.lanes}" if self.engines > 1 else str(self.lanes)
+            return ", ".join([*schedule, self.backend, f"{lanes} lanes"])
         words: list[str] = [self.schedule]
         if self.schedule == "speculative":
             words = self._speculation_words()

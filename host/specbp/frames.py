@@ -49,6 +49,39 @@ def _experiment_columns() -> tuple[Column, ...]:
     )
 
 
+_SHARES = {
+    "passes": "forward, deltas and weight gradients; half of a moment where both engines work",
+    "imbalance": "half of a moment in which one engine computes and the other has nothing to do",
+    "gate": "comparing softmax",
+    "redo": "ordinary deltas of rejected samples",
+    "cache": "reading and writing the cache",
+    "synchronisation": "neither engine works: handing over, and bookkeeping between the parts",
+    "update": "loading the batch and updating the weights",
+}
+"""The accounts of `specbp.schedules.accounting`, which add up to the wall time of a step."""
+
+OVER_BOUND = {
+    "passes": "contention",
+    "imbalance": "imbalance",
+    "gate": "gate",
+    "redo": "rejects",
+    "cache": "cache upkeep",
+    "synchronisation": "synchronisation",
+    "update": "load, update",
+}
+"""The accounts of a step, and what a report calls their part of the difference to the bound."""
+
+_OVER_BOUND = {
+    "passes": "passes slower beside each other than those of the sequential arm",
+    "imbalance": "an engine with nothing to do, beyond what the bound has of it",
+    "gate": "comparing softmax",
+    "redo": "ordinary deltas of rejected samples, beyond what the bound has of them",
+    "cache": "reading and writing the cache",
+    "synchronisation": "handing over, and bookkeeping between the parts",
+    "update": "loading the batch and updating the weights",
+}
+"""What the difference between the mean step and its bound is made of."""
+
 RUNS: tuple[Column, ...] = (
     Column("cell", str, "content hash of the experiment, seed included"),
     Column("matrix", str, "name of the matrix the cell belongs to"),
@@ -74,6 +107,16 @@ RUNS: tuple[Column, ...] = (
         "timed beside it (from its own where there is none) and the accept rate",
         False,
     ),
+    Column(
+        "bound_ms",
+        float,
+        "the bound as a time: times the mean F + B of the arm it is held against, ms",
+        False,
+    ),
+    *(
+        Column(f"over_{account}_ms", float, f"mean step over its bound: {meaning}, ms", False)
+        for account, meaning in _OVER_BOUND.items()
+    ),
     Column("cycles", int, "clock cycles of the overlay in all training steps"),
     Column("clock_mhz", float, "clock of the overlay, MHz"),
     Column(
@@ -82,6 +125,13 @@ RUNS: tuple[Column, ...] = (
         "time of the training steps on the overlay: cycles at its clock, s",
         False,
     ),
+    Column(
+        "simulated",
+        bool,
+        "the overlay was simulated, its cycles simulated or predicted; false on real hardware",
+        False,
+    ),
+    Column("board", str, "what ran the overlay, in its own words", False),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),
@@ -142,6 +192,18 @@ STEPS: tuple[Column, ...] = (
     Column("cycles", int, "clock cycles of the overlay in the step; predicted with sim:model"),
     Column("clock_mhz", float, "clock of the overlay, MHz"),
     Column("wait_ms", float, "time the forward engine waited for the other, ms", False),
+    Column("engine_1_forward_ms", float, "the part of forward_ms on engine 1, ms", False),
+    Column("engine_1_input_gradient_ms", float, "deltas propagated on engine 1, ms", False),
+    Column(
+        "engine_1_weight_gradient_ms",
+        float,
+        "the part of weight_gradient_ms on engine 1, ms",
+        False,
+    ),
+    *(
+        Column(f"share_{account}_ms", float, f"share of step_ms: {meaning}, ms", False)
+        for account, meaning in _SHARES.items()
+    ),
 )
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}

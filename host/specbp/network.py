@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -225,7 +224,7 @@ def _pair(value: object) -> Pair:
 
 
 def _output_shape(name: str, module: nn.Module, shape: Shape) -> Shape:
-    """Ask the module itself, on a tensor without data, what it makes of `shape`."""
+    """Ask the module itself what it makes of `shape`."""
     wants_image = isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
     if wants_image and len(shape) != 3:
         raise UsageError(f"layer {name} does not fit its input {shape}: it needs an image")
@@ -233,8 +232,8 @@ def _output_shape(name: str, module: nn.Module, shape: Shape) -> Shape:
         raise UsageError(f"layer {name} does not fit its input {shape}: put a Flatten before it")
     try:
         with torch.no_grad():
-            probe = torch.empty(2, *shape, device="meta")
-            return tuple(copy.deepcopy(module).to("meta")(probe).shape[1:])
+            # Not on the device "meta", without data: that imports half of PyTorch's compiler.
+            return tuple(module(torch.zeros(2, *shape)).shape[1:])
     except RuntimeError as error:
         first_line = str(error).splitlines()[0]
         raise UsageError(f"layer {name} does not fit its input {shape}: {first_line}") from error

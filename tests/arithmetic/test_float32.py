@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import Float32
+from specbp.arithmetic.float32 import TASK_ELEMENTS, Float32
 from specbp.network import lower
 
 arithmetic = Float32()
@@ -137,3 +137,25 @@ def test_adding_gradients_adds_weights_and_biases():
     ((weight, bias),) = arithmetic.add(first, second)
     assert torch.equal(weight, torch.full((2, 2), 4.0))
     assert torch.equal(bias, torch.full((2,), 2.0))
+
+
+@pytest.mark.parametrize("columns", [84, 256, 1000])
+def test_an_update_in_tasks_gives_the_bits_of_the_whole(columns):
+    rows = 3 * TASK_ELEMENTS // columns
+    shapes = [((16, 3, 5, 5), (16,)), ((rows, columns), (rows,)), ((10, 84), (10,))]
+    rule = UpdateRule(learning_rate=0.013, momentum=0.9, weight_decay=0.001)
+    arithmetic = Float32(torch.channels_last)
+
+    def draw():
+        return arithmetic.encode_weights([(torch.randn(w), torch.randn(b)) for w, b in shapes])
+
+    weights, momenta, gradients = draw(), draw(), draw()
+    copies = [[(w.clone(), b.clone()) for w, b in pairs] for pairs in (weights, momenta)]
+    arithmetic.update(weights, momenta, gradients, rule)
+    tasks = arithmetic.update_tasks(*copies, gradients, rule)
+    assert len(tasks) >= 3
+    for task in reversed(tasks):
+        task()
+    for pairs, others in zip((weights, momenta), copies, strict=True):
+        for one, other in zip(pairs, others, strict=True):
+            assert all(map(torch.equal, one, other))

@@ -10,7 +10,7 @@ from specbp.boards.toolchain import Compiler, ToolError, find_compiler
 from specbp.boards.verilated import BusError, Model
 from specbp.errors import SpecbpError
 from specbp.overlay import register_map as registers
-from specbp.overlay.parameters import Parameters
+from tests.boards.machine import BOTH, SMALL
 
 BASE = 0x10000000
 
@@ -20,7 +20,9 @@ def open_model():
     models = []
 
     def open_one(kind="fast"):
-        models.append(Model(Parameters(), 1 << 20, BASE, kind))
+        # There is one checked build for all tests: it takes long to compile.
+        parameters = BOTH if kind == "checked" else SMALL
+        models.append(Model(parameters, 1 << 20, BASE, kind))
         return models[-1]
 
     yield open_one
@@ -33,8 +35,8 @@ def start_nop(model, cycles):
     words = model.memory.view(np.uint32)
     words[:32] = 0
     words[1], words[16] = cycles, 1
-    model.write(registers.PROGRAM_ADDRESS.offset, BASE)
-    model.write(registers.PROGRAM_LENGTH.offset, 2)
+    model.write(registers.PROGRAM_ADDRESS.of_core(0).offset, BASE)
+    model.write(registers.PROGRAM_LENGTH.of_core(0).offset, 2)
     model.write(registers.INTERRUPT_ENABLE.offset, 3)
     model.write(registers.CONTROL.offset, 1)
     return model.run(10_000)
@@ -67,7 +69,7 @@ def test_a_64_bit_counter_does_not_tear(open_model):
 
 
 def test_a_waveform_of_a_window_of_cycles(open_model, tmp_path):
-    model = open_model("trace")
+    model = open_model("checked")
     paths = []
     for cycles in (50, 5000):
         paths.append(tmp_path / f"{cycles}.fst")
@@ -79,7 +81,7 @@ def test_a_waveform_of_a_window_of_cycles(open_model, tmp_path):
 
 
 def test_line_coverage(open_model, tmp_path):
-    model = open_model("coverage")
+    model = open_model("checked")
     start_nop(model, 10)
     model.write_coverage(tmp_path / "coverage.dat")
     assert "sequencer.sv" in (tmp_path / "coverage.dat").read_text()
@@ -87,9 +89,9 @@ def test_line_coverage(open_model, tmp_path):
 
 def test_a_fast_build_says_what_it_cannot(open_model, tmp_path):
     model = open_model()
-    with pytest.raises(SpecbpError, match="trace build"):
+    with pytest.raises(SpecbpError, match="checked build"):
         model.trace(tmp_path / "x.fst", 0, 1)
-    with pytest.raises(SpecbpError, match="coverage build"):
+    with pytest.raises(SpecbpError, match="checked build"):
         model.write_coverage(tmp_path / "x.dat")
 
 

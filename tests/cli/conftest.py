@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.forked import run_forked
+
 TINY = """
 name = "tiny"
 repeats = 2
@@ -34,6 +36,7 @@ class CommandLine:
     folder: object
 
     def start(self, *arguments, **environment):
+        """Start the command and return its process, to be killed or stopped."""
         return subprocess.Popen(
             [sys.executable, "-m", "specbp", *map(str, arguments)],
             cwd=self.folder,
@@ -44,9 +47,9 @@ class CommandLine:
         )
 
     def __call__(self, *arguments, **environment):
-        process = self.start(*arguments, **environment)
-        output, error = process.communicate(timeout=300)
-        return process.returncode, output, error
+        """Run the command to its end and return its exit code, output and errors."""
+        environment = os.environ | {"COLUMNS": "100"} | environment
+        return run_forked(["specbp", *map(str, arguments)], self.folder, environment)
 
     def fails(self, *arguments, **environment):
         """Run what must fail, and return its exit code and its one line."""

@@ -46,7 +46,8 @@ def test_a_matrix_runs_to_its_end_and_then_has_nothing_to_do(specbp, tiny, tmp_p
     assert {row["status"] for row in json.loads(output)} == {"ok"}
 
 
-@pytest.mark.parametrize("checkpoints", [1, random.randint(2, 25)])
+# One name for any number: workers of a parallel run want the same tests.
+@pytest.mark.parametrize("checkpoints", [1, pytest.param(random.randint(2, 25), id="some")])
 def test_killed_at_a_random_cell_and_restarted_it_gives_the_frames_of_an_undisturbed_run(
     specbp, tiny, tmp_path, checkpoints
 ):

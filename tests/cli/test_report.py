@@ -41,6 +41,16 @@ def test_a_gate_falls_with_exit_code_3(finished):
     assert "is not below 0.001" in error
 
 
+def test_a_loss_of_accuracy_that_is_not_ruled_out_is_exit_code_3(finished):
+    given = ("compare", "out", "--arm", "pipelined", "--accuracy-margin")
+    code, output, _ = finished(*given, "100")
+    assert code == 0
+    assert "test accuracy changes by" in output
+    code, _, error = finished(*given, "0")
+    assert code == 3
+    assert "a loss of 0 points or more is not ruled out" in error
+
+
 def test_an_unknown_arm_is_named_with_the_nearest(finished):
     code, line = finished.fails("compare", "out", "--arm", "pipelind")
     assert code == 2

@@ -1,6 +1,7 @@
 """Lockstep names the first difference: planted faults, each in a part of a step of its own."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,31 +19,20 @@ def recipe():
     return SmallRecipe(build("digits-cnn", 1, 10, seed=0), (1, 8, 8), 10, batch_size=6)
 
 
-class Broken:
+class Broken(InterpreterExecutor):
     """Runs programs of which one descriptor has been changed."""
 
-    def __init__(self, chosen, change):
+    def __init__(self, parameters, chosen, change):
+        super().__init__(parameters)
         self.chosen, self.change = chosen, change
 
-    def __call__(self, parameters, size):
-        self.inner = InterpreterExecutor(parameters)
-        return self
-
-    def allocate(self, size):
-        return self.inner.allocate(size)
-
     def run(self, program):
-        broken = list(program.descriptors)
+        (core,) = program.descriptors
+        broken = list(core)
         place = next(place for place, one in enumerate(broken) if self.chosen(one))
         broken[place] = replace(broken[place], **self.change(broken[place]))
 
-        class Changed:
-            descriptors = broken
-
-        return self.inner.run(Changed)
-
-    def close(self):
-        pass
+        return super().run(SimpleNamespace(descriptors=[broken]))
 
 
 def test_two_executions_of_one_training_are_the_same(recipe):
@@ -98,7 +88,7 @@ def mac(kind):
     ],
 )  # fmt: skip
 def test_a_fault_is_located(recipe, chosen, change, layer, tensor):
-    side = OverlaySide(recipe, Parameters(), Broken(chosen, change))
+    side = OverlaySide(recipe, Parameters(), lambda p, _: Broken(p, chosen, change))
     (found,) = compare(PytorchSide(recipe), side, 3)
     assert isinstance(found, Difference)
     assert (found.step, found.layer, found.tensor) == (0, layer, tensor)

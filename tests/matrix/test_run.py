@@ -1,5 +1,6 @@
 """Whole matrices, in process: turns, failures, checkpoints."""
 
+import numpy as np
 import pytest
 
 from specbp.backends.pytorch import PytorchTraining
@@ -62,6 +63,16 @@ def test_the_bound_comes_from_the_sequential_arm_in_the_session(tiny, store, ope
     runs = store.load().runs.set_index("arm")
     assert (runs.loc["sequential, 1 thread", "bound"] == 1).all()
     assert (runs.loc["pipelined", "bound"] < 1).all()
+
+
+def test_what_a_step_takes_over_its_bound_is_split_without_a_remainder(tiny, store, opener, memory):
+    run_cells(tiny, store, opener, memory)
+    frames = store.load()
+    accounts = [name for name in frames.runs if name.startswith("over_")]
+    mean_ms = frames.steps.groupby("cell")["step_ms"].mean()
+    runs = frames.runs.set_index("cell")
+    assert len(accounts) == 7
+    assert np.allclose(runs["bound_ms"] + runs[accounts].sum(axis=1), mean_ms[runs.index])
 
 
 def test_a_failed_cell_is_a_row_and_the_rest_go_on(tiny, store, opener, memory):

@@ -6,13 +6,16 @@ from torch import nn
 
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
+from specbp.experiment import experiment_from
 from specbp.network import lower
 
 
 class SmallRecipe:
     """Like `specbp.backends.recipe.Recipe`, for a model and random data."""
 
-    def __init__(self, model, image_shape, classes, batch_size, seed=0):
+    def __init__(self, model, image_shape, classes, batch_size, seed=0, **method):
+        method = {"backend": "sim:model", "batch_size": batch_size, **method}
+        self.experiment = experiment_from(method)
         self.network, self.initial = lower(model, image_shape, classes)
         self._shape, self._classes, self._size, self._seed = image_shape, classes, batch_size, seed
 

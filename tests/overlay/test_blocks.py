@@ -17,6 +17,7 @@ from specbp.overlay.sources import rtl_files
 BLOCKS = {
     "axi_read_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
     "axi_write_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
+    "gate_unit": ({}, []),
     "loop_nest": ({}, []),
     "mac_array": ({"Lanes": 16}, ["mac_lane"]),
     "requantiser": ({}, ["requantise_lane"]),

@@ -151,7 +151,7 @@ def test_load_transposed_turns_rows_into_columns():
     memory.view(np.int16)[:2048] = np.arange(2048)
     interpreter = Interpreter(PARAMETERS, memory)
     interpreter.run([LoadTransposed(8, GROUPS, 2, 64, (Move(2, 256, 1),)), End()])
-    rows = interpreter._buffers["vector"].reshape(-1, GROUPS, 4)
+    rows = interpreter._cores[0]._buffers["vector"].reshape(-1, GROUPS, 4)
     for x, repeat, row in itertools.product(range(8), range(2), range(4)):
         assert rows[1 + x, repeat, row] == 4 + x + 32 * row + 128 * repeat
 

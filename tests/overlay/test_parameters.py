@@ -8,8 +8,9 @@ import pytest
 from specbp.errors import UsageError
 from specbp.overlay import isa
 from specbp.overlay import register_map as registers
-from specbp.overlay.faults import OverlayError, from_status
+from specbp.overlay.faults import OverlayError, from_registers
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.register import of_cores
 
 OTHERS = {
     "lanes": 32,
@@ -48,8 +49,12 @@ def test_programs_have_64_bytes_for_a_descriptor():
 
 @pytest.mark.parametrize("code", [code for code in registers.Error if code])
 def test_every_error_code_has_words_of_its_own(code):
-    dump = {register.name: 5 for register in registers.REGISTERS}
-    dump["STATUS"] = status = code << 4
-    error = from_status(status, dump)
-    assert type(error) is OverlayError and error.code == code
-    assert not str(error).startswith("error")
+    dump = {register.name: 5 for register in of_cores(registers.REGISTERS, 2)}
+    dump |= {"CORE0_STATUS": 0, "CORE1_STATUS": code << 4}
+    error = from_registers(dump)
+    assert type(error) is OverlayError and (error.core, error.code) == (1, code)
+    assert str(error).startswith("core 1, ")
+
+
+def test_no_error_is_no_exception():
+    assert from_registers({"CORE0_STATUS": 2}) is None

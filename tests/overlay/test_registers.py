@@ -6,7 +6,7 @@ import pytest
 
 from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
-from specbp.overlay.register import Field
+from specbp.overlay.register import Field, of_cores
 from specbp.overlay.sources import HARDWARE
 
 
@@ -24,7 +24,7 @@ def test_generated_files_are_current():
 
 def test_registers_do_not_overlap():
     ends = [0]
-    for register in registers.REGISTERS:
+    for register in of_cores(registers.REGISTERS, hwh.MOST_CORES):
         assert register.offset >= ends[-1]
         ends.append(register.offset + register.bits // 8)
         fields = [field.mask for field in register.fields]
@@ -38,16 +38,21 @@ def test_a_field_reads_its_bits():
     assert field.of(0xABCDE) == 0xCD
 
 
-def test_the_handoff_has_every_register():
-    text = hwh.text(registers.REGISTERS)
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_handoff_has_every_register_and_port(cores):
+    text = hwh.text(registers.REGISTERS, cores)
     names = re.findall(r'<REGISTER NAME="(\w+)"', text)
-    assert len(names) == sum(register.bits // 32 for register in registers.REGISTERS)
-    assert {"STATUS", "CYCLES_LOW", "CYCLES_HIGH"} <= set(names)
+    every = of_cores(registers.REGISTERS, cores)
+    assert len(names) == sum(register.bits // 32 for register in every)
+    assert {"CORE0_STATUS", "CYCLES_LOW", "CORE0_BUSY_HIGH"} <= set(names)
+    assert ("CORE1_STATUS" in names) == (cores == 2)
+    masters = re.findall(r'MASTERBUSINTERFACE="(m\d_axi)"', text)
+    assert masters == ["m0_axi", "m1_axi"][:cores]
 
 
 def test_the_documentation_has_every_field():
     text = (HARDWARE / "generated" / "REGISTERS.md").read_text()
     for register in registers.REGISTERS:
-        section = text.split(f"{register.offset:03X} {register.name}\n")[1].split("\n## ")[0]
+        section = text.split(f" {register.name}\n")[1].split("\n## ")[0]
         for field in register.fields:
             assert f"| {field.name} | {field.access} |" in section

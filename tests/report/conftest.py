@@ -150,6 +150,12 @@ def _noisy(rng: np.random.Generator, count: int) -> np.ndarray[Any, Any]:
     return np.exp(noise)
 
 
+ON_ENGINE_1 = (
+    "engine_1_forward_ms",
+    "engine_1_input_gradient_ms",
+    "engine_1_weight_gradient_ms",
+)
+
 DEMO_ARMS: tuple[tuple[dict[str, Any], dict[str, float], float], ...] = (
     ({}, {"load": 0.25, "forward": 3.4, "backward": 7.2, "update": 0.4}, 0.972),
     ({"threads": 2}, {"load": 0.25, "forward": 2.5, "backward": 5.1, "update": 0.4}, 0.972),
@@ -194,6 +200,9 @@ def _demo_cell(
             scale = machine_noise[step] * np.exp(0.02 * rng.standard_normal())
             scale *= 1 + (rng.random() < 0.01) * rng.exponential(1.0)
             row = {f"{name}_ms": ms * scale for name, ms in parts.items()}
+            if speculative:
+                row |= dict.fromkeys(ON_ENGINE_1, 0.0)
+                row["engine_1_input_gradient_ms"] = parts["backward"] * scale
             row |= {"cell": made.run["cell"], "epoch": epoch, "step": step, "round": step // 20}
             made.steps.append(row | {"step_ms": nominal * scale})
             elapsed += nominal * scale / 1000

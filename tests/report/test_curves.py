@@ -53,14 +53,36 @@ def test_one_engine_has_one_bar_that_adds_up_to_the_step(cell: Make, gather: Mak
     assert sum(ms for _, ms in bar.parts) == pytest.approx(item.step_ms)
 
 
-def test_two_engines_have_two_bars_and_backward_is_on_the_second(cell: Make, gather: Make) -> None:
+def test_two_engines_have_two_bars_and_each_shows_its_part_of_backward(
+    cell: Make, gather: Make
+) -> None:
     parts = {"backward_ms": 6.0, "wait_ms": 2.0, "gate_ms": 0.0, "recall_ms": 1.5, "store_ms": 0.5}
+    parts |= {"engine_1_forward_ms": 0.0, "engine_1_input_gradient_ms": 3.0}
+    parts |= {"engine_1_weight_gradient_ms": 2.0}
     frames = gather(cell(10.0, schedule="pipelined", step_columns=parts))
     (item,) = breakdowns(frames, only(frames))
     first, second = item.bars
-    assert [name for name, _ in first.parts] == ["forward", "update", "wait", REST]
-    assert second.parts == (("recall", 1.5), ("backward", 6.0), ("store", 0.5))
+    assert [name for name, _ in first.parts] == ["forward", "backward", "update", "wait", REST]
+    assert dict(first.parts)["backward"] == pytest.approx(1.0)
+    assert second.parts == (("recall", 1.5), ("backward", 5.0), ("store", 0.5))
     assert item.part("gate") is None
+    assert item.part("backward") == pytest.approx(6.0)
+
+
+def test_both_engines_of_a_data_parallel_arm_do_both_passes(cell: Make, gather: Make) -> None:
+    parts = {"engine_1_forward_ms": 1.0, "engine_1_input_gradient_ms": 2.0}
+    parts |= {"engine_1_weight_gradient_ms": 1.5}
+    frames = gather(cell(10.0, schedule="data-parallel", step_columns=parts))
+    (item,) = breakdowns(frames, only(frames))
+    assert item.bars[1].parts == (("forward", 1.0), ("backward", 3.5))
+    assert dict(item.bars[0].parts)["forward"] == pytest.approx(2.0)
+
+
+def test_frames_that_do_not_say_which_engine_did_what_have_no_bars(
+    cell: Make, gather: Make
+) -> None:
+    frames = gather(cell(10.0, schedule="pipelined"))
+    assert breakdowns(frames, only(frames)) == ()
 
 
 def test_speculation_on_one_engine_is_one_bar(cell: Make, gather: Make) -> None:

@@ -77,7 +77,7 @@ def test_every_colour_is_defined_for_light_and_dark(shown: str) -> None:
 
 def test_every_section_is_there(shown: str) -> None:
     page = Page(shown)
-    assert page.tags.count("figure") == page.tags.count("svg") == 2 * 4
+    assert page.tags.count("figure") == page.tags.count("svg") == 2 * 5
     for words in (
         "batch_size = 8",
         "batch_size = 32",

@@ -13,8 +13,10 @@ from specbp.report.compare import summarise
 from specbp.report.curves import breakdowns
 from specbp.report.pairing import comparisons
 from specbp.report.palette import styles
-from specbp.report.rows import breakdown_figure, ratio_figure
+from specbp.report.rows import breakdown_figure, over_bound_figure, ratio_figure
 from specbp.report.svg import drawing_style
+from specbp.report.tables import over_bound_table
+from specbp.report.wording import MINUS
 
 Make = Callable[..., Any]
 
@@ -87,7 +89,9 @@ def test_a_long_name_is_wrapped(cell: Make, gather: Make) -> None:
 
 
 def test_the_bars_are_as_long_as_their_parts(cell: Make, gather: Make) -> None:
-    frames = gather(cell(10.0), cell(10.0, schedule="pipelined"))
+    parts = {"engine_1_input_gradient_ms": 4.0, "engine_1_weight_gradient_ms": 2.0}
+    parts |= {"engine_1_forward_ms": 0.0}
+    frames = gather(cell(10.0), cell(10.0, schedule="pipelined", step_columns=parts))
     (comparison,) = comparisons(frames.runs)
     with drawing_style():
         figure = breakdown_figure(breakdowns(frames, comparison))
@@ -98,3 +102,25 @@ def test_the_bars_are_as_long_as_their_parts(cell: Make, gather: Make) -> None:
     assert [ends[y] for y in sorted(ends)] == pytest.approx([10.0, 10.0, 6.0])
     assert rows(figure) == ["engine 0", "engine 0", "engine 1"]
     assert figure.axes[0].get_xlabel().endswith("ms")
+
+
+OVER = {"bound_ms": 5.0, "over_passes_ms": 1.5, "over_imbalance_ms": -0.5, "over_gate_ms": 0.0}
+OVER |= {"over_redo_ms": 0.25, "over_cache_ms": 0.0, "over_synchronisation_ms": 0.5}
+OVER |= {"over_update_ms": 0.25}
+
+
+def test_the_bar_over_the_bound_ends_at_the_mean_step(cell: Make, gather: Make) -> None:
+    frames = gather(cell(), cell(7.0, schedule="pipelined", columns=OVER))
+    (comparison,) = summarise(frames).comparisons
+    (over,) = [arm.over_bound for arm in comparison.arms if arm.over_bound is not None]
+    assert over.step_ms == pytest.approx(7.0)
+    with drawing_style():
+        figure = over_bound_figure(comparison.arms)
+    patches: Any = figure.axes[0].patches
+    assert [patch.get_width() for patch in patches] == pytest.approx([4.5, 1.5, 0.25, 0.5, 0.25])
+    assert patches[-1].get_x() + patches[-1].get_width() == pytest.approx(7.0)
+    assert rows(figure) == ["1.40"]
+    (row,) = over_bound_table(comparison.arms).rows
+    assert row[0] == "pipelined"
+    assert row[1:4] == ("5.00", "+1.500", f"{MINUS}0.500")
+    assert row[-2:] == ("7.00", "+40%")

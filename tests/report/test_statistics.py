@@ -146,6 +146,29 @@ def test_the_mean_of_three_has_students_interval() -> None:
     assert found.n == 3
 
 
+def test_the_one_sided_limit_is_higher_than_the_interval() -> None:
+    """Mean 2, s = 1, one-sided t(2) = 2.9200: 2 - 2.92 / sqrt(3)."""
+    assert mean_with_interval([1.0, 2.0, 3.0]).least == pytest.approx(0.3141, abs=1e-4)
+
+
+def test_non_inferior_is_what_loses_less_than_the_margin_for_sure() -> None:
+    """Losses 0.1, 0.2, 0.3, 0.4, 0.5: mean -0.3, s = 0.1581, t(4) = 2.1318: at least -0.4507."""
+    found = paired_difference([89.9, 79.8, 69.7, 59.6, 49.5], [90.0, 80.0, 70.0, 60.0, 50.0])
+    assert found.least == pytest.approx(-0.4507, abs=1e-4)
+    assert found.non_inferior(0.5)
+    assert not found.non_inferior(0.45)
+    assert not paired_difference([90.0], [80.0]).non_inferior(0.5), "one seed shows nothing"
+
+
+def test_an_arm_at_the_margin_passes_in_about_one_of_twenty_trials() -> None:
+    rng, trials = np.random.default_rng(9), 2000
+    passed = sum(
+        mean_with_interval(list(-0.5 + 0.3 * rng.standard_normal(5))).non_inferior(0.5)
+        for _ in range(trials)
+    )
+    assert 0.035 <= passed / trials <= 0.065
+
+
 def test_one_value_has_no_interval() -> None:
     found = mean_with_interval([0.9])
     assert (found.mean, found.low, found.high, found.n) == (0.9, None, None, 1)

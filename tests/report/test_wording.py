@@ -21,13 +21,24 @@ from specbp.report.wording import (
 )
 
 Make = Callable[..., Any]
-CHANGE = COLUMNS[-1][0].name
+CHANGE, LOSES = COLUMNS[-2][0].name, COLUMNS[-1][0].name
 
 
 def row(frames: Frames, arm: str) -> dict[str, Cell]:
     (comparison,) = summarise(frames).comparisons
     found = {cells[0].value: cells for cells in summary_rows(comparison)}[arm]
     return {heading.name: cell for (heading, _), cell in zip(COLUMNS, found, strict=True)}
+
+
+@pytest.mark.parametrize(("margin", "words"), [(0.5, "0.5 not shown"), (4, "within 4")])
+def test_a_row_says_whether_the_loss_is_within_the_margin(
+    plain: Frames, margin: float, words: str
+) -> None:
+    """Mean -2 points, s = 1, one-sided t(2) = 2.92: 2 + 1.686."""
+    (comparison,) = summarise(plain, margin).comparisons
+    cells = {row[0].value: row[-1] for row in summary_rows(comparison)}
+    assert cells["pipelined"] == Cell("3.69", "", words)
+    assert cells["sequential, 1 thread"].value == "\N{EN DASH}"
 
 
 def test_a_row_holds_the_numbers_of_its_arm(plain: Frames) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specbp.schedules.bound import Overlap, Passes, speculative_bound
+from specbp.schedules.bound import Overlap, Passes, ideal_shares, speculative_bound
 
 EQUAL = Passes(forward=1, input_gradients=1, weight_gradients=1)
 times = st.floats(0.1, 10)
@@ -52,3 +52,19 @@ def test_two_engines_save_at_most_half(times, overlap):
 def test_one_engine_saves_nothing(times):
     overlap = Overlap(engines=1, balanced=False, free=False, accept_rate=1)
     assert speculative_bound(times, overlap) == pytest.approx(1)
+
+
+@given(passes, overlaps)
+def test_the_shares_of_an_ideal_step_add_up_to_the_bound(times, overlap):
+    bound = speculative_bound(times, overlap)
+    shares = ideal_shares(times, bound, overlap)
+    assert sum(shares.values()) == pytest.approx(bound * times.sequential)
+    assert min(shares.values()) >= -1e-9
+
+
+def test_an_ideal_step_without_sharing_leaves_the_forward_engine_idle_for_half_of_b_less_f():
+    """F = 1, D = W = 1: engine 0 idles for one of two, which loses half of one."""
+    overlap = Overlap(engines=2, balanced=False, free=True, accept_rate=1)
+    assert ideal_shares(EQUAL, 2 / 3, overlap) == pytest.approx(
+        {"passes": 1.5, "redo": 0, "imbalance": 0.5}
+    )

@@ -1,9 +1,12 @@
 import threading
+import time
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
 
-from specbp.schedules.engines import SameEngine, ThreadEngine
+from specbp.schedules.engines import SameEngine, ThreadEngine, work_through
 
 
 @pytest.fixture
@@ -38,3 +41,36 @@ def test_the_same_engine_works_at_once():
     pending = SameEngine().submit(lambda: done.append(1) or "value")
     assert done == [1]
     assert pending.result() == "value"
+
+
+def test_two_engines_work_through_tasks_together_and_do_each_once():
+    """The first task of each engine waits for that of the other."""
+    meeting, done, by = threading.Barrier(2, timeout=20), [], {}
+
+    def task(number):
+        who = threading.get_ident()
+        if who not in by:
+            by[who] = number
+            meeting.wait()
+        done.append(number)
+
+    engine = ThreadEngine(1)
+    tasks = [partial(task, number) for number in range(20)]
+    work_through(engine, tasks, lambda number: nullcontext())
+    engine.close()
+    assert sorted(done) == list(range(20))
+    assert len(by) == 2
+
+
+def test_an_error_in_a_task_of_engine_1_is_raised_in_the_caller():
+    caller = threading.get_ident()
+
+    def task():
+        if threading.get_ident() != caller:
+            raise RuntimeError("broken on purpose")
+        time.sleep(0.01)
+
+    engine = ThreadEngine(1)
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        work_through(engine, [task] * 50, lambda number: nullcontext())
+    engine.close()

@@ -7,7 +7,7 @@ a batch's history or time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,6 +81,16 @@ class Arithmetic(Protocol):
 
     def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
         """Return the sum of two sets of weight gradients, which may be either's memory."""
+        ...
+
+    def update_tasks(
+        self,
+        weights: Sequence[Weights],
+        momenta: Sequence[Weights],
+        gradients: Sequence[Weights],
+        rule: UpdateRule,
+    ) -> list[Callable[[], None]]:
+        """Return `update` as tasks that do not depend on one another; together the same bits."""
         ...
 
     def update(

@@ -6,7 +6,8 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -29,6 +30,9 @@ from specbp.network import (
 
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
+
+TASK_ELEMENTS = 1 << 16
+"""Elements of a task of the update: weights, momenta and gradients of it take 768 KiB."""
 
 
 class Float32:
@@ -164,6 +168,33 @@ class Float32:
         torch._foreach_add_(list(chain(*gradients)), list(chain(*more)))
         return list(gradients)
 
+    def update_tasks(
+        self,
+        weights: Sequence[Weights],
+        momenta: Sequence[Weights],
+        gradients: Sequence[Weights],
+        rule: UpdateRule,
+    ) -> list[Callable[[], None]]:
+        """Return `update` as tasks that do not depend on one another; together the same bits.
+
+        Large weights of linear layers are cut into blocks of rows, which also keeps what a task
+        reads and writes several times in the second-level cache; the rest is one task.
+        """
+        tasks: list[Callable[[], None]] = []
+        rest: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        for three in zip(chain(*weights), chain(*momenta), chain(*gradients), strict=True):
+            if three[0].dim() == 2 and three[0].numel() >= 2 * TASK_ELEMENTS:
+                rows = -(-TASK_ELEMENTS // three[0].shape[1])
+                for first in range(0, three[0].shape[0], rows):
+                    w, m, g = (one[first : first + rows] for one in three)
+                    tasks.append(partial(_step, [w], [m], [g], rule))
+            else:
+                for kind, one in zip(rest, three, strict=True):
+                    kind.append(one)
+        if rest[0]:
+            tasks.append(partial(_step, *rest, rule))
+        return tasks
+
     def update(
         self,
         weights: Sequence[Weights],
@@ -173,11 +204,7 @@ class Float32:
     ) -> None:
         """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
         w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
-        torch._foreach_mul_(m, rule.momentum)
-        torch._foreach_add_(m, g)
-        if rule.weight_decay:
-            torch._foreach_add_(m, w, alpha=rule.weight_decay)
-        torch._foreach_add_(w, m, alpha=-rule.learning_rate)
+        _step(w, m, g, rule)
 
     def _formatted(self, one: Tensor) -> Tensor:
         return one.contiguous(memory_format=self._memory_format) if one.dim() == 4 else one
@@ -189,6 +216,15 @@ class Float32:
         return torch.empty(
             shape, dtype=like.dtype, device=like.device, memory_format=self._memory_format
         )
+
+
+def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
+    """Do one SGD step of weights `w` with momenta `m` and gradients `g`, in place."""
+    torch._foreach_mul_(m, rule.momentum)
+    torch._foreach_add_(m, g)
+    if rule.weight_decay:
+        torch._foreach_add_(m, w, alpha=rule.weight_decay)
+    torch._foreach_add_(w, m, alpha=-rule.learning_rate)
 
 
 def weights_ahead(

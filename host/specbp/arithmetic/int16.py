@@ -10,7 +10,8 @@ exact integer. What int16 adds is where a sum is rounded, and to what.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 
 from torch import Tensor
@@ -129,6 +130,16 @@ class Int16:
     def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
         """Return the sum of two sets of weight gradients, in the memory of the first."""
         return _EXACT.add(gradients, more)
+
+    def update_tasks(
+        self,
+        weights: Sequence[Weights],
+        momenta: Sequence[Weights],
+        gradients: Sequence[Weights],
+        rule: UpdateRule,
+    ) -> list[Callable[[], None]]:
+        """Return `update` as one task."""
+        return [partial(self.update, weights, momenta, gradients, rule)]
 
     def update(
         self,

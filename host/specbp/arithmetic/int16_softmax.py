@@ -50,6 +50,10 @@ def softmax(logits: Tensor, fraction_bits: int) -> Tensor:
     return ((exponentials << PROBABILITY_BITS) + (total >> 1)) // total
 
 
+# Made here, not at its first use: that may be while PyTorch traces, which warns of new tensors.
+_TABLE = torch.tensor(TABLE)
+
+
 @cache
 def _table(device: torch.device) -> Tensor:
-    return torch.tensor(TABLE, device=device)
+    return _TABLE.to(device)

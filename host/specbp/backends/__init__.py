@@ -16,6 +16,8 @@ class Training(Protocol):
     sample_order_sha256: str
     dataset_sha256: str
     steps_per_epoch: int
+    about: Mapping[str, Any]
+    """Columns of the frame `runs` that say what it ran on: `simulated`, `board`."""
 
     @property
     def step(self) -> int:

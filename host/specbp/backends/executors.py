@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.compiler.memory_map import Name
 from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import SGD_FACTOR_WORDS, Descriptor, Factors, Mac, Sgd, encode
+from specbp.overlay.isa import (
+    GATE_LIMIT_WORD,
+    SGD_FACTOR_WORDS,
+    Descriptor,
+    Factors,
+    Gate,
+    Mac,
+    Sgd,
+    encode,
+)
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.tensors import given_names, shown_names
+
+if TYPE_CHECKING:
+    from specbp.boards.build import Kind
+    from specbp.overlay.driver import Run
 
 SPARE_MEMORY = 1 << 20
 """Bytes beyond tensors and programs that a simulated board has."""
@@ -29,27 +44,36 @@ class Program:
         compiled: the program.
 
     Attributes:
-        descriptors: as they are now.
+        descriptors: of each core, as they are now.
         words: likewise, uint32 [descriptors, 16].
-        products: how many cycles multiply, which is how long it takes at least.
+        given: where in memory lies what the host writes before each run, as (offset, bytes).
+        shown: likewise what it reads after each run.
+        products: how many cycles multiply, of all cores.
     """
 
     def __init__(self, compiled: Compiled) -> None:
-        self.descriptors: list[Descriptor] = compiled.descriptors
-        self.words = encode(self.descriptors)
-        self.products = sum(
-            math.prod(loop.count for loop in one.loops)
-            for one in self.descriptors
-            if isinstance(one, Mac)
-        )
+        self.descriptors: list[list[Descriptor]] = [
+            [one.descriptor for one in program] for program in compiled.programs
+        ]
+        self.words = [encode(program) for program in self.descriptors]
+        self.given = _ranges(compiled, given_names(compiled))
+        self.shown = _ranges(compiled, shown_names(compiled))
+        self.products = sum(map(_products, self.descriptors))
 
-    def set_factors(self, position: int, factors: Factors) -> None:
-        """Put `factors` into the SGD descriptor at `position`."""
-        descriptor = self.descriptors[position]
+    def set_factors(self, core: int, position: int, factors: Factors) -> None:
+        """Put `factors` into the SGD descriptor at `position` of a core's program."""
+        descriptor = self.descriptors[core][position]
         assert isinstance(descriptor, Sgd)
         if descriptor.factors != factors:
-            self.descriptors[position] = replace(descriptor, factors=factors)
-            self.words[position, SGD_FACTOR_WORDS] = factors.words
+            self.descriptors[core][position] = replace(descriptor, factors=factors)
+            self.words[core][position, SGD_FACTOR_WORDS] = factors.words
+
+    def set_limit(self, core: int, position: int, limit: int) -> None:
+        """Put `limit` into the GATE descriptor at `position` of a core's program."""
+        descriptor = self.descriptors[core][position]
+        assert isinstance(descriptor, Gate)
+        self.descriptors[core][position] = replace(descriptor, limit=limit)
+        self.words[core][position, GATE_LIMIT_WORD] = limit
 
 
 class Executor(Protocol):
@@ -64,8 +88,29 @@ class Executor(Protocol):
         """Return the physical address and the host's view of `size` bytes of zeros."""
         ...
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Columns of the frame `runs` that say what ran the programs."""
+        ...
+
     def run(self, program: Program) -> int | None:
-        """Run `program`; return its clock cycles, None where there is no clock."""
+        """Run `program`; return its clock cycles, None where there is no clock.
+
+        The overlay sees of the host's writes at least those to ``program.given``, and the host
+        afterwards at least ``program.shown``. All else needs `push` and `pull`.
+        """
+        ...
+
+    def push(self) -> None:
+        """Bring all that the host has written to the overlay."""
+        ...
+
+    def pull(self) -> None:
+        """Bring all that the overlay has written to the host."""
+        ...
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
         ...
 
     def close(self) -> None:
@@ -101,7 +146,26 @@ class InterpreterExecutor:
     def run(self, program: Program) -> None:
         """Run `program`."""
         assert self._interpreter is not None
-        self._interpreter.run(program.descriptors)
+        self._interpreter.run(*program.descriptors)
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        assert self._interpreter is not None
+        labels = self._interpreter.labels
+        labels.valid[:] = False
+        labels.valid[: len(valid)] = valid
+        labels.judged[:] = 0
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": "interpreter"}
+
+    def push(self) -> None:
+        """Do nothing: there is one memory."""
+
+    def pull(self) -> None:
+        """Do nothing: there is one memory."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -113,22 +177,34 @@ class SimulatedExecutor:
     Args:
         parameters: of the overlay.
         memory_bytes: for the tensors and programs together.
+        delays: yields for each run how many cycles each core waits after the start, to look for
+            races between cores; none wait unless given.
+        kind: the build of the model: fast or checked.
 
     Attributes:
         device: the simulated board.
     """
 
-    def __init__(self, parameters: Parameters, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        memory_bytes: int,
+        delays: Callable[[], Sequence[int]] = tuple,
+        kind: Kind = "fast",
+    ) -> None:
         from specbp.boards.simulated import SimulatedDevice
         from specbp.overlay.quiet import pynq_imports
 
         with pynq_imports():
             import pynq
 
-        self.device = SimulatedDevice(parameters, memory_bytes=memory_bytes + SPARE_MEMORY)
+        self.device = SimulatedDevice(
+            parameters, memory_bytes=memory_bytes + SPARE_MEMORY, kind=kind
+        )
         self._driver = pynq.Overlay(self.device.bitstream, device=self.device).specbp_0
         self._driver.require(parameters)
         self._buffers: list[Any] = []
+        self._delays = delays
 
     @property
     def clock_mhz(self) -> float:
@@ -145,22 +221,63 @@ class SimulatedExecutor:
 
     def run(self, program: Program) -> int:
         """Run `program`."""
+        done = self._run(program.words, deadline_s(program.products))
+        return max(int(one.cycles) for one in done)
+
+    def measure(self, descriptors: Sequence[Descriptor]) -> Run:
+        """Run any program on core 0 and return all that the overlay counts."""
+        return self._run([encode(descriptors)], deadline_s(_products(descriptors)))[0]
+
+    def _run(self, words: Sequence[NDArray[np.uint32]], deadline: float) -> list[Run]:
         self.device.activate()
         for buffer in self._buffers:
             buffer.flush()
-        deadline_s = LEAST_DEADLINE_S + program.products / SLOWEST_CYCLES_PER_S
-        done = self._driver.run(program.words, self._buffers, deadline_s)
+        done: list[Run] = self._driver.run_cores(
+            words, self._buffers, deadline, delays=self._delays()
+        )
         for buffer in self._buffers:
             buffer.invalidate()
-        cycles: int = done.cycles
-        return cycles
+        return done
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        self.device.activate()
+        self._driver.clear_labels(np.flatnonzero(valid).tolist())
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """It is simulated."""
+        return {"simulated": True, "board": self.device.name}
+
+    def push(self) -> None:
+        """Do nothing: `run` brings everything."""
+
+    def pull(self) -> None:
+        """Do nothing: `run` brings everything back."""
 
     def close(self) -> None:
         """End the simulation."""
         self.device.close()
 
 
+def deadline_s(products: int) -> float:
+    """Return how long a run may take that multiplies for so many cycles, wall time."""
+    return LEAST_DEADLINE_S + products / SLOWEST_CYCLES_PER_S
+
+
 def memory_needed(programs: Sequence[Compiled]) -> int:
     """Return the bytes for `programs` that share their tensors, and for one of them as words."""
     tensors = max(one.memory.size for one in programs)
-    return tensors + max(64 * len(one.tagged) for one in programs)
+    return tensors + max(sum(64 * len(program) for program in one.programs) for one in programs)
+
+
+def _products(descriptors: Sequence[Descriptor]) -> int:
+    """Return the cycles in which `descriptors` multiply."""
+    return sum(
+        math.prod(loop.count for loop in one.loops) for one in descriptors if isinstance(one, Mac)
+    )
+
+
+def _ranges(compiled: Compiled, names: Sequence[Name]) -> list[tuple[int, int]]:
+    places = (compiled.memory.places[name] for name in names)
+    return [(place.address - compiled.memory.base, place.size) for place in places]

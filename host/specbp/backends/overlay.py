@@ -11,12 +11,12 @@ from torch import Tensor
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
-from specbp.backends.overlay_step import OpenExecutor, OverlayStep
+from specbp.backends.opening import open_step, parameters_of
+from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights
-from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import ArrayPair
 from specbp.schedules.spans import Recorder
 
@@ -25,7 +25,7 @@ class OverlayTraining:
     """One experiment in progress on the overlay; see `specbp.backends.Training`.
 
     Args:
-        experiment: what to train, and how; int16 and sequential.
+        experiment: what to train, and how.
         dataset: the loaded data set of the experiment.
         open_executor: opens what runs the programs.
 
@@ -40,16 +40,16 @@ class OverlayTraining:
         self._dataset = dataset
         self._recipe = recipe = Recipe(experiment, dataset)
         arithmetic = recipe.arithmetic()
-        assert isinstance(arithmetic, Int16) and experiment.lanes is not None
+        assert isinstance(arithmetic, Int16)
         self._arithmetic = arithmetic
-        parameters = Parameters(lanes=experiment.lanes)
-        self._overlay = OverlayStep(recipe.network, arithmetic, parameters, open_executor)
+        self._overlay = open_step(recipe, arithmetic, parameters_of(experiment), open_executor)
         self._overlay.write_weights(arithmetic.encode_weights(recipe.initial))
         self._step = 0
         self.steps_per_epoch = recipe.steps_per_epoch
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
+        self.about = self._overlay.executor.about
 
     @property
     def step(self) -> int:
@@ -78,22 +78,22 @@ class OverlayTraining:
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        return weights_sha256(_as_tensors(self._overlay.tensors.read_state("master")))
+        return weights_sha256(_as_tensors(self._overlay.all_tensors().read_state("master")))
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
-        tensors = self._overlay.tensors
+        tensors = self._overlay.all_tensors()
         return {
             "step": self._step,
             "weights": _as_tensors(tensors.read_state("master")),
             "momenta": _as_tensors(tensors.read_state("momentum")),
+            "schedule": self._overlay.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state` as if never interrupted."""
         self._step = state["step"]
-        self._overlay.write_weights(state["weights"])
-        self._overlay.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in state["momenta"]])
+        self._overlay.restore(state["weights"], state["momenta"], state["schedule"])
 
     def close(self) -> None:
         """Give the overlay back."""
@@ -108,7 +108,7 @@ class OverlayTraining:
         with recorder.span(0, "overlay"):
             cycles = self._overlay.run(images, labels, rule)
         load, run = recorder.spans
-        tensors = self._overlay.tensors
+        tensors, accepted = self._overlay.tensors, self._overlay.accepted
         loss = self._loss(torch.from_numpy(tensors.logits().copy()), labels)
         require_a_number(loss, self._step)
         row = {
@@ -116,8 +116,8 @@ class OverlayTraining:
             "step": self._step,
             "loss": loss,
             "correct": count_correct(tensors.probabilities(), labels.numpy()),
-            "accepts": None,
-            "rejects": None,
+            "accepts": None if accepted is None else int(accepted.sum()),
+            "rejects": None if accepted is None else int((~accepted).sum()),
             "step_ms": (run.ended - load.started) * 1e3,
             "load_ms": load.duration_ms,
             "cycles": cycles,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from specbp.arithmetic import UpdateRule
@@ -12,7 +15,13 @@ from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.int16_update import step_integers
 from specbp.backends.executors import Executor, Program, memory_needed
 from specbp.network import Network, Weights
-from specbp.overlay.compiler import Update, compile_forward, compile_step
+from specbp.overlay.compiler import (
+    Compiled,
+    Update,
+    compile_forward,
+    compile_on_two_cores,
+    compile_step,
+)
 from specbp.overlay.isa import Factors
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Tensors
@@ -21,18 +30,73 @@ OpenExecutor = Callable[[Parameters, int], Executor]
 """Opens what runs programs, given the overlay's parameters and the bytes of memory needed."""
 
 
-class OverlayStep:
-    """The programs of a network on an executor, and the memory they share.
+class Step(ABC):
+    """Training steps on the overlay, whatever the schedule.
+
+    Args:
+        executor: what runs the programs.
+        tensors: what the host sees of the memory.
+
+    Attributes:
+        executor: what runs the programs.
+        tensors: what the host sees of the memory; logits, probabilities and the gate's verdicts
+            are those of the last run, and `all_tensors` has everything else.
+        accepted: of the last step: for each sample whether its speculated gradient was kept, bool
+            [samples]; None where nothing is speculated.
+    """
+
+    def __init__(self, executor: Executor, tensors: Tensors) -> None:
+        self.executor = executor
+        self.tensors = tensors
+        self.accepted: NDArray[np.bool_] | None = None
+
+    @abstractmethod
+    def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
+        """Do one step on encoded `images`; return its clock cycles, if there is a clock."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> NDArray[np.int16]:
+        """Return the softmax of encoded `images`, at most a batch, in steps of 2^-14."""
+
+    @abstractmethod
+    def state(self) -> Mapping[str, Any]:
+        """Return what is remembered from earlier batches, as plain containers of tensors."""
+
+    @abstractmethod
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Write into the memory, as the host sees it, what `state` remembers."""
+
+    def write_weights(self, weights: Sequence[Weights]) -> None:
+        """Write the int32 masters."""
+        self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
+        self.executor.push()
+
+    def restore(
+        self, weights: Sequence[Weights], momenta: Sequence[Weights], state: Mapping[str, Any]
+    ) -> None:
+        """Go on from int32 masters and momenta, and what `state` remembers."""
+        self.executor.pull()
+        self.tensors.write_momenta([(w.numpy(), b.numpy()) for w, b in momenta])
+        self.recall(state)
+        self.write_weights(weights)
+
+    def all_tensors(self) -> Tensors:
+        """Return the tensors as the last run left them; `run` alone brings only its results."""
+        self.executor.pull()
+        return self.tensors
+
+
+class OverlayStep(Step):
+    """The sequential programs of a network on an executor, and the memory they share.
 
     Args:
         network: the chain of layers.
         arithmetic: its number format.
-        parameters: of the overlay.
+        parameters: of the overlay; all of its cores are used.
         open_executor: opens what runs the programs.
 
     Attributes:
         compiled: the program of a step.
-        tensors: what the host sees of its memory.
 
     Raises:
         UsageError: the network does not fit the overlay.
@@ -46,39 +110,56 @@ class OverlayStep:
         open_executor: OpenExecutor,
     ) -> None:
         scales = arithmetic.scales
-        self._arithmetic = arithmetic
-        step = compile_step(network, scales, scales.batch_size, parameters)
+        compile_ = compile_on_two_cores if parameters.cores == 2 else compile_step
+        step = compile_(network, scales, scales.batch_size, parameters)
         evaluation = compile_forward(network, scales, scales.batch_size, parameters)
-        self.executor = open_executor(parameters, memory_needed([step, evaluation]))
+        executor = open_executor(parameters, memory_needed([step, evaluation]))
         size = max(step.memory.size, evaluation.memory.size)
-        base, memory = self.executor.allocate(size)
+        base, memory = executor.allocate(size)
         self.compiled, evaluation = step.at(base), evaluation.at(base)
-        self.tensors = Tensors(self.compiled, memory)
+        super().__init__(executor, Tensors(self.compiled, memory))
         self._forward_tensors = Tensors(evaluation, memory)
-        self._step = Program(self.compiled)
+        self._step = TrainingProgram(self.compiled, arithmetic)
         self._forward = Program(evaluation)
-        self._updates = list(self.compiled.updates())
-
-    def write_weights(self, weights: Sequence[Weights]) -> None:
-        """Write the int32 masters."""
-        self.tensors.write_weights([(w.numpy(), b.numpy()) for w, b in weights])
 
     def run(self, images: Tensor, labels: Tensor, rule: UpdateRule) -> int | None:
-        """Do one training step on encoded `images`; return its clock cycles, if there is a clock.
-
-        Afterwards `tensors` has all it gave.
-        """
+        """Do one training step; see `Step`."""
         self.tensors.write_batch(images.numpy(), labels.numpy())
-        for update in self._updates:
-            self._step.set_factors(update.position, self._factors(update, rule))
+        self._step.set_rule(rule)
         return self.executor.run(self._step)
 
-    def forward(self, images: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-        """Return the softmax of encoded `images`, at most a batch, in steps of 2^-14."""
+    def forward(self, images: Tensor) -> NDArray[np.int16]:
+        """Return softmax; see `Step`."""
         labels = np.zeros(len(images), np.int16)
         self._forward_tensors.write_batch(images.numpy(), labels)
         self.executor.run(self._forward)
         return self._forward_tensors.probabilities()[: len(images)]
+
+    def state(self) -> Mapping[str, Any]:
+        """Return nothing: nothing is remembered."""
+        return {}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+class TrainingProgram(Program):
+    """A compiled program that updates weights.
+
+    Args:
+        compiled: the program.
+        arithmetic: its number format.
+    """
+
+    def __init__(self, compiled: Compiled, arithmetic: Int16) -> None:
+        super().__init__(compiled)
+        self._arithmetic = arithmetic
+        self._updates = list(compiled.updates())
+
+    def set_rule(self, rule: UpdateRule) -> None:
+        """Put the numbers of an update into the program."""
+        for update in self._updates:
+            self.set_factors(update.core, update.position, self._factors(update, rule))
 
     def _factors(self, update: Update, rule: UpdateRule) -> Factors:
         scales = self._arithmetic.scales

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,11 +19,12 @@ from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
 from specbp.network import Weights
 from specbp.schedules import build as build_schedule
+from specbp.schedules.accounting import time_shares
 from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import Sequential
 from specbp.schedules.spans import Recorder, Span
-from specbp.schedules.step import StepWeights
+from specbp.schedules.step import StepWeights, Task
 
 EVALUATION_BATCH = 500
 
@@ -59,6 +62,7 @@ class PytorchTraining:
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
+        self.about: Mapping[str, Any] = {"simulated": False, "board": None}
 
     @property
     def step(self) -> int:
@@ -121,10 +125,11 @@ class PytorchTraining:
         epoch = self._step // self.steps_per_epoch
         schedule = self._warmup if epoch < (experiment.warmup_epochs or 0) else self._schedule
         batch = schedule.gradients(self._step_weights(rule), images, labels)
-        with recorder.span(0, "update"):
-            self._arithmetic.update(self._weights, self._momenta, batch.gradients, rule)
-        load, update = recorder.spans
-        self.spans = (load, *batch.spans, update)
+        begun = time.perf_counter()
+        updates = schedule.share(self._update_tasks(batch.gradients, rule))
+        ended = time.perf_counter()
+        (load,) = recorder.spans
+        self.spans = (load, *batch.spans, *updates)
         loss = float(batch.losses.mean())
         require_a_number(loss, self._step)
         accepts = batch.accepts
@@ -137,13 +142,21 @@ class PytorchTraining:
             "correct": count_correct(batch.probabilities, labels),
             "accepts": accepts,
             "rejects": None if accepts is None else len(labels) - accepts,
-            "step_ms": (update.ended - load.started) * 1e3,
+            "step_ms": (ended - load.started) * 1e3,
             "load_ms": load.duration_ms,
-            "update_ms": update.duration_ms,
+            "update_ms": (ended - begun) * 1e3,
             **asdict(batch.times),
+            **asdict(time_shares(self.spans, experiment.engines, load.started, ended)),
         }
         self._step += 1
         return row
+
+    def _update_tasks(self, gradients: Sequence[Weights], rule: UpdateRule) -> list[Task]:
+        """Return the update in pieces; as one where intra-op threads share each operation."""
+        arithmetic, state = self._arithmetic, (self._weights, self._momenta)
+        if self._experiment.threads > 1:
+            return [partial(arithmetic.update, *state, gradients, rule)]
+        return arithmetic.update_tasks(*state, gradients, rule)
 
     def _step_weights(self, rule: UpdateRule) -> StepWeights:
         if not self._experiment.weight_prediction:

@@ -28,20 +28,20 @@ from specbp.boards.toolchain import (
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import HARDWARE, rtl_files
 
-Kind = Literal["fast", "trace", "coverage"]
+Kind = Literal["fast", "checked"]
 TOP = "specbp_overlay"
 _KIND_FLAGS: Mapping[Kind, tuple[str, ...]] = {
     "fast": ("--no-assert", "+define+SPECBP_CLOCK_GATES"),
-    "trace": ("--assert", "--trace-fst"),
-    "coverage": ("--assert", "--coverage-line"),
+    "checked": ("--assert", "--trace-fst", "--coverage-line"),
 }
 _KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
     "fast": (),
-    "trace": ("verilated_fst_c.cpp",),
-    "coverage": ("verilated_cov.cpp",),
+    "checked": ("verilated_fst_c.cpp", "verilated_cov.cpp"),
 }
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_CXX_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-w")
+_CXX_FLAGS = ("-std=c++17", "-march=native", "-fPIC", "-w")
+_OPTIMISATION: Mapping[Kind, str] = {"fast": "-O3", "checked": "-O1"}
+"""The checked build takes longer to compile than it usually runs."""
 
 
 def cache_folder() -> Path:
@@ -57,8 +57,8 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
 
     Args:
         parameters: those of the overlay.
-        kind: ``fast``; ``trace`` can write waveforms, which costs speed even while it does not;
-            ``coverage`` counts lines.
+        kind: ``fast``; or ``checked``, which clocks every unit always, as the hardware does,
+            checks assertions, counts lines, and can write waveforms: several times slower.
 
     Raises:
         ToolError: a tool is missing or failed.
@@ -75,24 +75,25 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
     def make(folder: Path) -> Path:
         _verilate(verilator, parameters, kind, folder)
         objects = runtime(verilator, compiler, kind)
-        return _compile_model(verilator, compiler, kind, folder, objects)
+        flags = (*_flags(kind), f"-DSPECBP_CORES={parameters.cores}")
+        return _compile_model(verilator, compiler, flags, folder, objects)
 
     return _cached(f"model-{key}.so", make)
 
 
 def runtime(verilator: Verilator, compiler: Compiler, kind: Kind) -> list[Path]:
     """Return the objects of Verilator's own runtime that a model of `kind` needs."""
-    defines = _defines(kind)
+    flags = _flags(kind)
     objects = []
     for name in (*_RUNTIME, *_KIND_RUNTIME[kind]):
         source = verilator.root / "include" / name
-        settings = {"tools": _tools(verilator, compiler), "defines": defines}
+        settings = {"tools": _tools(verilator, compiler), "flags": flags}
         key = _key(settings, [source, Path(__file__)])
 
         def make(folder: Path, source: Path = source) -> Path:
             target = folder / "runtime.o"
-            flags = (*_CXX_FLAGS, *defines, *_includes(verilator))
-            run([*compiler.command, *flags, "-c", str(source), "-o", str(target)])
+            command = *compiler.command, *flags, *_includes(verilator)
+            run([*command, "-c", str(source), "-o", str(target)])
             return target
 
         objects.append(_cached(f"{source.stem}-{key}.o", make))
@@ -130,7 +131,11 @@ def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: 
 
 
 def _compile_model(
-    verilator: Verilator, compiler: Compiler, kind: Kind, folder: Path, objects: Sequence[Path]
+    verilator: Verilator,
+    compiler: Compiler,
+    flags: Sequence[str],
+    folder: Path,
+    objects: Sequence[Path],
 ) -> Path:
     """Compile Verilator's C++ and the harness as one unit: that is faster than one by one."""
     sources = sorted(folder.glob("*.cpp"))
@@ -141,7 +146,7 @@ def _compile_model(
     includes = (f"-I{folder}", f"-I{HARDWARE / 'sim'}", *_includes(verilator))
     run(
         [
-            *(*compiler.command, *_CXX_FLAGS, *_defines(kind), *includes, "-shared"),
+            *(*compiler.command, *flags, *includes, "-shared"),
             *(str(everything), *map(str, objects), "-o", str(target)),
             "-pthread",
         ]
@@ -149,18 +154,19 @@ def _compile_model(
     return target
 
 
-def _defines(kind: Kind) -> tuple[str, ...]:
+def _flags(kind: Kind) -> tuple[str, ...]:
     values = {
         "VERILATOR": 1,
-        "VM_COVERAGE": int(kind == "coverage"),
+        "VM_COVERAGE": int(kind == "checked"),
         "VM_SC": 0,
         "VM_TIMING": 0,
-        "VM_TRACE": int(kind == "trace"),
-        "VM_TRACE_FST": int(kind == "trace"),
+        "VM_TRACE": int(kind == "checked"),
+        "VM_TRACE_FST": int(kind == "checked"),
         "VM_TRACE_VCD": 0,
         "VM_TRACE_SAIF": 0,
     }
-    return tuple(f"-D{name}={value}" for name, value in values.items())
+    defines = (f"-D{name}={value}" for name, value in values.items())
+    return (*_CXX_FLAGS, _OPTIMISATION[kind], *defines)
 
 
 def _includes(verilator: Verilator) -> tuple[str, ...]:
@@ -172,7 +178,18 @@ def _includes(verilator: Verilator) -> tuple[str, ...]:
 
 def _tools(verilator: Verilator, compiler: Compiler) -> list[str]:
     command = [Path(compiler.command[0]).name, *compiler.command[1:]]
-    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, platform.machine()]
+    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, _processor()]
+
+
+def _processor() -> str:
+    """Return what tells processors apart that -march=native compiles differently for."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = ("model name", "flags", "Features", "CPU part")
+    said = {line for line in lines if line.startswith(named)}
+    return " ".join([platform.machine(), *sorted(said)])
 
 
 def _key(settings: Mapping[str, object], files: Iterable[Path]) -> str:

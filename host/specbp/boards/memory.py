@@ -35,6 +35,10 @@ class DeviceMemory:
         self._free = [(base, len(content))]
         self._used: dict[int, int] = {}
 
+    def use(self, content: NDArray[np.uint8]) -> None:
+        """Go on with other memory of the same size, which holds the same bytes."""
+        self._content = content
+
     def take(self, size: int) -> int:
         """Return the physical address of `size` free bytes.
 

@@ -54,12 +54,15 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         parameters: those of the overlay.
         memory_bytes: memory for buffers.
         timing: how the memory behind the overlay answers.
-        kind: the build of the model: fast, trace or coverage.
+        kind: the build of the model: fast or checked.
 
     Attributes:
         model: the Verilated overlay: faults, stalls, waveforms.
         bitstream: what to give to `pynq.Overlay`.
+        simulated: true; pynq's own devices have no such attribute.
     """
+
+    simulated = True
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         self._timing = timing or MemoryTiming()
         self._memory = DeviceMemory(self.model.memory, MEMORY_BASE)
         self._clocks = ClockRegisters(self._clock_changed)
-        controller = InterruptController(lambda: self.model.interrupt)
+        self._controller = controller = InterruptController(lambda: self.model.interrupt)
         self._peripherals: dict[int, Peripheral] = {
             hwh.BASE_ADDRESS: self.model,
             hwh.CONTROLLER_BASE_ADDRESS: controller,
@@ -129,7 +132,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """Return what the generated hardware handoff says, in pynq's form."""
-        handoff = HARDWARE / "generated" / f"{hwh.DESIGN}.hwh"
+        handoff = HARDWARE / "generated" / hwh.file_name(self.model.parameters.cores)
         parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
         parser.mem_dict["PSDDR"] = {
             "fullpath": "PSDDR",
@@ -178,10 +181,14 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
 
 class _WaitingRoom:
-    """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass."""
+    """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass.
+
+    Attributes:
+        model: in which it passes.
+    """
 
     def __init__(self, model: Model, controller: InterruptController) -> None:
-        self._model, self._controller = model, controller
+        self.model, self._controller = model, controller
         self._events: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -197,7 +204,7 @@ class _WaitingRoom:
     def advance(self) -> bool:
         """Run for a while; return whether anyone still waits."""
         if not self._controller.raised:
-            self._model.run(CYCLES_AT_ONCE)
+            self.model.run(CYCLES_AT_ONCE)
         if self._controller.raised:
             events, self._events = self._events, []
             self._loop = None

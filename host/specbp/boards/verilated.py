@@ -33,10 +33,11 @@ class Model:
         parameters: those of the overlay.
         memory_bytes: size of the memory.
         memory_base: physical address of the memory's first byte.
-        kind: the build: fast, trace or coverage.
+        kind: the build: fast or checked.
 
     Attributes:
         memory: the memory, shared with the simulation without a copy.
+        parameters: those of the overlay.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Model:
         memory_base: int,
         kind: Kind = "fast",
     ) -> None:
+        self.parameters = parameters
         self._library = _library(build(parameters, kind))
         self._mapped = mmap.mmap(-1, memory_bytes)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
@@ -112,9 +114,10 @@ class Model:
         )
 
     def set_stalls(self, seed: int, chance: float) -> None:
-        """Pause every memory channel at random, with `chance` in each cycle; 0 for never.
+        """Pause every memory channel of every port at random.
 
-        Takes effect at once; the random numbers start anew at the next reset.
+        In each cycle, with `chance`; 0 is never. Takes effect at once; the random
+        numbers start anew at the next reset.
         """
         self._library.specbp_stalls(self._model, seed, min(255, round(chance * 256)))
 
@@ -136,19 +139,19 @@ class Model:
         """Write an FST of the clock cycles `first` to `last`.
 
         Raises:
-            SpecbpError: this is not a ``trace`` build.
+            SpecbpError: this is not a ``checked`` build.
         """
         if self._library.specbp_trace(self._model, str(path).encode(), first, last):
-            raise SpecbpError("waveforms need the trace build of the model")
+            raise SpecbpError("waveforms need the checked build of the model")
 
     def write_coverage(self, path: Path) -> None:
         """Write the line coverage so far, for `verilator_coverage`.
 
         Raises:
-            SpecbpError: this is not a ``coverage`` build.
+            SpecbpError: this is not a ``checked`` build.
         """
         if self._library.specbp_coverage(self._model, str(path).encode()):
-            raise SpecbpError("coverage needs the coverage build of the model")
+            raise SpecbpError("coverage needs the checked build of the model")
 
     def close(self) -> None:
         """End the simulation; finishes a waveform."""

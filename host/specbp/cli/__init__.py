@@ -9,7 +9,9 @@ import typer
 from specbp.errors import SpecbpError
 
 from .bench import bench
+from .board import board
 from .compare import compare
+from .doctor import doctor
 from .lockstep import lockstep
 from .overlay import overlay
 from .report import report
@@ -26,11 +28,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (run, bench, report, compare, timeline, lockstep):
+for verb in (run, bench, report, compare, timeline, lockstep, doctor):
     app.command()(verb)
 
 
 app.add_typer(overlay, name="overlay")
+app.add_typer(board, name="board")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from specbp.experiment import Experiment
 if TYPE_CHECKING:
     from specbp.backends.recipe import Recipe
     from specbp.lockstep.sides import Side
+    from specbp.overlay.parameters import Parameters
 
 BACKENDS = ("cpu+int16", "sim:rtl", "interpreter")
 REPORT_EVERY_S = 10.0
@@ -32,15 +33,27 @@ def lockstep(
         float,
         typer.Option(min=0, max=0.99, help="chance of every memory channel to pause in a cycle"),
     ] = 0.0,
+    delays: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="most cycles by which a core starts late, at random in each step"
+        ),
+    ] = 0,
+    races: Annotated[
+        bool, typer.Option("--races", help="the interpreter looks for races, which takes time")
+    ] = False,
     data_root: DataRoot = None,
 ) -> None:
     """Train on two backends step by step and compare every tensor, to the bit.
 
-    Compared are the outputs of all layers, softmax, deltas, gradients, weights and momenta.
+    Compared are the gate's decisions, the outputs of all layers, softmax, deltas, gradients,
+    weights and momenta.
     At the first difference its step, layer, tensor, index and both values are named,
     and the exit code is 1. Example:
 
     specbp lockstep cpu+int16 sim:rtl --model lenet5 --dataset fashion-mnist --steps 50
+
+    specbp lockstep cpu+int16 sim:rtl --schedule speculative --reuse replay --stalls 0.2
     """
     for name in (first, second):
         if name not in BACKENDS:
@@ -59,7 +72,8 @@ def lockstep(
     dataset = dataset_reader(data_root)(experiment)
     console = Console(stderr=True)
     one, other = (
-        _side(name, Recipe(experiment, dataset), experiment, stalls) for name in (first, second)
+        _side(name, Recipe(experiment, dataset), experiment, stalls, delays, races)
+        for name in (first, second)
     )
     started = reported = time.monotonic()
     try:
@@ -76,26 +90,39 @@ def lockstep(
     print(
         f"{first} and {second} are identical: {experiment.model} on {experiment.dataset}, "
         f"batch {experiment.batch_size}, {last.steps} steps, {last.tensors:,} tensors, "
-        f"{last.elements:,} values, {time.monotonic() - started:.1f} s"
+        f"{last.elements:,} values{_decided(one)}, {time.monotonic() - started:.1f} s"
     )
 
 
-def _side(name: str, recipe: Recipe, experiment: Experiment, stalls: float) -> Side:
+def _decided(side: Side) -> str:
+    if not side.accepts and not side.rejects:
+        return ""
+    return f", {side.accepts:,} samples accepted and {side.rejects:,} rejected by both"
+
+
+def _side(
+    name: str, recipe: Recipe, experiment: Experiment, stalls: float, delay: int, races: bool
+) -> Side:
+    import numpy as np
+
     from specbp.backends.executors import InterpreterExecutor, SimulatedExecutor
-    from specbp.backends.opening import require_simulation
+    from specbp.backends.opening import parameters_of, require_simulation
     from specbp.lockstep.sides import OverlaySide, PytorchSide
-    from specbp.overlay.parameters import Parameters
 
     if name == "cpu+int16":
         return PytorchSide(recipe)
-    assert experiment.lanes is not None
-    parameters = Parameters(lanes=experiment.lanes)
+    parameters = parameters_of(experiment)
     if name == "interpreter":
-        return OverlaySide(recipe, parameters, lambda built, size: InterpreterExecutor(built))
+        return OverlaySide(
+            recipe, parameters, lambda built, size: InterpreterExecutor(built, races)
+        )
     require_simulation()
+    random = np.random.default_rng(experiment.seed)
 
     def simulated(built: Parameters, size: int) -> SimulatedExecutor:
-        executor = SimulatedExecutor(built, size)
+        executor = SimulatedExecutor(
+            built, size, lambda: random.integers(0, delay + 1, built.cores).tolist()
+        )
         executor.device.model.set_stalls(experiment.seed + 1, stalls)
         return executor
 

@@ -20,7 +20,7 @@ def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Ex
     Raises:
         UsageError: such a field was set, or another is wrong.
     """
-    for name in ("backend", "arithmetic", "schedule"):
+    for name in ("backend", "arithmetic"):
         if name in given:
             raise UsageError(f"--{name} says nothing here: {because}")
     return experiment_from({**given, "backend": "sim:model"}, where)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from specbp.errors import SpecbpError
-from specbp.frames import Frames
+from specbp.frames import OVER_BOUND, Frames
 from specbp.matrix.expand import Cell
 
 
@@ -39,6 +40,10 @@ def print_table(runs: pd.DataFrame) -> None:
     table.add_column("arm", overflow="fold")
     for heading in ("seed", "ms/step", "5%..95%", "train s", "accepted", "bound", "test right"):
         table.add_column(heading, justify="right", no_wrap=True)
+    clocked = bool(runs["simulated_s"].notna().any())
+    if clocked:
+        for heading in ("cycles", "MHz", "overlay s"):
+            table.add_column(heading, justify="right", no_wrap=True)
     for row in runs.to_dict("records"):
         if row["status"] == "ok":
             table.add_row(
@@ -50,10 +55,31 @@ def print_table(runs: pd.DataFrame) -> None:
                 _share(row["accept_rate"]),
                 "" if pd.isna(row["bound"]) else f"{row['bound']:.2f}",
                 "synthetic" if row["synthetic"] else _share(row["test_accuracy"]),
+                *(_on_the_overlay(row) if clocked else ()),
             )
         else:
             table.add_row(row["arm"], str(row["seed"]), row["status"])
     Console().print(table)
+
+
+def _on_the_overlay(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    """Return what the overlay takes, by its own clock; the times before are those of the host."""
+    if pd.isna(row["simulated_s"]):
+        return "", "", ""
+    return f"{row['cycles']:,.0f}", f"{row['clock_mhz']:g}", f"{row['simulated_s']:.3f}"
+
+
+def print_over_bound(runs: pd.DataFrame) -> None:
+    """Say of each row that has a bound what its mean step takes beyond it, and where."""
+    for row in runs.to_dict("records"):
+        if not pd.isna(row["bound_ms"]):
+            parts = {name: row[f"over_{account}_ms"] for account, name in OVER_BOUND.items()}
+            step_ms = row["bound_ms"] + sum(parts.values())
+            words = "; ".join(f"{name} {ms:+.3f}" for name, ms in parts.items())
+            print(
+                f"mean step {step_ms:.2f} ms, {step_ms / row['bound_ms'] - 1:+.0%} to its bound "
+                f"of {row['bound_ms']:.2f} ms: {words}"
+            )
 
 
 def _share(value: float) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,16 +15,28 @@ from rich.table import Table
 from specbp.cli.arguments import DataRoot
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.overlay_build import build
+from specbp.cli.overlay_resources import resources
+from specbp.cli.overlay_waves import waves
+from specbp.errors import UsageError
 
 if TYPE_CHECKING:
+    from specbp.backends.programs import Programs
+    from specbp.experiment import Experiment
+    from specbp.overlay.cycles import Prediction
+    from specbp.overlay.explained import CoreTime, SequentialCycles
     from specbp.overlay.usage import Usage
 
-overlay = typer.Typer(help="The overlay: what it makes of a network.", no_args_is_help=True)
+Rejects = Annotated[int, typer.Option(min=0, help="samples that the gate rejects in the step")]
+
+overlay = typer.Typer(
+    help="The overlay: what it makes of a network, and its bitstreams.", no_args_is_help=True
+)
 
 
-@overlay.callback()
-def main() -> None:
-    """Keep `info` a verb of its own while it is the only one."""
+overlay.command()(build)
+overlay.command()(resources)
+overlay.command()(waves)
 
 
 @overlay.command()
@@ -32,40 +46,41 @@ def info(
     listing: Annotated[
         bool, typer.Option("--listing", help="print the program, a line for each descriptor")
     ] = False,
+    rejects: Rejects = 0,
     data_root: DataRoot = None,
     json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compile a training step and print what each pass takes.
 
     Cycles are predicted; useful is the share of the lanes' multiplications that the layer asks
-    for. Example:
+    for; the memory bound is the cycles that a pass needs to move its words. On two cores the step
+    is held against the same on one core, and against the least that its passes allow. Examples:
 
     specbp overlay info --model lenet5 --dataset fashion-mnist --lanes 32
+
+    specbp overlay info --schedule speculative --reuse replay --rejects 8
     """
     experiment = overlay_experiment(given, "specbp overlay info", because="the overlay has its own")
 
-    from specbp.backends.recipe import Recipe
-    from specbp.cli.training import dataset_reader
-    from specbp.overlay.compiler import compile_step
     from specbp.overlay.listing import lines
-    from specbp.overlay.parameters import Parameters
     from specbp.overlay.usage import usage
 
-    dataset = dataset_reader(data_root)(experiment)
-    recipe = Recipe(experiment, dataset)
-    assert experiment.lanes is not None
-    parameters = Parameters(lanes=experiment.lanes)
-    compiled = compile_step(recipe.network, recipe.scales(), experiment.batch_size, parameters)
+    programs, sequential = _compiled(experiment, data_root, rejects)
+    compiled = programs.of(rejects)
     if listing:
-        for line in lines(compiled):
-            print(line)
+        for core in range(len(compiled.programs)):
+            for line in lines(compiled, core):
+                print(line)
+        return
+    console = Console()
+    if experiment.engines == 2:
+        _show_two_cores(console, experiment, programs, sequential, rejects, json_output)
         return
     found = usage(compiled)
     if json_output:
         sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
         return
 
-    console = Console()
     console.print(_table(found))
     console.print(
         f"\n{experiment.model}, batch {experiment.batch_size}, {experiment.lanes} lanes: "
@@ -76,12 +91,151 @@ def info(
     )
 
 
+@overlay.command()
+@with_experiment_options
+def timeline(
+    given: dict[str, Any],
+    output: Annotated[Path, typer.Option(help="trace to write, JSON")] = Path("overlay.json"),
+    rejects: Rejects = 0,
+    data_root: DataRoot = None,
+) -> None:
+    """Write what each core does in a training step: descriptor, layer, pass, samples, waits.
+
+    A microsecond of the trace is a clock cycle, as predicted. The trace opens in
+    https://ui.perfetto.dev. Example:
+
+    specbp overlay timeline --schedule speculative --rejects 8
+    """
+    where = "specbp overlay timeline"
+    experiment = overlay_experiment(given, where, because="the overlay has its own")
+
+    from specbp.overlay.cycles import predict
+    from specbp.overlay.trace import overlay_trace
+
+    programs, _ = _compiled(experiment, data_root, rejects)
+    compiled = programs.of(rejects)
+    prediction = predict(compiled, rejects=rejects)
+    try:
+        output.write_text(json.dumps(overlay_trace(compiled, prediction, rejects)))
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    typer.echo(
+        f"{output}: {prediction.total:,} cycles on {len(compiled.programs)} cores; open it in "
+        "https://ui.perfetto.dev"
+    )
+
+
+def _compiled(
+    experiment: Experiment, data_root: Path | None, rejects: int
+) -> tuple[Programs, SequentialCycles]:
+    """Return the programs of an experiment, and the cycles of its step in sequence on one core."""
+    from specbp.backends.programs import programs_of
+    from specbp.backends.recipe import Recipe
+    from specbp.cli.training import dataset_reader
+    from specbp.overlay.compiler import compile_step
+    from specbp.overlay.cycles import predict
+    from specbp.overlay.explained import sequential_cycles
+    from specbp.overlay.parameters import Parameters
+
+    if rejects and experiment.schedule != "speculative":
+        raise UsageError("--rejects says nothing here: only a speculative step rejects samples")
+    if rejects > experiment.batch_size:
+        raise UsageError(f"--rejects {rejects}: the batch has {experiment.batch_size} samples")
+    recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
+    assert experiment.lanes is not None
+    scales, one_core = recipe.scales(), Parameters(lanes=experiment.lanes)
+    programs = programs_of(experiment, recipe.network, scales)
+    alone = compile_step(recipe.network, scales, experiment.batch_size, one_core)
+    return programs, sequential_cycles(predict(alone).passes)
+
+
+def _show_two_cores(
+    console: Console,
+    experiment: Experiment,
+    programs: Programs,
+    sequential: SequentialCycles,
+    rejects: int,
+    json_output: bool,
+) -> None:
+    """Print a step on two cores beside the same on one."""
+    from dataclasses import asdict
+
+    from specbp.overlay.cycles import predict
+    from specbp.overlay.explained import core_times
+
+    compiled = programs.of(rejects)
+    prediction = predict(compiled, rejects=rejects)
+    bound = 0.5
+    if experiment.schedule == "speculative":
+        free = compiled is programs.free
+        rate = rejects / experiment.batch_size
+        bound = sequential.bound(bool(experiment.balanced), free, rate)
+    share = prediction.total / sequential.total
+    times = core_times(prediction)
+    if json_output:
+        found = {
+            "cycles": prediction.total,
+            "sequential": asdict(sequential) | {"total": sequential.total},
+            "over_sequential": share,
+            "bound": bound,
+            "papers_bound": sequential.papers_bound,
+            "cores": [asdict(one) for one in times],
+        }
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    console.print(_passes_of_cores(prediction))
+    console.print()
+    console.print(_times_of_cores(prediction, times))
+    forward, deltas = sequential.forward, sequential.deltas
+    console.print(
+        f"\n{experiment.arm}: {experiment.model}, batch {experiment.batch_size}, {rejects} "
+        f"rejected: {prediction.total:,} cycles a step, {share:.3f} of {sequential.total:,} in "
+        f"sequence on one core (F {forward:,}, D {deltas:,}, W {sequential.weight_gradients:,}, "
+        f"U {sequential.updates:,})\n"
+        f"bound {bound:.3f}: {share / bound - 1:+.1%}; max(F, B)/(F + B) is "
+        f"{sequential.papers_bound:.3f}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _passes_of_cores(prediction: Prediction) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("core", "layer", "pass"):
+        shown.add_column(heading)
+    shown.add_column("cycles", justify="right", no_wrap=True)
+    for number, core in enumerate(prediction.cores):
+        for one in core.passes:
+            if one.cycles:
+                shown.add_row(str(number), one.tag.layer, one.tag.work, f"{one.cycles:,}")
+    return shown
+
+
+def _times_of_cores(prediction: Prediction, times: Sequence[CoreTime]) -> Table:
+    """Return where the cycles of each core go."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("where the cycles go")
+    for number in range(len(times)):
+        shown.add_column(f"core {number}", justify="right", no_wrap=True)
+    rows = {
+        "computes": [one.computing for one in times],
+        "waits for its own memory, barriers, descriptors": [one.memory for one in times],
+        "waits for the other core": [one.other_core for one in times],
+        "has ended before the other": [one.ended for one in times],
+    }
+    for name, values in rows.items():
+        shown.add_row(name, *(f"{value / prediction.total:.1%}" for value in values))
+    slower = [f"{one.contention:,} cycles" for one in times]
+    shown.add_row("transfers last longer beside the other's", *slower)
+    return shown
+
+
 def _table(found: Usage) -> Table:
     """Return a line for each pass."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("layer")
     shown.add_column("pass")
-    for heading in ("cycles", "of step", "multiplying", "useful"):
+    for heading in ("cycles", "of step", "multiplying", "useful", "memory bound"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for one in found.passes:
         shown.add_row(
@@ -91,5 +245,6 @@ def _table(found: Usage) -> Table:
             f"{one.cycles / found.cycles:.1%}",
             f"{one.multiplying:.0%}" if one.multiplying else "",
             f"{one.useful:.0%}" if one.useful is not None else "",
+            f"{one.memory_bound:,}",
         )
     return shown

@@ -17,6 +17,10 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="title of the page", show_default="name of the folder")
     ] = None,
+    accuracy_margin: Annotated[
+        float,
+        typer.Option(min=0, help="loss of accuracy, points, that non-inferiority is tested at"),
+    ] = 0.5,
 ) -> None:
     """Print the comparison and write it as one HTML page and as Markdown.
 
@@ -28,7 +32,8 @@ def report(
     from specbp.report import print_summary, summarise, write_report
 
     frames = load(results)
-    paths = write_report(frames, output or results / "report", title or results.resolve().name)
+    folder = output or results / "report"
+    paths = write_report(frames, folder, title or results.resolve().name, accuracy_margin)
     console = Console()
-    print_summary(summarise(frames), console)
+    print_summary(summarise(frames, accuracy_margin), console)
     console.print(f"\nreport: {paths.html}\n        {paths.markdown}", soft_wrap=True)

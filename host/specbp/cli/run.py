@@ -31,7 +31,13 @@ def run(
 
     specbp run --dataset digits --schedule speculative --epochs 10
     """
-    from specbp.cli.output import fail_if_any_failed, print_json, print_table, rows_of
+    from specbp.cli.output import (
+        fail_if_any_failed,
+        print_json,
+        print_over_bound,
+        print_table,
+        rows_of,
+    )
     from specbp.cli.training import train
     from specbp.matrix.store import load
 
@@ -49,4 +55,5 @@ def run(
         print_json(runs)
     else:
         print_table(runs)
+        print_over_bound(runs)
     fail_if_any_failed(runs)

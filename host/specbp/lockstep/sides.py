@@ -11,22 +11,34 @@ from torch import Tensor
 
 from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
 from specbp.arithmetic.int16 import Int16
-from specbp.arithmetic.scales import PROBABILITY_BITS
-from specbp.backends.overlay_step import OpenExecutor, OverlayStep
+from specbp.arithmetic.scales import PROBABILITY_BITS, Scales
+from specbp.backends.opening import open_step
+from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe
-from specbp.network import Layer, Weights
-from specbp.overlay.compiler.compile import NETWORK
+from specbp.network import Layer, Network, Weights
+from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, Named
-from specbp.schedules.chain import Chain
-from specbp.schedules.outcome import Outcome
+from specbp.schedules import build as build_schedule
 from specbp.schedules.passes import by_layer
+from specbp.schedules.step import StepWeights
+
+ACCEPTED = "accepted"
+"""What the gate decided on each sample."""
 
 
 class Side(Protocol):
-    """One execution of a training in int16."""
+    """One execution of a training in int16.
+
+    Attributes:
+        accepts: samples accepted so far.
+        rejects: likewise rejected.
+    """
+
+    accepts: int
+    rejects: int
 
     def step(self, number: int) -> Iterator[Named]:
         """Do the step `number`, from 0, and yield its tensors in the order in which they arise.
@@ -44,15 +56,16 @@ class OverlaySide:
     """The overlay, on whatever runs its programs.
 
     Args:
-        recipe: what to train on.
+        recipe: what to train on, and how.
         parameters: of the overlay.
         open_executor: opens what runs the programs.
     """
 
     def __init__(self, recipe: Recipe, parameters: Parameters, open_executor: OpenExecutor) -> None:
+        self.accepts = self.rejects = 0
         self._recipe = recipe
         self._arithmetic = Int16(recipe.network, recipe.scales())
-        self.overlay = OverlayStep(recipe.network, self._arithmetic, parameters, open_executor)
+        self.overlay = open_step(recipe, self._arithmetic, parameters, open_executor)
         self.overlay.write_weights(self._arithmetic.encode_weights(recipe.initial))
 
     def step(self, number: int) -> Iterator[Named]:
@@ -60,7 +73,11 @@ class OverlaySide:
         pixels, labels = self._recipe.batch(number)
         images = self._recipe.images(self._arithmetic, pixels)
         self.overlay.run(images, labels, self._recipe.rule(number))
-        yield from self.overlay.tensors.of_step()
+        accepted = self.overlay.accepted
+        if accepted is not None:
+            self.accepts, self.rejects = _counted(self, accepted)
+            yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
+        yield from self.overlay.all_tensors().of_step()
 
     def close(self) -> None:
         """Give the overlay back."""
@@ -68,16 +85,18 @@ class OverlaySide:
 
 
 class PytorchSide:
-    """int16 arithmetic in PyTorch under the sequential schedule.
+    """int16 arithmetic in PyTorch, under the same schedule.
 
     Args:
-        recipe: what to train on.
+        recipe: what to train on, and how.
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        self.accepts = self.rejects = 0
         self._recipe = recipe
         self._network = recipe.network
-        self._arithmetic = Int16(recipe.network, recipe.scales())
+        self._arithmetic = _Watched(recipe.network, recipe.scales())
+        self._schedule = build_schedule(recipe.experiment, recipe.network, self._arithmetic)
         self._weights = self._arithmetic.encode_weights(recipe.initial)
         self._momenta: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
@@ -90,34 +109,32 @@ class PytorchSide:
         """Do the passes one by one."""
         arithmetic, network = self._arithmetic, self._network
         pixels, labels = self._recipe.batch(number)
-        x = self._recipe.images(arithmetic, pixels)
-        masks: list[Tensor | None] = []
-        inputs: list[Tensor | None] = []
+        images = x = self._recipe.images(arithmetic, pixels)
         weights = by_layer(network, self._weights)
+        batch = self._schedule.gradients(StepWeights(self._weights, self._weights), images, labels)
+        if batch.accepted is not None:
+            accepted = batch.accepted.numpy()
+            self.accepts, self.rejects = _counted(self, accepted)
+            yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
         for layer, given in zip(network.layers, weights, strict=True):
-            inputs.append(x if layer.has_weights else None)
-            x, mask = arithmetic.forward(layer, given, x)
-            masks.append(mask)
+            x, _ = arithmetic.forward(layer, given, x)
             if layer.name in self._shown:
                 stage = self._shown[layer.name]
                 yield Named(stage.layer.name, "output", _as_map(x, stage.result))
-        probabilities, _ = arithmetic.softmax_cross_entropy(x, labels)
-        shown = _integers(probabilities * 2.0**PROBABILITY_BITS)
+        shown = _integers(batch.probabilities * 2.0**PROBABILITY_BITS)
         yield Named(NETWORK, "probabilities", shown)
-        outcome = Outcome(labels, probabilities, tuple(masks), tuple(inputs))
-        chain = Chain(network, arithmetic)
-        deltas = chain.deltas(self._weights, outcome, labels, len(labels))
-        gradients = chain.weight_gradients(inputs, deltas)
-        yield from self._backward([delta for _, delta in reversed(deltas)], gradients)
-        arithmetic.update(self._weights, self._momenta, gradients, self._recipe.rule(number))
+        yield from self._backward(batch.gradients)
+        arithmetic.update(self._weights, self._momenta, batch.gradients, self._recipe.rule(number))
         yield from self._updated()
 
     def close(self) -> None:
-        """Do nothing."""
+        """Give the engines back."""
+        self._schedule.close()
 
-    def _backward(self, deltas: Sequence[Tensor], gradients: Sequence[Weights]) -> Iterator[Named]:
-        found = list(zip(self._weighted, deltas, gradients, strict=True))
-        for layer, delta, (weight, bias) in reversed(found):
+    def _backward(self, gradients: Sequence[Weights]) -> Iterator[Named]:
+        found = list(zip(self._weighted, gradients, strict=True))
+        for layer, (weight, bias) in reversed(found):
+            delta = self._arithmetic.deltas[layer.name]
             scales = self._arithmetic.scales.layers[layer.name]
             yield Named(layer.name, "delta", _as_map(delta, shape_of(layer.output_shape)))
             shift = scales.weight_gradient_shift
@@ -131,6 +148,25 @@ class PytorchSide:
                 yield Named(layer.name, name, _integers(values))
             for name, values in zip(("weight", "bias"), momenta, strict=True):
                 yield Named(layer.name, f"{name} momentum", _integers(values))
+
+
+def _counted(side: Side, accepted: Array) -> tuple[int, int]:
+    """Return accepts and rejects of `side` with those of one more step."""
+    count = int(accepted.sum())
+    return side.accepts + count, side.rejects + len(accepted) - count
+
+
+class _Watched(Int16):
+    """int16 that keeps the deltas from which the last weight gradients were made, by layer."""
+
+    def __init__(self, network: Network, scales: Scales) -> None:
+        super().__init__(network, scales)
+        self.deltas: dict[str, Tensor] = {}
+
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the weight gradient."""
+        self.deltas[layer.name] = delta
+        return super().weight_gradient(layer, x, delta)
 
 
 def _last(stage: Stage) -> Layer:

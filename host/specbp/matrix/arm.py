@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pyarrow as pa
 from specbp.backends import Training
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
-from specbp.schedules.bound import Overlap, Passes, speculative_bound
+from specbp.schedules.accounting import ACCOUNTS
+from specbp.schedules.bound import Overlap, Passes, ideal_shares, speculative_bound
 
 
 class Arm:
@@ -64,27 +65,30 @@ class Arm:
         self._train_s = state["train_s"]
         self._sums = state["sums"]
 
-    def run_row(self, steps: pa.Table, passes: Passes) -> dict[str, Any]:
+    def run_row(self, steps: pa.Table, reference: pa.Table) -> dict[str, Any]:
         """Return what is known at the end for the frame `runs`.
 
         Args:
             steps: all rows of the frame `steps`.
-            passes: of the sequential training that the bound is held against.
+            reference: those of the sequential training that the bound is held against.
         """
         times = steps.column("step_ms").to_numpy()
         accept_rate = _accept_rate(_total(steps, "accepts"), _total(steps, "rejects"))
         experiment = self.cell.experiment
-        bound = _bound(experiment, passes, accept_rate)
+        overlap = _overlap(experiment, accept_rate)
+        bound = None if overlap is None else _bound(experiment, passes_of(reference), overlap)
         return {
             "steps": len(times),
             "train_s": self._train_s,
             **_on_overlay(steps),
+            **self.training.about,
             "step_ms": float(np.median(times)),
             "step_ms_p05": float(np.percentile(times, 5)),
             "step_ms_p95": float(np.percentile(times, 95)),
             "test_accuracy": self.epochs[-1]["test_accuracy"],
             "accept_rate": accept_rate,
             "bound": bound,
+            **_over_bound(steps, reference, bound, overlap),
             "initial_weights_sha256": self.training.initial_weights_sha256,
             "sample_order_sha256": self.training.sample_order_sha256,
             "final_weights_sha256": self.training.weights_sha256(),
@@ -109,15 +113,41 @@ class Arm:
         self._sums = _no_sums()
 
 
-def _bound(experiment: Experiment, passes: Passes, accept_rate: float | None) -> float | None:
+def _overlap(experiment: Experiment, accept_rate: float | None) -> Overlap | None:
+    """Return how the passes of `experiment` overlap, None where there is no bound."""
     if experiment.schedule == "speculative":
         assert accept_rate is not None
         free = experiment.gate_threshold is None and experiment.reuse == "replay"
-        overlap = Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
+        return Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
+    exact = experiment.schedule == "data-parallel"
+    if exact or (experiment.schedule == "sequential" and experiment.threads == 1):
+        return Overlap(experiment.engines, balanced=exact, free=True, accept_rate=1.0)
+    return None
+
+
+def _bound(experiment: Experiment, passes: Passes, overlap: Overlap) -> float:
+    if experiment.schedule == "speculative":
         return speculative_bound(passes, overlap)
-    if experiment.schedule == "data-parallel":
-        return 1 / experiment.engines
-    return 1.0 if experiment.schedule == "sequential" and experiment.threads == 1 else None
+    return 1 / overlap.engines
+
+
+def _over_bound(
+    steps: pa.Table, reference: pa.Table, bound: float | None, overlap: Overlap | None
+) -> dict[str, float]:
+    """Return the bound of the mean step and what it took beyond, split; nothing without a bound.
+
+    Means, since the parts of a mean step add up and those of a median one do not.
+    """
+    shares = {account: _total(steps, f"share_{account}_ms") for account in ACCOUNTS}
+    if bound is None or overlap is None or None in shares.values():
+        return {}
+    passes = passes_of(reference, np.mean)
+    ideal = ideal_shares(passes, bound, overlap)
+    over = {
+        f"over_{account}_ms": (total or 0.0) / len(steps) - ideal.get(account, 0.0)
+        for account, total in shares.items()
+    }
+    return {"bound_ms": bound * passes.sequential, **over}
 
 
 def _on_overlay(steps: pa.Table) -> dict[str, Any]:
@@ -133,12 +163,13 @@ def _on_overlay(steps: pa.Table) -> dict[str, Any]:
     }
 
 
-def passes_of(steps: pa.Table) -> Passes:
-    """Return the median times of the passes, in ms, from rows of the frame `steps`."""
-    forward = np.median(steps.column("forward_ms").to_numpy())
-    backward = np.median(steps.column("backward_ms").to_numpy())
-    weight_gradients = np.median(steps.column("weight_gradient_ms").to_numpy())
-    return Passes(float(forward), float(backward - weight_gradients), float(weight_gradients))
+def passes_of(steps: pa.Table, average: Callable[[Any], Any] = np.median) -> Passes:
+    """Return the average times of the passes, in ms, from rows of the frame `steps`."""
+    forward, backward, weight_gradients = (
+        float(average(steps.column(f"{name}_ms").to_numpy()))
+        for name in ("forward", "backward", "weight_gradient")
+    )
+    return Passes(forward, backward - weight_gradients, weight_gradients)
 
 
 def _no_sums() -> dict[str, float]:

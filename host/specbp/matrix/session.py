@@ -19,7 +19,7 @@ from specbp.datasets.catalog import describe
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.frames import table
-from specbp.matrix.arm import Arm, passes_of
+from specbp.matrix.arm import Arm
 from specbp.matrix.checkpoint import Checkpoint, Saved
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
@@ -151,7 +151,7 @@ class Session:
         for arm in self._arms:
             own = steps[arm.cell.hash]
             baseline = next((one for one in self._arms if _is_baseline(one.cell)), arm)
-            measured = arm.run_row(own, passes_of(steps[baseline.cell.hash]))
+            measured = arm.run_row(own, steps[baseline.cell.hash])
             run = self._run_row(arm.cell) | measured | {"status": "ok"}
             self._store.write(run, arm.epochs, own)
             arm.training.close()

@@ -1,13 +1,7 @@
-"""Predicts how many clock cycles a program takes, without simulating hardware.
+"""Predicts how many clock cycles programs take, on one core or on two, without hardware.
 
-For each descriptor, in program order, it works out when it is fetched, handed to its unit, started
-and complete. All it needs to know of others lies earlier in the program: the descriptor before it
-in its unit, those whose semaphores it waits for, the one that must leave a full queue. What the
-numbers are comes from the units' structure (`overlays/specbp/rtl`); tests hold the sum against the
-simulated hardware.
-
-What is simplified: bursts of one descriptor are taken as equally long, and the fetching of
-descriptors takes its beats from the loads without a turn of its own.
+Each core is a `CoreModel`; of two, whichever is behind goes on, since they share semaphores and the
+memory's bandwidth. What a SKIP skips depends on how many samples the gate rejects.
 """
 
 from __future__ import annotations
@@ -17,75 +11,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from specbp.overlay.compiler.emitter import Tag
+from specbp.overlay.compiler.emitter import Tag, Tagged
 from specbp.overlay.compiler.program import Compiled
+from specbp.overlay.core_cycles import Bandwidth, CoreModel, Event
 from specbp.overlay.hwh import CLOCK_MHZ
-from specbp.overlay.isa import (
-    MAC_REDUCING,
-    ComputeUnit,
-    Copy,
-    Descriptor,
-    End,
-    Fill,
-    Load,
-    LoadTransposed,
-    LoadUnit,
-    Mac,
-    Mask,
-    Maximum,
-    Moves,
-    Nop,
-    Result,
-    Select,
-    Semaphores,
-    Sgd,
-    Softmax,
-    Store,
-)
+from specbp.overlay.isa import Descriptor, Mac, Skip
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.races import Unit, unit_of
 from specbp.overlay.timing import MemoryTiming
 
-DESCRIPTOR_BEATS = 8
-DESCRIPTOR_CYCLES = 10
-"""From one descriptor to the next, at least."""
-HAND_OVER = 2
-"""From the sequencer to a unit."""
-FETCHED_AHEAD = 8
-"""Descriptors fetched and not yet handed to a unit."""
-LONGEST_BURST = 16
-FETCH_START, FETCH_END = 2, 3
-"""From the request of descriptors to the memory port, and from their last beat to being there."""
-REQUEST = 5
-"""From the start of a load to its request at the memory port."""
-GAP = 2
-"""Between the words of two descriptors, in the load unit."""
-LOADS_AHEAD = 4
-"""Loads whose words are still to come while another starts."""
-STAGED_BLOCKS = 2
-"""Blocks of four rows of LOAD_TRANSPOSED requested and not yet written."""
-TRANSPOSED_REQUEST = 4
-"""From the end of a block to its successor's request."""
-STORES_AHEAD = 4
-"""Stores that wait for their acknowledgement while another starts."""
-STORE_START = 5
-"""From the start of a store to its first word at the memory port."""
-STORE_FIFO = 32
-"""Words between output buffer and memory port."""
-STORE_END = 3
-"""Beside the memory's latency, from the last word to the acknowledgement."""
-MAC_END = 13
-"""From the last iteration of a MAC to its last result, beside the result's groups."""
-ELEMENT_END = 11
-"""Likewise of element-wise work."""
-SGD_READS = 6
-"""Words of scalar buffer for four elements."""
-SGD_END = 22
-SOFTMAX_START = 1
-SOFTMAX_SAMPLE = 22
-SOFTMAX_CLASS = 19
-"""Cycles for each class: two passes over the logits, then a division of 16 cycles and more."""
-BARRIER = 2
+__all__ = ["CoreCycles", "PassCycles", "Prediction", "predict", "predict_descriptors"]
 
 
 @dataclass(frozen=True)
@@ -105,41 +39,72 @@ class PassCycles:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Clock cycles of a program.
+class CoreCycles:
+    """Clock cycles of a core.
 
     Attributes:
-        total: of the program.
+        total: of its program.
         passes: in program order; they add up to `total`.
+        events: of each descriptor that was not skipped, in program order.
     """
 
     total: int
     passes: tuple[PassCycles, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Clock cycles of a step.
+
+    Attributes:
+        cores: of each core.
+    """
+
+    cores: tuple[CoreCycles, ...]
+
+    @property
+    def total(self) -> int:
+        """Until the last core has ended."""
+        return max(core.total for core in self.cores)
+
+    @property
+    def passes(self) -> tuple[PassCycles, ...]:
+        """Of all cores, one after the other."""
+        return tuple(one for core in self.cores for one in core.passes)
 
 
 def predict(
-    compiled: Compiled, timing: MemoryTiming | None = None, clock_mhz: float = CLOCK_MHZ
+    compiled: Compiled,
+    timing: MemoryTiming | None = None,
+    clock_mhz: float = CLOCK_MHZ,
+    rejects: int = 0,
 ) -> Prediction:
-    """Predict the cycles of a compiled program.
+    """Predict the cycles of compiled programs.
 
     Args:
-        compiled: the program.
+        compiled: the programs.
         timing: of the memory; that of the simulated boards unless given.
         clock_mhz: of the overlay.
+        rejects: how many samples the gate rejects, where there is one.
     """
-    model = _Model(compiled.parameters, timing or MemoryTiming(), clock_mhz)
-    passes: list[PassCycles] = []
-    done = products = 0
-    for place, one in enumerate(compiled.tagged):
-        model.append(one.descriptor)
-        if isinstance(one.descriptor, Mac):
-            products += math.prod(loop.count for loop in one.descriptor.loops)
-        following = compiled.tagged[place + 1 : place + 2]
-        if not following or _pass(following[0].tag) != _pass(one.tag):
-            end = math.ceil(model.computed if following else model.complete)
-            passes.append(PassCycles(one.tag, end - done, products))
-            done, products = end, 0
-    return Prediction(done, tuple(passes))
+    timing = timing or MemoryTiming()
+    shared: dict[int, deque[float]] = {}
+    bandwidth = None
+    if len(compiled.programs) > 1:
+        bandwidth = Bandwidth(timing.at(clock_mhz * 1e6).bytes_per_cycle)
+    running = [
+        _Running(
+            program, CoreModel(compiled.parameters, timing, clock_mhz, shared, bandwidth), rejects
+        )
+        for program in compiled.programs
+    ]
+    while True:
+        able = [one for one in running if not one.ended and not one.waits]
+        if not able:
+            assert all(one.ended for one in running), "both cores wait"
+            return Prediction(tuple(one.result() for one in running))
+        min(able, key=lambda one: one.model.dispatched).step()
 
 
 def predict_descriptors(
@@ -148,233 +113,62 @@ def predict_descriptors(
     timing: MemoryTiming | None = None,
     clock_mhz: float = CLOCK_MHZ,
 ) -> int:
-    """Predict the cycles of any program."""
-    model = _Model(parameters, timing or MemoryTiming(), clock_mhz)
+    """Predict the cycles of any program of one core in which nothing is skipped."""
+    model = CoreModel(parameters, timing or MemoryTiming(), clock_mhz)
     for descriptor in program:
         model.append(descriptor)
     return math.ceil(model.complete)
 
 
+@dataclass
+class _Running:
+    """A core's program in progress."""
+
+    program: tuple[Tagged, ...]
+    model: CoreModel
+    rejects: int
+    _position: int = 0
+    _passes: list[PassCycles] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _done: int = 0
+    _products: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._position >= len(self.program)
+
+    @property
+    def waits(self) -> bool:
+        return self.model.waits(self.program[self._position].descriptor)
+
+    def step(self) -> None:
+        """Account for the next descriptor, and for those that it skips."""
+        place = self._position
+        descriptor = self.program[place].descriptor
+        self._events.append(self.model.append(descriptor, place))
+        if isinstance(descriptor, Mac):
+            self._products += math.prod(loop.count for loop in descriptor.loops)
+        self._close_pass(place)
+        skipped = 0
+        if isinstance(descriptor, Skip) and (self.rejects > descriptor.limit) == descriptor.above:
+            skipped = descriptor.count
+        for dropped in range(place + 1, place + 1 + skipped):
+            self.model.skip()
+            self._close_pass(dropped)
+        self._position = place + 1 + skipped
+
+    def result(self) -> CoreCycles:
+        return CoreCycles(self._done, tuple(self._passes), tuple(self._events))
+
+    def _close_pass(self, place: int) -> None:
+        following = self.program[place + 1 : place + 2]
+        if following and _pass(following[0].tag) == _pass(self.program[place].tag):
+            return
+        end = math.ceil(self.model.computed if following else self.model.complete)
+        end = max(end, self._done)
+        self._passes.append(PassCycles(self.program[place].tag, end - self._done, self._products))
+        self._done, self._products = end, 0
+
+
 def _pass(tag: Tag) -> tuple[str, str]:
     return tag.layer, tag.work
-
-
-@dataclass
-class _Queue:
-    """A unit's queue: when each descriptor left it; a full one takes no more."""
-
-    depth: int
-    left: list[float] = field(default_factory=list)
-
-    def room(self) -> float:
-        """Return when the next descriptor finds room."""
-        return self.left[-self.depth] + 1 if len(self.left) >= self.depth else 0.0
-
-
-@dataclass
-class _Recent:
-    """Times of the last few of something."""
-
-    size: int
-    times: deque[float] = field(default_factory=deque)
-
-    def oldest(self) -> float:
-        """Return the time `size` before the next; 0 where there were fewer."""
-        return self.times[0] if len(self.times) == self.size else 0.0
-
-    def add(self, time: float) -> None:
-        if len(self.times) == self.size:
-            self.times.popleft()
-        self.times.append(time)
-
-
-class _Model:
-    def __init__(self, parameters: Parameters, timing: MemoryTiming, clock_mhz: float) -> None:
-        cycles = timing.at(clock_mhz * 1e6)
-        self._read_latency = cycles.read_latency
-        self._write_latency = cycles.write_latency
-        self._reads = min(parameters.outstanding_reads, timing.outstanding)
-        self._writes = min(parameters.outstanding_writes, timing.outstanding)
-        self._queues = {unit: _Queue(parameters.queue_depth) for unit in Unit}
-        self._given: dict[int, deque[float]] = {}
-        self._complete: dict[Unit, float] = dict.fromkeys(Unit, 0.0)
-        # Sequencer and fetcher.
-        self._arrivals: deque[float] = deque()
-        self._taken = _Recent(FETCHED_AHEAD)
-        self._dispatched = 0.0
-        self._fetch_end = 0.0
-        # Load.
-        self._requested = 0.0
-        self._read_end = 0.0
-        self._reading: deque[tuple[float, float]] = deque(maxlen=2 * FETCHED_AHEAD)
-        self._words_end = 0.0
-        self._loads = _Recent(LOADS_AHEAD)
-        self._owed = 0.0
-        self._transposed_end = 0.0
-        # Compute.
-        self._issued = 0.0
-        self._back_end = 0.0
-        # Store.
-        self._walked = 0.0
-        self._write_end = 0.0
-        self._stores = _Recent(STORES_AHEAD)
-
-    @property
-    def computed(self) -> float:
-        """When compute has nothing more to begin of what is there so far."""
-        return self._issued
-
-    @property
-    def complete(self) -> float:
-        """When all so far is complete."""
-        return max(self._dispatched, *self._complete.values())
-
-    def append(self, descriptor: Descriptor) -> None:
-        """Account for the next descriptor."""
-        unit = unit_of(descriptor)
-        here = self._arrival()
-        if unit is None:
-            self._dispatched = max(here, self.complete) + BARRIER
-            self._taken.add(self._dispatched)
-            return
-        assert not isinstance(descriptor, Nop | Copy | End)
-        self._dispatched = max(here, self._queues[unit].room())
-        self._taken.add(self._dispatched)
-        ready = max(self._dispatched + HAND_OVER, self._semaphores(descriptor.order))
-        match descriptor:
-            case Load() | Fill() | LoadTransposed():
-                complete = self._load(descriptor, ready)
-            case Store():
-                complete = self._store(descriptor, ready)
-            case _:
-                complete = self._compute(descriptor, ready)
-        self._complete[unit] = max(self._complete[unit], complete)
-        for number in descriptor.order.signals:
-            self._given.setdefault(number, deque()).append(complete)
-
-    def _semaphores(self, order: Semaphores) -> float:
-        """Return when all that a descriptor waits for has been signalled."""
-        return max((self._given[number].popleft() + 1 for number in order.waits), default=0.0)
-
-    def _arrival(self) -> float:
-        """Return when the next descriptor is there, put together from its beats."""
-        if not self._arrivals:
-            # Two at a time, requested as soon as there is room for both.
-            room = self._taken.times[1] + 1 if len(self._taken.times) == FETCHED_AHEAD else 0.0
-            data = max(room + FETCH_START + self._read_latency, self._fetch_end)
-            under_way = [end for start, end in self._reading if start <= data < end]
-            if under_way:
-                # Behind the bursts already requested, and before those that come.
-                data += min(under_way[0] - data, self._reads * LONGEST_BURST)
-                self._owed += 2 * DESCRIPTOR_BEATS
-            self._fetch_end = data + 2 * DESCRIPTOR_BEATS
-            first = data + DESCRIPTOR_BEATS + FETCH_END
-            self._arrivals.extend((first, first + DESCRIPTOR_BEATS))
-        return max(self._arrivals.popleft(), self._dispatched + DESCRIPTOR_CYCLES)
-
-    def _load(self, it: LoadUnit, ready: float) -> float:
-        start = max(ready, self._requested + 1, self._loads.oldest() + 1)
-        runs = math.prod(move.count for move in it.moves)
-        if isinstance(it, Fill):
-            self._requested = start
-            self._words_end = max(start + 1, self._words_end + GAP) + it.run * runs
-        elif isinstance(it, Load):
-            self._stream(start, it.run, runs, it.address, it.moves)
-        else:
-            self._transpose(max(start, self._transposed_end + 1), it.run, runs)
-        self._queues[Unit.LOAD].left.append(self._requested)
-        self._loads.add(self._words_end)
-        return self._words_end + 1
-
-    def _stream(self, start: float, run: int, runs: int, address: int, moves: Moves) -> None:
-        """Read runs as fast as the memory port gives them."""
-        bursts = runs * _bursts(run, address, moves)
-        beats = runs * run / bursts
-        period = max(beats, (self._read_latency + 1 + beats) / self._reads)
-        first = self._first_data(start)
-        end = first + (bursts - 1) * period + beats + self._owed
-        self._owed = 0.0
-        self._read_end = self._words_end = end
-        self._reading.append((first, end))
-        behind = end - self._reads * period
-        self._requested = max(start + bursts, behind if bursts > self._reads else 0.0)
-
-    def _first_data(self, start: float) -> float:
-        """Return when the first data of a load come that starts at `start`."""
-        data = start + REQUEST + self._read_latency
-        if data < self._fetch_end <= data + 2 * DESCRIPTOR_BEATS:
-            data = self._fetch_end
-        return max(data, self._read_end, self._words_end + GAP)
-
-    def _transpose(self, start: float, run: int, blocks: int) -> None:
-        """Read four rows for each block; two blocks may be on their way."""
-        words = 4 * run
-        turn = self._read_latency + TRANSPOSED_REQUEST
-        first = self._first_data(start)
-        pairs, rest = divmod(blocks - 1, STAGED_BLOCKS)
-        written = words + rest * words + pairs * (turn + STAGED_BLOCKS * words)
-        self._words_end = first + words + written + self._owed
-        self._owed = 0.0
-        self._read_end = self._words_end - words
-        self._reading.append((first, self._read_end))
-        self._requested = self._read_end - (1 + rest) * words
-        self._transposed_end = self._words_end
-
-    def _compute(self, it: ComputeUnit, ready: float) -> float:
-        start = max(ready, self._issued + 1)
-        if isinstance(it, Softmax | Sgd):
-            start = max(start, self._back_end + 1)
-            self._issued = start + _own_time(it)
-            self._back_end = self._issued
-        else:
-            self._issued, self._back_end = self._loops(it, start)
-        self._queues[Unit.COMPUTE].left.append(self._issued)
-        return self._back_end
-
-    def _loops(self, it: ComputeUnit, start: float) -> tuple[float, float]:
-        """Return when the last iteration is issued and when the last result is written."""
-        assert not isinstance(it, Softmax | Sgd)
-        inner = MAC_REDUCING if isinstance(it, Mac) else len(it.reducing)
-        reduced = math.prod(loop.count for loop in it.loops[:inner])
-        results = math.prod(loop.count for loop in it.loops[inner:])
-        if isinstance(it, Mask | Select):
-            reduced *= 2
-        leaving, end = 1, ELEMENT_END
-        if isinstance(it, Mac):
-            leaving = it.groups * (2 if it.kind == Result.INT32 else 1)
-            end = MAC_END
-        elif isinstance(it, Maximum) and it.index is not None:
-            leaving = 2
-        # The first result waits until those of the descriptor before have left.
-        first = max(start + reduced, self._back_end + 2)
-        issued = first + (results - 1) * max(reduced, leaving)
-        return issued, issued + end + leaving - 1
-
-    def _store(self, it: Store, ready: float) -> float:
-        start = max(ready, self._walked + 1, self._stores.oldest() + 1)
-        runs = math.prod(move.count for move in it.moves)
-        bursts = runs * _bursts(it.run, it.address, it.moves)
-        words = runs * it.run
-        beats = words / bursts
-        period = max(beats, (self._write_latency + 3 + beats) / self._writes)
-        first = max(start + STORE_START, self._write_end)
-        self._write_end = first + (bursts - 1) * period + beats
-        self._walked = max(start + words, self._write_end - STORE_FIFO)
-        self._queues[Unit.STORE].left.append(self._walked)
-        complete = self._write_end + self._write_latency + STORE_END
-        self._stores.add(complete)
-        return complete
-
-
-def _own_time(it: Softmax | Sgd) -> float:
-    if isinstance(it, Sgd):
-        return SGD_READS * it.fours + SGD_END
-    return it.samples * (SOFTMAX_SAMPLE + SOFTMAX_CLASS * it.classes) + SOFTMAX_START
-
-
-def _bursts(run: int, address: int, moves: Moves) -> float:
-    """Return how many bursts a run takes on average: they end at multiples of 128 bytes."""
-    strides = [move.memory for move in moves if move.count > 1]
-    step = math.gcd(LONGEST_BURST * 8, *strides) if strides else LONGEST_BURST * 8
-    offsets = range(address % step, LONGEST_BURST * 8, step)
-    return sum(-(-(offset // 8 + run) // LONGEST_BURST) for offset in offsets) / len(offsets)

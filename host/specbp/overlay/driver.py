@@ -8,38 +8,50 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specbp.overlay import hwh, isa
+from specbp.errors import UsageError
+from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
 from specbp.overlay.faults import (
     BuildMismatchError,
     DeadlineError,
     OverlayError,
-    from_status,
+    from_registers,
 )
 from specbp.overlay.parameters import Parameters, read_parameters
 from specbp.overlay.quiet import pynq_imports
-from specbp.overlay.register import Register
+from specbp.overlay.register import Register, of_cores
 
 with pynq_imports():
     from pynq import Clocks, allocate
     from pynq.overlay import DefaultIP
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import NoReturn
+
+    from numpy.typing import NDArray
+
+    from specbp.overlay import isa
+
+    Program = Sequence[isa.Descriptor] | NDArray[np.uint32]
+    """Descriptors, or their words."""
+
 IDENTIFIER = 0x53504250
 DEFAULT_WATCHDOG = 100_000_000
 """Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
 DRAIN_DEADLINE_S = 1.0
+POLL_S = 0.002
+LABELS = 1 << registers.LABEL.field("value").width
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a program's run took.
+    """What a program's run took, on its core.
 
     Attributes:
         cycles: clock cycles from start to end.
@@ -60,6 +72,21 @@ class Run:
     storing: int
     multiplying: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What the gate knows of each label.
+
+    Attributes:
+        valid: bool [labels]: samples of the label may be accepted.
+        accepts: int64 [labels]: samples accepted, modulo 2^32.
+        rejects: likewise.
+    """
+
+    valid: NDArray[np.bool_]
+    accepts: NDArray[np.int64]
+    rejects: NDArray[np.int64]
 
 
 class OverlayDriver(DefaultIP):  # type: ignore[misc]
@@ -98,52 +125,73 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
 
     def run(
         self,
-        program: Sequence[isa.Descriptor] | NDArray[np.uint32],
+        program: Program,
         buffers: Sequence[Any],
         deadline_s: float = 10.0,
         watchdog: int = DEFAULT_WATCHDOG,
     ) -> Run:
-        """Run `program` and wait for its end.
+        """Run `program` on core 0 and wait for its end; see `run_cores`."""
+        return self.run_cores([program], buffers, deadline_s, watchdog)[0]
+
+    def run_cores(
+        self,
+        programs: Sequence[Program],
+        buffers: Sequence[Any],
+        deadline_s: float = 10.0,
+        watchdog: int = DEFAULT_WATCHDOG,
+        delays: Sequence[int] = (),
+    ) -> list[Run]:
+        """Run a program on each core at the same time and wait until all have ended.
 
         Args:
-            program: descriptors, or their words.
-            buffers: those that the program may touch; what lies outside all of them is refused.
+            programs: one for each core, from core 0 on; cores beyond them rest.
+            buffers: those that the programs may touch; what lies outside all of them is refused.
             deadline_s: wall time to wait for the end.
-            watchdog: cycles in which nothing may be dispatched or completed, 0 for no limit.
+            watchdog: cycles in which a core may dispatch and complete nothing, 0 for no limit.
+            delays: cycles, below 65536, that each core's program waits after the start: to look
+                for races between cores. They count as the core's.
 
         Raises:
-            OverlayError: the overlay stopped at an error; it is ready for the next run.
-            DeadlineError: it did not stop in time.
+            UsageError: there are more programs than cores.
+            OverlayError: a core stopped at an error, and with it all; they are ready for the next
+                run.
+            DeadlineError: they did not stop in time.
         """
-        loop = _event_loop()
-        return loop.run_until_complete(self.run_async(program, buffers, deadline_s, watchdog))
+        return _event_loop().run_until_complete(
+            self.run_async(programs, buffers, deadline_s, watchdog, delays)
+        )
 
     async def run_async(
         self,
-        program: Sequence[isa.Descriptor] | NDArray[np.uint32],
+        programs: Sequence[Program],
         buffers: Sequence[Any],
         deadline_s: float = 10.0,
         watchdog: int = DEFAULT_WATCHDOG,
-    ) -> Run:
-        """Do what `run` does, inside an event loop."""
-        words = program if isinstance(program, np.ndarray) else isa.encode(program)
-        if self._status("busy"):
+        delays: Sequence[int] = (),
+    ) -> list[Run]:
+        """Do what `run_cores` does, inside an event loop."""
+        if len(programs) > self.parameters.cores:
+            raise UsageError(f"{len(programs)} programs for {self.parameters.cores} cores")
+        if self._busy():
             self.reset()
-        # Held until the end: the overlay reads it.
-        stored = self.allocate(words.shape, np.uint32)
-        stored[:] = words
-        stored.flush()
-        self._start(stored.device_address, len(words), buffers, watchdog)
+        # Held until the end: the overlay reads them.
+        stored = [self._stored(program) for program in programs]
+        self._set_window(buffers)
+        self._set_programs(stored, delays)
+        self._write(registers.WATCHDOG, watchdog)
+        self._write(registers.INTERRUPT_STATUS, 3)
+        self._write(registers.INTERRUPT_ENABLE, 3)
+        self._write(registers.CONTROL, registers.CONTROL.field("start").mask)
         try:
-            await asyncio.wait_for(self._ended(), deadline_s)
+            ended = await asyncio.wait_for(self._ended(), deadline_s)
         except asyncio.TimeoutError:
             await self._give_up(deadline_s)
-        status = self._read(registers.STATUS)
-        if registers.STATUS.field("error").of(status):
-            dump = self.dump()
+        if registers.INTERRUPT_STATUS.field("error").of(ended):
+            error = from_registers(self.dump())
             self.reset()
-            raise from_status(status, dump)
-        return self._measured()
+            assert error is not None
+            raise error
+        return [self._measured(core) for core in range(len(programs))]
 
     def reset(self) -> None:
         """Stop whatever runs; bursts under way are completed.
@@ -153,7 +201,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """
         self._write(registers.CONTROL, registers.CONTROL.field("reset").mask)
         deadline = time.monotonic() + DRAIN_DEADLINE_S
-        while self._status("busy"):
+        while self._busy():
             if time.monotonic() > deadline:
                 raise DeadlineError(
                     "the overlay waits for memory that does not answer, and cannot be reset: "
@@ -163,12 +211,27 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         self._write(registers.INTERRUPT_STATUS, 3)
 
     def dump(self) -> dict[str, int]:
-        """Return the value of every readable register, by name."""
-        return {
-            register.name: self._read(register)
-            for register in registers.REGISTERS
-            if any(field.access != "wo" for field in register.fields)
-        }
+        """Return the value of every readable register, by name; of each core its own."""
+        return self._values(self.parameters.cores)
+
+    def clear_labels(self, valid: Iterable[int] = ()) -> None:
+        """Make all labels but those in `valid` invalid, and all counters 0; not while it runs."""
+        clear, set_valid = (registers.LABEL_SET.field(name).mask for name in ("clear", "valid"))
+        kept = set(valid)
+        for label in range(LABELS):
+            self._write(registers.LABEL, label)
+            self._write(registers.LABEL_SET, clear)
+            if label in kept:
+                self._write(registers.LABEL_SET, set_valid)
+
+    def read_labels(self) -> LabelTable:
+        """Return the label table; not while a program runs."""
+        shown = (registers.LABEL_STATE, registers.LABEL_ACCEPTS, registers.LABEL_REJECTS)
+        found = np.empty((len(shown), LABELS), np.int64)
+        for label in range(LABELS):
+            self._write(registers.LABEL, label)
+            found[:, label] = [self._read(register) for register in shown]
+        return LabelTable(found[0] != 0, found[1], found[2])
 
     @property
     def clock_hz(self) -> float:
@@ -185,62 +248,107 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             )
         build = self._read(registers.BUILD)
         try:
-            parameters = read_parameters(self.mmio.read)
+            parameters = read_parameters(lambda offset: int(self.mmio.read(offset)) & 0xFFFFFFFF)
         except Exception as error:
-            raise BuildMismatchError(str(error), self.dump()) from error
+            raise BuildMismatchError(str(error), self._values()) from error
         if build != parameters.build_identifier:
             raise BuildMismatchError(
                 f"build identifier 0x{build:08X}, this driver expects "
                 f"0x{parameters.build_identifier:08X}: bitstream and package are of "
                 "different versions",
-                self.dump(),
+                self._values(),
             )
         return parameters
 
-    def _start(self, address: int, length: int, buffers: Sequence[Any], watchdog: int) -> None:
+    def _values(self, cores: int = 0) -> dict[str, int]:
+        """Return the value of every readable register, those of so many cores among them."""
+        return {
+            register.name: self._read(register)
+            for register in of_cores(registers.REGISTERS, cores)
+            if any(field.access != "wo" for field in register.fields)
+        }
+
+    def _stored(self, program: Program) -> Any:
+        """Return a buffer with the words of `program`."""
+        words = program if isinstance(program, np.ndarray) else _encoded(program)
+        stored = self.allocate(words.shape, np.uint32)
+        stored[:] = words
+        stored.flush()
+        return stored
+
+    def _set_window(self, buffers: Sequence[Any]) -> None:
         first = min((buffer.device_address for buffer in buffers), default=0xFFFFFFFF)
         last = max((buffer.device_address + buffer.nbytes - 1 for buffer in buffers), default=0)
         self._write(registers.WINDOW_FIRST, first)
         self._write(registers.WINDOW_LAST, last)
-        self._write(registers.PROGRAM_ADDRESS, address)
-        self._write(registers.PROGRAM_LENGTH, length)
-        self._write(registers.WATCHDOG, watchdog)
-        self._write(registers.INTERRUPT_STATUS, 3)
-        self._write(registers.INTERRUPT_ENABLE, 3)
-        self._write(registers.CONTROL, registers.CONTROL.field("start").mask)
 
-    async def _ended(self) -> None:
-        """Wait until a program has ended, by interrupt."""
+    def _set_programs(self, stored: Sequence[Any], delays: Sequence[int]) -> None:
+        for core in range(self.parameters.cores):
+            length = len(stored[core]) if core < len(stored) else 0
+            if length:
+                self._write(registers.PROGRAM_ADDRESS.of_core(core), stored[core].device_address)
+            self._write(registers.PROGRAM_LENGTH.of_core(core), length)
+            delay = delays[core] if core < len(delays) else 0
+            self._write(registers.START_DELAY.of_core(core), delay)
+
+    async def _ended(self) -> int:
+        """Wait, by interrupt, until all programs have ended or one has failed.
+
+        Returns:
+            The value of INTERRUPT_STATUS.
+        """
         # A wait that a deadline ended earlier may still be woken by that run's interrupt.
-        while not self._read(registers.INTERRUPT_STATUS):
-            await self.interrupt_o.wait()
+        while not (status := self._read(registers.INTERRUPT_STATUS)):
+            if self.device.has_capability("REMOTE"):
+                # PYNQ.remote brings no interrupts.
+                await asyncio.sleep(POLL_S)
+            else:
+                await self.interrupt_o.wait()
+        return status
 
-    async def _give_up(self, deadline_s: float) -> None:
+    async def _give_up(self, deadline_s: float) -> NoReturn:
         dump = self.dump()
         self.reset()
         raise DeadlineError(f"the program did not end within {deadline_s:g} s", dump)
 
-    def _measured(self) -> Run:
-        cycles = self._read(registers.BUSY)
+    def _measured(self, core: int) -> Run:
+        def count(counter: Register) -> int:
+            return self._read(counter.of_core(core))
+
+        cycles = count(registers.BUSY)
         return Run(
             cycles,
-            self._read(registers.READ_STALL),
-            self._read(registers.WRITE_STALL),
-            self._read(registers.LOADING),
-            self._read(registers.COMPUTING),
-            self._read(registers.STORING),
-            self._read(registers.MULTIPLYING),
+            count(registers.READ_STALL),
+            count(registers.WRITE_STALL),
+            count(registers.LOADING),
+            count(registers.COMPUTING),
+            count(registers.STORING),
+            count(registers.MULTIPLYING),
             cycles / self.clock_hz,
         )
 
-    def _status(self, field: str) -> int:
-        return registers.STATUS.field(field).of(self._read(registers.STATUS))
+    def _busy(self) -> bool:
+        """Whether a core is."""
+        busy = registers.STATUS.field("busy")
+        cores = range(self.parameters.cores)
+        return any(busy.of(self._read(registers.STATUS.of_core(core))) for core in cores)
 
     def _read(self, register: Register) -> int:
-        return int(self.mmio.read(register.offset, register.bits // 8))
+        # Low half first. PYNQ.remote has no 64 bits in a message, and a sign in 32.
+        return sum(
+            (int(self.mmio.read(register.offset + byte)) & 0xFFFFFFFF) << 8 * byte
+            for byte in range(0, register.bits // 8, 4)
+        )
 
     def _write(self, register: Register, value: int) -> None:
         self.mmio.write(register.offset, int(value))
+
+
+def _encoded(program: Sequence[isa.Descriptor]) -> NDArray[np.uint32]:
+    # On a board programs come as words, and nothing there knows descriptors.
+    from specbp.overlay import isa
+
+    return isa.encode(program)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
@@ -257,6 +365,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 __all__ = [
     "BuildMismatchError",
     "DeadlineError",
+    "LabelTable",
     "OverlayDriver",
     "OverlayError",
     "Run",

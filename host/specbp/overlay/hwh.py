@@ -1,8 +1,8 @@
 """The hardware handoff: the XML from which pynq learns which IP lies where.
 
 Vivado writes one beside a bitstream; the simulation needs the same about the same block design,
-which is: the processing system, our overlay on GP0, and an AXI interrupt controller between the
-overlay's interrupt and IRQ_F2P[0].
+which is: the processing system, our overlay on GP0, an HP port of its own for each core, and an AXI
+interrupt controller between the overlay's interrupt and IRQ_F2P[0].
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
-from specbp.overlay.register import Field, Register
+from specbp.overlay.register import Field, Register, of_cores
 
 DESIGN = "specbp"
 INSTANCE = "specbp_0"
@@ -24,12 +24,24 @@ CLOCK_DIVISORS = (5, 2)
 CLOCK_MHZ = 1000 / (CLOCK_DIVISORS[0] * CLOCK_DIVISORS[1])
 """The overlay's clock unless a program sets another."""
 
+HP_PORTS = ("S_AXI_HP0", "S_AXI_HP2")
+"""Of the processing system, for core 0 and core 1: they reach the memory controller apart."""
+MOST_CORES = len(HP_PORTS)
+MEMORY_SPAN = 0x20000000
+"""512 MB of DDR, from address 0 on."""
+
 _ACCESS = {"ro": "read-only", "rw": "read-write", "wo": "write-only", "w1c": "read-write"}
 
 
-def text(registers: Iterable[Register]) -> str:
+def file_name(cores: int) -> str:
+    """Return the name of the generated file for a build with so many cores."""
+    return f"{DESIGN}-{cores}.hwh"
+
+
+def text(registers: Iterable[Register], cores: int) -> str:
     """Return the hardware handoff of a block design with `registers` at `BASE_ADDRESS`."""
-    register_block = "\n".join(_registers(registers))
+    register_block = "\n".join(_registers(of_cores(registers, cores)))
+    ports = list(enumerate(HP_PORTS[:cores]))
     return _TEMPLATE.format(
         design=DESIGN,
         instance=INSTANCE,
@@ -41,6 +53,11 @@ def text(registers: Iterable[Register]) -> str:
         controller_high=CONTROLLER_BASE_ADDRESS + CONTROLLER_SPAN - 1,
         clocks="\n".join(_clocks()),
         registers=register_block,
+        memory_slaves="\n".join(_SLAVE.format(port=port) for _, port in ports),
+        memory_masters="\n".join(_MASTER.format(core=core) for core, _ in ports),
+        memory_ranges="\n".join(
+            _RANGE.format(core=core, port=port, high=MEMORY_SPAN - 1) for core, port in ports
+        ),
     )
 
 
@@ -94,6 +111,18 @@ def _properties(indent: int, description: str, access: str) -> Iterable[str]:
         yield f'{" " * indent}<PROPERTY NAME="{name}" VALUE={quoteattr(value)}/>'
 
 
+_SLAVE = """\
+        <BUSINTERFACE NAME="{port}" TYPE="SLAVE" VLNV="xilinx.com:interface:aximm:1.0"/>\
+"""
+_MASTER = """\
+        <BUSINTERFACE NAME="m{core}_axi" TYPE="MASTER" VLNV="xilinx.com:interface:aximm:1.0"/>\
+"""
+_RANGE = """\
+        <MEMRANGE ADDRESSBLOCK="HP_DDR_LOWOCM" BASENAME="C_BASEADDR" BASEVALUE="0x00000000" \
+HIGHNAME="C_HIGHADDR" HIGHVALUE="0x{high:08X}" INSTANCE="ps7_0" IS_DATA="TRUE" \
+MASTERBUSINTERFACE="m{core}_axi" MEMTYPE="MEMORY" SLAVEBUSINTERFACE="{port}"/>\
+"""
+
 _TEMPLATE = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <EDKSYSTEM EDWVERSION="1.2">
@@ -114,6 +143,7 @@ MODCLASS="PROCESSOR" MODTYPE="processing_system7" VLNV="xilinx.com:ip:processing
       </PORTS>
       <BUSINTERFACES>
         <BUSINTERFACE NAME="M_AXI_GP0" TYPE="MASTER" VLNV="xilinx.com:interface:aximm:1.0"/>
+{memory_slaves}
       </BUSINTERFACES>
       <MEMORYMAP>
         <MEMRANGE ADDRESSBLOCK="Reg" BASENAME="C_BASEADDR" BASEVALUE="0x{base:08X}" \
@@ -161,7 +191,11 @@ USAGE="register">
       </PORTS>
       <BUSINTERFACES>
         <BUSINTERFACE NAME="s_axil" TYPE="SLAVE" VLNV="xilinx.com:interface:aximm:1.0"/>
+{memory_masters}
       </BUSINTERFACES>
+      <MEMORYMAP>
+{memory_ranges}
+      </MEMORYMAP>
     </MODULE>
   </MODULES>
 </EDKSYSTEM>

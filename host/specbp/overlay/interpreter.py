@@ -1,9 +1,9 @@
 """Runs programs of the overlay on numpy arrays, exact to the bit.
 
-An executable reading of `overlays/specbp/ISA.md`, one descriptor after the other. It is stricter
-than the hardware: what reads a word that nothing has written, and what nothing orders
-(`specbp.overlay.races`), is an error here, so that a program that passes is right on hardware,
-whatever the timing.
+An executable reading of `overlays/specbp/ISA.md`, one descriptor after the other; with two cores
+one of them goes on until it waits for the other. It is stricter than the hardware: what reads a
+word that nothing has written, and what nothing orders (`specbp.overlay.races`), is an error here,
+so that programs that pass are right on hardware, whatever the timing.
 """
 
 from __future__ import annotations
@@ -13,63 +13,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.errors import SpecbpError
-from specbp.overlay.integers import (
-    INT16_MAX,
-    INT32_MAX,
-    requantised,
-    sgd_step,
-    softmax,
-    wrapped,
-)
-from specbp.overlay.isa import (
-    MAC_REDUCING,
-    WORD_BYTES,
-    Addend,
-    Buffer,
-    Copy,
-    Descriptor,
-    ElementWise,
-    End,
-    Fill,
-    Load,
-    LoadTransposed,
-    Loops,
-    Mac,
-    Mask,
-    Maximum,
-    Moves,
-    Nop,
-    Result,
-    Select,
-    Sgd,
-    Softmax,
-    Store,
-    Total,
-)
+from specbp.overlay.interpreted_core import InterpretedCore, ProgramError, Shared, spaces
+from specbp.overlay.isa import LABELS, SEMAPHORES, Copy, Descriptor, End, Nop, Skip
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceDetector
 
-Words = NDArray[np.int64]
-"""Word numbers."""
-
-PER_WORD = 4
-"""int16 in a word; words of a row of the partial buffer count as one here."""
-ONE = 1 << 14
-"""1.0 as a probability."""
-MOST_PRODUCTS = 1 << 22
-"""With more products of int16 a float64 sum could lose bits."""
-
-
-class ProgramError(SpecbpError):
-    """A descriptor reaches outside a buffer or the memory, or reads what nothing has written."""
+__all__ = ["Interpreter", "ProgramError"]
 
 
 class Interpreter:
-    """A core and its memory.
+    """The cores and their memory.
 
     Args:
-        parameters: of the core.
+        parameters: of the overlay.
         memory: bytes; a multiple of 8.
         base: physical address of the first byte.
         detect_races: whether to check the order of units, which takes time.
@@ -82,307 +38,97 @@ class Interpreter:
         base: int = 0,
         detect_races: bool = True,
     ) -> None:
-        self._groups = parameters.groups
-        self._memory = memory.view(np.int16)
-        self._base = base
-        sizes = {
-            "scalar": parameters.scalar_words,
-            "vector": parameters.vector_rows * parameters.groups,
-            "bias": parameters.bias_rows * 2,
-            "output": parameters.output_words,
-            "partial": parameters.partial_rows,
-        }
-        self._buffers = {
-            space: np.zeros(words * PER_WORD, np.int16)
-            for space, words in sizes.items()
-            if space != "partial"
-        }
-        self._partial = np.zeros((parameters.partial_rows, PER_WORD), np.int64)
-        self._written = {space: np.zeros(words, np.bool_) for space, words in sizes.items()}
-        self._sizes = {**sizes, "memory": len(memory) // WORD_BYTES}
+        self._shared = Shared(memory.view(np.int16).reshape(-1, 4), base)
+        self._cores = [InterpretedCore(parameters, self._shared) for _ in range(parameters.cores)]
         self._detect_races = detect_races
-        self._detector: RaceDetector | None = None
+        self._sizes = {**spaces(parameters), "memory": len(memory) // 8, "labels": LABELS}
+        del self._sizes["table"]
 
-    def run(self, program: Sequence[Descriptor]) -> None:
-        """Run `program`; the buffers keep what an earlier one left, as hardware does.
+    @property
+    def labels(self) -> Shared:
+        """Validity, accepts and rejects of each label; written in place."""
+        return self._shared
+
+    def run(self, *programs: Sequence[Descriptor]) -> None:
+        """Run a program for each core; buffers and label table keep what an earlier one left.
 
         Raises:
-            ProgramError: see there; the message names the descriptor.
+            ProgramError: see there; the message names the descriptor. Also where both cores wait.
             RaceError: the result would depend on timing.
         """
-        self._detector = RaceDetector(self._sizes) if self._detect_races else None
-        for position, descriptor in enumerate(program):
-            if isinstance(descriptor, End):
-                return
-            if self._detector:
-                self._detector.begin(position, descriptor)
-            try:
-                self._execute(descriptor)
-            except ProgramError as error:
-                raise ProgramError(f"descriptor {position}: {error}: {descriptor}") from None
-            if self._detector:
-                self._detector.end()
-        raise ProgramError("the program has no END")
-
-    def _execute(self, descriptor: Descriptor) -> None:
-        match descriptor:
-            case Nop() | End():
-                pass
-            case Copy():
-                self._copy(descriptor)
-            case Load():
-                self._load(descriptor)
-            case Fill():
-                self._fill(descriptor)
-            case LoadTransposed():
-                self._load_transposed(descriptor)
-            case Store():
-                self._store(descriptor)
-            case Mac():
-                self._mac(descriptor)
-            case Softmax():
-                self._softmax(descriptor)
-            case Sgd():
-                self._sgd(descriptor)
-            case _:
-                self._element_wise(descriptor)
-
-    def _copy(self, it: Copy) -> None:
-        memory = self._memory.view(np.uint8)
-        for address in (it.source, it.destination):
-            if not 0 <= address - self._base <= len(memory) - it.size:
-                raise ProgramError(f"memory at 0x{address:08X} is outside the window")
-        source, destination = it.source - self._base, it.destination - self._base
-        memory[destination : destination + it.size] = memory[source : source + it.size].copy()
-
-    # Moves
-
-    def _load(self, it: Load) -> None:
-        values = self._read_memory(it.address + _pattern(it.run * WORD_BYTES, it.moves, "memory"))
-        space = Buffer(it.buffer).name.lower()
-        self._write(space, it.base + _pattern(it.run, it.moves, "buffer"), values)
-
-    def _fill(self, it: Fill) -> None:
-        words = it.base + _pattern(it.run, it.moves, "buffer")
-        values = np.full((len(words), PER_WORD), it.value, np.int16)
-        self._write(Buffer(it.buffer).name.lower(), words, values)
-
-    def _load_transposed(self, it: LoadTransposed) -> None:
-        starts = it.address + _pattern(it.run * WORD_BYTES, it.moves, "memory")
-        rows = [self._read_memory(starts + row * it.row) for row in range(PER_WORD)]
-        # [repeats, elements of a run, row]
-        elements = it.run * PER_WORD
-        values = np.stack([row.reshape(-1, elements) for row in rows], axis=2)
-        first = it.base + _pattern(1, it.moves, "buffer")
-        words = first[:, None] + np.arange(elements) * self._groups
-        self._write("vector", words.ravel(), values.reshape(-1, PER_WORD))
-
-    def _store(self, it: Store) -> None:
-        values = self._read("output", it.base + _pattern(it.run, it.moves, "buffer"))
-        addresses = it.address + _pattern(it.run * WORD_BYTES, it.moves, "memory")
-        words = self._memory_words(addresses)
-        self._accessed("memory", words, write=True)
-        self._memory.reshape(-1, PER_WORD)[words] = values
-
-    # Compute
-
-    def _mac(self, it: Mac) -> None:
-        if it.groups > self._groups:
-            raise ProgramError(f"{it.groups} groups of lanes of {self._groups}")
-        reducing, counting = it.loops[:MAC_REDUCING], it.loops[MAC_REDUCING:]
-        a = it.scalars + _outer(_offsets(counting, "a"), _offsets(reducing, "a"))
-        b = it.vectors + _outer(_offsets(counting, "b"), _offsets(reducing, "b"))
-        self._touch("scalar", _distinct(a // PER_WORD, self._sizes["scalar"], "scalar"))
-        rows = _distinct(b, self._sizes["vector"] // self._groups, "vector")
-        self._touch("vector", _outer(rows * self._groups, np.arange(it.groups)).ravel())
-        scalars = self._buffers["scalar"]
-        vectors = self._buffers["vector"].reshape(-1, self._groups * PER_WORD)
-        vectors = vectors[:, : it.groups * PER_WORD]
-        if a.shape[1] > MOST_PRODUCTS:
-            raise ProgramError(f"{a.shape[1]} products of a result are more than this can sum up")
-        if not np.ptp(_offsets(counting, "b")):
-            # All results use the same rows: one product of matrices, exact in float64.
-            sums = scalars[a].astype(np.float64) @ vectors[b[0]].astype(np.float64)
-        else:
-            sums = np.stack(
-                [
-                    scalars[of_a].astype(np.float64) @ vectors[of_b].astype(np.float64)
-                    for of_a, of_b in zip(a, b, strict=True)
-                ]
-            )
-        self._finish_mac(it, sums.astype(np.int64).reshape(-1, PER_WORD))
-
-    def _finish_mac(self, it: Mac, sums: NDArray[np.int64]) -> None:
-        """Add the addend to `sums`, int64 [results * groups, 4], and write the result."""
-        places: Words = np.arange(len(sums), dtype=np.int64)
-        if it.addend == Addend.BIAS:
-            bias_rows = it.addend_base + np.arange(it.groups)
-            pairs = self._read("bias", _outer(2 * bias_rows, np.arange(2)).ravel())
-            biases = pairs.reshape(-1).view(np.int32).astype(np.int64) << it.left
-            sums = sums + np.tile(biases.reshape(-1, PER_WORD), (len(sums) // it.groups, 1))
-        elif it.addend == Addend.PARTIAL:
-            rows = places + it.addend_base
-            self._touch("partial", rows)
-            sums = sums + self._partial[rows]
-        sums = wrapped(sums)
-        if it.kind == Result.SUMS:
-            rows = places + it.result
-            self._claim("partial", rows)
-            self._partial[rows] = sums
-        elif it.kind == Result.INT32:
-            pairs = requantised(sums, it.shift, INT32_MAX).astype(np.int32).view(np.int16)
-            words = np.arange(2 * len(sums)) + it.result
-            self._write("output", words, pairs.reshape(-1, PER_WORD))
-        else:
-            rounded = requantised(sums, it.shift, INT16_MAX)
-            if it.relu:
-                rounded = rounded.clip(min=0)
-            self._write("output", it.result + places, rounded.astype(np.int16))
-
-    def _element_wise(self, it: ElementWise) -> None:
-        reducing = len(it.reducing)
-
-        def operand(base: int, stride: str) -> NDArray[np.int64]:
-            """Return int64 [results, reduced, 4]."""
-            counted, reduced = it.loops[reducing:], it.loops[:reducing]
-            words = base + _outer(_offsets(counted, stride), _offsets(reduced, stride))
-            self._touch("scalar", _distinct(words, self._sizes["scalar"], "scalar"))
-            found: NDArray[np.int64]
-            found = self._buffers["scalar"].reshape(-1, PER_WORD)[words].astype(np.int64)
-            return found
-
-        def t() -> NDArray[np.int64]:
-            """Return T, int64 [results, reduced, 1]."""
-            counted, reduced = it.loops[reducing:], it.loops[:reducing]
-            start = 0 if isinstance(it, Total | Mask) else it.t
-            return (start + _outer(_offsets(counted, "t"), _offsets(reduced, "t")))[:, :, None]
-
-        a = operand(it.a, "a")
-        match it:
-            case Maximum():
-                found = a.max(1)
-                if it.index is not None:
-                    where = np.take_along_axis(
-                        np.broadcast_to(t(), a.shape), a.argmax(1)[:, None], axis=1
-                    )
-                    index = where[:, 0].astype(np.int16)
-                    self._write("output", it.index + np.arange(len(index)), index)
-            case Total():
-                found = requantised(a.sum(1), it.shift, INT16_MAX)
-            case Mask():
-                found = np.where(a > 0, operand(it.b, "b"), 0)[:, 0]
-            case Select():
-                chosen = np.where(operand(it.b, "b") == t(), a, 0)
-                found = requantised(chosen.sum(1), 0, INT16_MAX)
-        self._write("output", it.result + np.arange(len(found)), found.astype(np.int16))
-
-    def _softmax(self, it: Softmax) -> None:
-        words = -(-it.classes // PER_WORD)
-        logits = self._read("scalar", it.logits + np.arange(it.samples * words))
-        logits = logits.reshape(it.samples, -1)[:, : it.classes]
-        places = it.labels + np.arange(it.samples)
-        self._read("scalar", np.unique(places // PER_WORD))
-        labels = self._buffers["scalar"][places]
-        if labels.min() < 0 or labels.max() >= it.classes:
-            raise ProgramError(f"a label is outside 0 to {it.classes - 1}")
-        probabilities = softmax(logits.astype(np.int64), it.shift)
-        deltas = probabilities.copy()
-        deltas[np.arange(it.samples), labels] -= ONE
-        for base, values in ((it.probabilities, probabilities), (it.deltas, deltas)):
-            whole = np.zeros((it.samples, words * PER_WORD), np.int16)
-            whole[:, : it.classes] = values
-            self._write("output", base + np.arange(it.samples * words), whole.reshape(-1, PER_WORD))
-
-    def _sgd(self, it: Sgd) -> None:
-        masters, momenta, gradients = (
-            self._read("scalar", base + np.arange(2 * it.fours))
-            .reshape(-1)
-            .view(np.int32)
-            .astype(np.int64)
-            for base in (it.masters, it.momenta, it.gradients)
-        )
-        masters, momenta = sgd_step(masters, momenta, gradients, it.factors)
-        pairs = np.stack([masters, momenta]).astype(np.int32).reshape(-1).view(np.int16)
-        weights = requantised(masters, 16, INT16_MAX).astype(np.int16)
-        everything = np.concatenate([pairs, weights]).reshape(-1, PER_WORD)
-        self._write("output", it.result + np.arange(len(everything)), everything)
-
-    # Memory and buffers
-
-    def _memory_words(self, addresses: NDArray[np.int64]) -> Words:
-        words = (addresses - self._base) // WORD_BYTES
-        if words.min() < 0 or words.max() >= self._sizes["memory"]:
-            raise ProgramError("memory outside the window")
-        return words
-
-    def _read_memory(self, addresses: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Return int16 [words, 4]."""
-        words = self._memory_words(addresses)
-        self._accessed("memory", words, write=False)
-        return self._memory.reshape(-1, PER_WORD)[words]
-
-    def _read(self, space: str, words: Words) -> NDArray[np.int16]:
-        """Return int16 [words, 4] of a buffer."""
-        self._touch(space, words)
-        return self._buffers[space].reshape(-1, PER_WORD)[words]
-
-    def _touch(self, space: str, words: Words) -> None:
-        """Check that `words` of a buffer may be read."""
-        self._within(space, words)
-        unwritten = ~self._written[space][words]
-        if unwritten.any():
-            word = int(words[int(unwritten.argmax())])
-            raise ProgramError(f"{space} word {word} is read before anything wrote it")
-        self._accessed(space, words, write=False)
-
-    def _write(self, space: str, words: Words, values: NDArray[np.int16]) -> None:
-        """Write int16 [words, 4]."""
-        self._claim(space, words)
-        self._buffers[space].reshape(-1, PER_WORD)[words] = values
-
-    def _claim(self, space: str, words: Words) -> None:
-        self._within(space, words)
-        self._accessed(space, words, write=True)
-        self._written[space][words] = True
-
-    def _within(self, space: str, words: Words) -> None:
-        low, high = int(words.min()), int(words.max())
-        if low < 0 or high >= self._sizes[space]:
-            raise ProgramError(f"{space} words {low} to {high} of a buffer of {self._sizes[space]}")
-
-    def _accessed(self, space: str, words: Words, write: bool) -> None:
-        if self._detector:
-            self._detector.access(space, words, write)
+        cores = len(self._cores)
+        self._shared.detector = RaceDetector(self._sizes, cores) if self._detect_races else None
+        semaphores = [0] * (SEMAPHORES + 1)
+        running = [
+            _Running(number, self._cores[number], self._shared, program, semaphores)
+            for number, program in enumerate(programs)
+        ]
+        while not all(one.ended for one in running):
+            went_on = [one.go_on() for one in running]
+            if not any(went_on):
+                waiting = ", ".join(str(one) for one in running if not one.ended)
+                raise ProgramError(f"no core can go on: {waiting}")
 
 
-def _pattern(run: int, moves: Moves, side: str) -> Words:
-    """Return the places of a move, in order; `run` and places in words, or in bytes of memory."""
-    places = np.arange(0, run, WORD_BYTES if side == "memory" else 1)
-    for move in moves:
-        stride: int = getattr(move, side)
-        places = _outer(np.arange(move.count) * stride, places).ravel()
-    return places
+class _Running:
+    """A core's program in progress."""
 
+    def __init__(
+        self,
+        number: int,
+        core: InterpretedCore,
+        shared: Shared,
+        program: Sequence[Descriptor],
+        semaphores: list[int],
+    ) -> None:
+        self._number, self._core, self._shared = number, core, shared
+        self._program, self._semaphores = program, semaphores
+        self._position = 0
+        self.ended = False
 
-def _offsets(loops: Loops, side: str) -> Words:
-    """Return what nested loops add to an address, in order."""
-    offsets: Words = np.zeros(1, np.int64)
-    for loop in loops:
-        stride: int = getattr(loop, side)
-        offsets = _outer(np.arange(loop.count) * stride, offsets).ravel()
-    return offsets
+    def __str__(self) -> str:
+        it = self._program[self._position]
+        return f"core {self._number} waits at descriptor {self._position}: {it}"
 
+    def go_on(self) -> bool:
+        """Go on until the end or a shared semaphore; return whether anything was done."""
+        done = False
+        while not self.ended:
+            if self._position >= len(self._program):
+                raise ProgramError("the program has no END")
+            descriptor = self._program[self._position]
+            if not self._takes(descriptor):
+                break
+            self._one(descriptor)
+            done = True
+        return done
 
-def _outer(slow: Words, fast: Words) -> NDArray[np.int64]:
-    """Return all sums, int64 [slow, fast]."""
-    return slow[:, None] + fast[None, :]
+    def _takes(self, descriptor: Descriptor) -> bool:
+        """Take the shared semaphore that `descriptor` waits for; return whether it was there."""
+        if isinstance(descriptor, Nop | Copy | End | Skip) or not descriptor.order.shared_wait:
+            return True
+        if not self._semaphores[descriptor.order.shared_wait]:
+            return False
+        self._semaphores[descriptor.order.shared_wait] -= 1
+        return True
 
-
-def _distinct(words: NDArray[np.int64], size: int, space: str) -> Words:
-    """Return each of `words` once; faster than `np.unique`."""
-    low, high = int(words.min()), int(words.max())
-    if low < 0 or high >= size:
-        raise ProgramError(f"{space} addresses {low} to {high} of a buffer of {size}")
-    found = np.zeros(size, np.bool_)
-    found[words] = True
-    return np.flatnonzero(found)
+    def _one(self, descriptor: Descriptor) -> None:
+        if isinstance(descriptor, End):
+            self.ended = True
+            return
+        detector = self._shared.detector
+        if detector:
+            detector.begin(self._position, descriptor, self._number)
+        skipped = 0
+        try:
+            self._core.execute(descriptor)
+            if isinstance(descriptor, Skip) and self._core.skips(descriptor):
+                skipped = descriptor.count
+        except ProgramError as error:
+            where = f"descriptor {self._position}"
+            raise ProgramError(f"{where}: {error}: {descriptor}") from None
+        if detector:
+            detector.end()
+        if not isinstance(descriptor, Nop | Copy | Skip):
+            self._semaphores[descriptor.order.shared_signal] += 1
+        self._position += 1 + skipped

@@ -24,7 +24,17 @@ MAX_COPY_BYTES = 1 << 26
 WORD_BYTES = 8
 """A *word* of the buffers: four int16 or two int32."""
 SEMAPHORES = 15
-"""They are numbered from 1; each counts to 255."""
+"""They are numbered from 1; each counts to 255. A core has so many, and all cores share as many."""
+TABLE_ENTRIES = 1024
+"""Of the index table."""
+MOST_INDEXED_STRIDE = (1 << 24) - 1
+MOST_GATED = 1023
+"""Samples of a GATE."""
+MOST_GATED_WORDS = 128
+MOST_LIMIT = (1 << 18) - 1
+"""Of a GATE; accepts whatever is valid."""
+LABELS = 512
+"""Of the label table."""
 MOST_COUNT = 0xFFFF
 """Of words in a run, and of repeats of a move."""
 MOST_TRANSPOSED_RUN = 16
@@ -67,10 +77,14 @@ class Semaphores:
     Attributes:
         waits: up to two semaphores, from each of which it takes one before it starts.
         signals: up to two, to each of which it adds one when it is complete.
+        shared_wait: a semaphore that all cores share, likewise; 0 is none.
+        shared_signal: likewise.
     """
 
     waits: tuple[int, ...] = ()
     signals: tuple[int, ...] = ()
+    shared_wait: int = 0
+    shared_signal: int = 0
 
     def __post_init__(self) -> None:
         for name, numbers in (("waits", self.waits), ("signals", self.signals)):
@@ -78,11 +92,14 @@ class Semaphores:
                 raise UsageError(f"{name} = {numbers}: at most two different semaphores")
             for number in numbers:
                 within(f"a semaphore of {name}", number, 1, SEMAPHORES)
+        within("the shared wait", self.shared_wait, 0, SEMAPHORES)
+        within("the shared signal", self.shared_signal, 0, SEMAPHORES)
 
     @property
     def bits(self) -> int:
         """Their bits of word 0."""
         numbers = [*self.waits, 0, 0][:2] + [*self.signals, 0, 0][:2]
+        numbers += [self.shared_wait, self.shared_signal]
         return sum(number << 8 + 4 * place for place, number in enumerate(numbers))
 
 
@@ -94,14 +111,20 @@ class Move:
         count: repeats, 1 to 65535.
         memory: stride in memory, signed bytes, a multiple of 8.
         buffer: stride in the buffer, signed words.
+        table: where given, repeat i lies at the entry table + i of the index table, times the
+            stride in memory, in place of i times it. Only of the outermost move.
     """
 
     count: int
     memory: int
     buffer: int
+    table: int | None = None
 
     def __post_init__(self) -> None:
         within("the count of a move", self.count, 1, MOST_COUNT)
+        if self.table is not None:
+            within("the table entry of a move", self.table, 0, TABLE_ENTRIES - self.count)
+            within("the memory stride of an indexed move", self.memory, 0, MOST_INDEXED_STRIDE)
         signed("the memory stride of a move", self.memory, 32)
         aligned("the memory stride of a move", self.memory)
         signed("the buffer stride of a move", self.buffer, 16)
@@ -184,6 +207,33 @@ class End:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """Wait until all units are idle, then skip some descriptors or not.
+
+    Attributes:
+        count: descriptors that follow, 1 to 65535; END is not among them.
+        entry: of the index table.
+        limit: they are skipped where the entry is at most this, 0 to 65535.
+        above: they are skipped where the entry is above the limit instead.
+    """
+
+    count: int
+    entry: int
+    limit: int
+    above: bool = False
+
+    def __post_init__(self) -> None:
+        within("count", self.count, 1, MOST_COUNT)
+        within("entry", self.entry, 0, TABLE_ENTRIES - 1)
+        unsigned("limit", self.limit, 16)
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """The words that are not zero, from word 0 on."""
+        return Opcode.SKIP, self.count, self.entry | self.above << 15 | self.limit << 16
+
+
+@dataclass(frozen=True)
 class Load:
     """Move memory into a buffer.
 
@@ -213,6 +263,37 @@ class Load:
         """The words that are not zero, from word 0 on."""
         head = Opcode.LOAD | self.order.bits
         return head, self.address, *_moving(self.base, self.buffer, self.run, self.moves)
+
+
+@dataclass(frozen=True)
+class LoadIndex:
+    """Move one int16 of each word of memory into the index table.
+
+    Attributes:
+        address: physical, a multiple of 8.
+        element: which int16 of a word, 0 to 3.
+        base: first entry of the table.
+        run: consecutive words, each for an entry.
+        order: waits and signals.
+    """
+
+    address: int
+    element: int
+    base: int
+    run: int
+    order: Semaphores = _UNORDERED
+
+    def __post_init__(self) -> None:
+        _address(self.address)
+        within("element", self.element, 0, 3)
+        within("run", self.run, 1, TABLE_ENTRIES)
+        within("base", self.base, 0, TABLE_ENTRIES - self.run)
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """The words that are not zero, from word 0 on."""
+        head = Opcode.LOAD_INDEX | self.order.bits
+        return head, self.address, *_moving(self.base, self.element, self.run, ())
 
 
 @dataclass(frozen=True)
@@ -668,14 +749,64 @@ class Sgd:
         )
 
 
-LoadUnit: TypeAlias = Load | Fill | LoadTransposed
+@dataclass(frozen=True)
+class Gate:
+    """Judge samples: how far is their softmax from the one they were speculated with?
+
+    Attributes:
+        actual: first word of the actual softmax, in the scalar buffer.
+        cached: likewise of the cached one.
+        records: likewise of a word for each sample: label, read slot, write slot.
+        result: first word in the output buffer, of two for each sample and one more.
+        sample_words: words of a softmax, 1 to 128.
+        total: whether the distance is the sum of the differences, not the largest.
+        samples: 1 to 1023.
+        limit: a sample is accepted below it; a host changes it.
+        order: waits and signals.
+    """
+
+    actual: int
+    cached: int
+    records: int
+    result: int
+    sample_words: int
+    total: bool
+    samples: int
+    limit: int = 0
+    order: Semaphores = _UNORDERED
+
+    def __post_init__(self) -> None:
+        for name in ("actual", "cached", "records", "result"):
+            unsigned(name, getattr(self, name), 16)
+        within("sample_words", self.sample_words, 1, MOST_GATED_WORDS)
+        within("samples", self.samples, 1, MOST_GATED)
+        within("limit", self.limit, 0, MOST_LIMIT)
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """The words that are not zero, from word 0 on."""
+        return (
+            Opcode.GATE | self.order.bits,
+            self.actual | self.cached << 16,
+            self.result | self.records << 16,
+            self.sample_words | self.total << 8 | self.samples << 16,
+            self.limit,
+        )
+
+
+LoadUnit: TypeAlias = Load | Fill | LoadTransposed | LoadIndex
 ElementWise: TypeAlias = Maximum | Total | Mask | Select
-ComputeUnit: TypeAlias = Mac | ElementWise | Softmax | Sgd
+ComputeUnit: TypeAlias = Mac | ElementWise | Softmax | Sgd | Gate
 UnitDescriptor: TypeAlias = LoadUnit | ComputeUnit | Store
-Descriptor: TypeAlias = Nop | Copy | End | UnitDescriptor
+SequencerDescriptor: TypeAlias = Nop | Copy | End | Skip
+Descriptor: TypeAlias = SequencerDescriptor | UnitDescriptor
 
 SGD_FACTOR_WORDS = slice(4, 6)
 """Of a descriptor: where a host writes `Factors.words` for the next step."""
+
+
+GATE_LIMIT_WORD = 4
+"""Likewise, where a host writes the limit of a GATE."""
 
 
 def encode(program: Sequence[Descriptor]) -> NDArray[np.uint32]:
@@ -720,14 +851,18 @@ def _looping(loops: Loops) -> list[int]:
 
 def _moving(base: int, buffer: int, run: int, moves: Moves) -> list[int]:
     """Return words 2 to 9."""
-    first, second, third = moves + (_NO_MOVE,) * (3 - len(moves))
+    missing = (_NO_MOVE,) * (3 - len(moves))
+    table = moves[-1].table if moves else None
+    # What goes through the table is dimension 2.
+    padded = moves + missing if table is None else moves[:-1] + missing + moves[-1:]
+    first, second, third = padded
     return [
         base | buffer << 16,
         run | first.count << 16,
         second.count | third.count << 16,
         *(move.memory & 0xFFFFFFFF for move in (first, second, third)),
         first.buffer & 0xFFFF | (second.buffer & 0xFFFF) << 16,
-        third.buffer & 0xFFFF,
+        third.buffer & 0xFFFF | (0 if table is None else table << 16 | 1 << 31),
     ]
 
 
@@ -735,6 +870,8 @@ def _move_fields(base: int, moves: Moves) -> None:
     unsigned("base", base, 16)
     if len(moves) > 3:
         raise UsageError(f"{len(moves)} moves: a descriptor has three")
+    if any(move.table is not None for move in moves[:-1]):
+        raise UsageError("only the outermost move goes through the index table")
 
 
 def _element_wise(a: int, b: int, result: int, t: int, reducing: Loops, results: Loops) -> None:

@@ -12,32 +12,38 @@ from specbp.overlay.isa import (
     Descriptor,
     End,
     Fill,
+    Gate,
     Load,
+    LoadIndex,
     LoadTransposed,
     Loops,
     Mac,
     Mask,
     Maximum,
+    Move,
     Moves,
     Nop,
     Result,
     Select,
     Sgd,
+    Skip,
     Softmax,
     Store,
     Total,
 )
 
 
-def lines(compiled: Compiled) -> Iterator[str]:
+def lines(compiled: Compiled, core: int = 0) -> Iterator[str]:
     """Yield a line for each descriptor, and a heading where a pass begins.
 
     Memory is shown in hexadecimal, buffers by name with words in brackets (vector and partial:
     rows), loops innermost first as count and strides, waits before and signals after an arrow.
     """
-    heading = None
-    width = len(str(len(compiled.tagged) - 1))
-    for position, one in enumerate(compiled.tagged):
+    heading, program = None, compiled.programs[core]
+    width = len(str(len(program) - 1))
+    if len(compiled.programs) > 1:
+        yield f"== core {core}"
+    for position, one in enumerate(program):
         if (one.tag.layer, one.tag.work) != heading:
             heading = one.tag.layer, one.tag.work
             yield f"-- {one.tag.layer}: {one.tag.work}"
@@ -49,14 +55,19 @@ def lines(compiled: Compiled) -> Iterator[str]:
 def _name(descriptor: Descriptor) -> str:
     if isinstance(descriptor, LoadTransposed):
         return "LOAD_TRANSPOSED"
+    if isinstance(descriptor, LoadIndex):
+        return "LOAD_INDEX"
     return type(descriptor).__name__.upper()
 
 
 def _order(descriptor: Descriptor) -> str:
-    if isinstance(descriptor, Nop | Copy | End):
+    if isinstance(descriptor, Nop | Copy | End | Skip):
         return ""
-    waits = "".join(f"{number}" for number in descriptor.order.waits)
-    signals = "".join(f"{number}" for number in descriptor.order.signals)
+    order = descriptor.order
+    waits, signals = ("".join(map(str, numbers)) for numbers in (order.waits, order.signals))
+    # Those that all cores share have an s.
+    waits += f"s{order.shared_wait}" if order.shared_wait else ""
+    signals += f"s{order.shared_signal}" if order.shared_signal else ""
     return f"<{waits}>{signals}" if waits or signals else ""
 
 
@@ -71,6 +82,17 @@ def _fields(it: Descriptor) -> str:
         case Load():
             where = f"{Buffer(it.buffer).name.lower()}[{it.base}]"
             return f"0x{it.address:08X} -> {where}, {it.run}{_moves(it.moves)}"
+        case Skip():
+            when = "above" if it.above else "at most"
+            return f"{it.count} descriptors where table[{it.entry}] is {when} {it.limit}"
+        case LoadIndex():
+            return f"0x{it.address:08X} int16 {it.element} -> table[{it.base}], {it.run}"
+        case Gate():
+            distance = "sum" if it.total else "largest"
+            return (
+                f"{it.samples} of scalar[{it.actual}], scalar[{it.cached}], {distance} below "
+                f"{it.limit}, records {it.records} -> output[{it.result}]"
+            )
         case Fill():
             where = f"{Buffer(it.buffer).name.lower()}[{it.base}]"
             return f"{it.value} -> {where}, {it.run}{_moves(it.moves)}"
@@ -128,4 +150,9 @@ def _loops(loops: Loops) -> str:
 
 
 def _moves(moves: Moves) -> str:
-    return "".join(f" x {move.count}({move.memory:+d},{move.buffer:+d})" for move in moves)
+    def stride(move: Move) -> str:
+        if move.table is not None:
+            return f"table[{move.table}]*{move.memory}"
+        return f"{move.memory:+d}"
+
+    return "".join(f" x {move.count}({stride(move)},{move.buffer:+d})" for move in moves)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from specbp.errors import UsageError
 from specbp.overlay import register_map
+from specbp.overlay.hwh import MOST_CORES
 from specbp.overlay.register import Register
 
 BUFFERS = ("scalar_words", "vector_rows", "bias_rows", "output_words", "partial_rows")
@@ -50,9 +51,14 @@ class Parameters:
         """Fours of lanes: words of a row of the vector buffer."""
         return self.lanes // 4
 
+    @property
+    def size(self) -> str:
+        """Cores and lanes, in words."""
+        return f"{self.cores} core{'s' * (self.cores > 1)} of {self.lanes} lanes"
+
     def __post_init__(self) -> None:
         _check("lanes", self.lanes, (16, 32, 64))
-        _check("cores", self.cores, (1, 2))
+        _check("cores", self.cores, tuple(range(1, MOST_CORES + 1)))
         _check("copy_words", self.copy_words, (16, 32, 64, 128, 256, 512))
         for name in ("outstanding_reads", "outstanding_writes"):
             _check(name, getattr(self, name), (2, 4, 8, 16))

@@ -1,9 +1,10 @@
 """Finds accesses of two units that nothing orders: races.
 
-Load, compute and store each take their descriptors in program order; between them only semaphores
-and barriers order anything. So a program is right on every machine and under every stall if it is
-right in program order and each pair of accesses of two units to the same word, one of them a
-write, is ordered. This checks the second, for the accesses it is told about.
+Load, compute and store of each core take their descriptors in program order; between them, and
+between cores, only semaphores and barriers order anything. So programs are right on every machine
+and under every stall if they are right in some order and each pair of accesses of two units to the
+same word, one of them a write, is ordered. This checks the second, for the accesses it is told
+about, whatever the order in which it is told.
 
 For each unit it keeps which descriptor of every unit is known to be complete (a vector clock). A
 semaphore that one unit signals and one unit takes is a queue: its k-th wait comes after its k-th
@@ -14,27 +15,39 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specbp.errors import SpecbpError
 from specbp.overlay.isa import (
+    TABLE_ENTRIES,
     Copy,
     Descriptor,
     End,
     Fill,
     Load,
+    LoadIndex,
     LoadTransposed,
     Nop,
     Semaphores,
+    Skip,
     Store,
 )
 
 MOST_SIGNALS = 255
 """A semaphore counts no further."""
+SHARED = {
+    "memory": (("load", False), ("store", True)),
+    "labels": (("compute", True),),
+}
+"""Spaces that all cores share: which units touch them, and whether they write."""
+TABLE = "table"
+"""The index table, which only barriers order."""
 
 
 class Unit(Enum):
@@ -52,9 +65,9 @@ class RaceError(SpecbpError):
 def unit_of(descriptor: Descriptor) -> Unit | None:
     """Return the unit that does `descriptor`; None for the sequencer, which waits for all."""
     match descriptor:
-        case Nop() | Copy() | End():
+        case Nop() | Copy() | End() | Skip():
             return None
-        case Load() | Fill() | LoadTransposed():
+        case Load() | Fill() | LoadTransposed() | LoadIndex():
             return Unit.LOAD
         case Store():
             return Unit.STORE
@@ -62,7 +75,9 @@ def unit_of(descriptor: Descriptor) -> Unit | None:
             return Unit.COMPUTE
 
 
-Clock = dict[Unit, int]
+Actor = tuple[int, Unit]
+"""A unit of a core."""
+Clock = dict[Actor, int]
 """For each unit the position of its last descriptor known to be complete, -1 for none."""
 
 
@@ -78,53 +93,73 @@ class _Semaphore:
         waits: positions of the descriptors that took it.
     """
 
-    producer: Unit | None = None
-    consumer: Unit | None = None
+    producer: Actor | None = None
+    consumer: Actor | None = None
     signalled: deque[Clock] = field(default_factory=deque)
     signals: int = 0
     waits: list[int] = field(default_factory=list)
 
 
+@dataclass
+class _Table:
+    """Which entries of a core's index table were touched since its last barrier."""
+
+    read: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(TABLE_ENTRIES, np.bool_))
+    written: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(TABLE_ENTRIES, np.bool_))
+
+
 class RaceDetector:
-    """Follows a program in program order.
+    """Follows programs, one descriptor at a time, each core's in program order.
 
     Args:
-        spaces: how many words each address space has, by name.
+        spaces: how many words each address space has, by name; `SHARED` are those of all cores.
+        cores: how many there are.
     """
 
-    def __init__(self, spaces: dict[str, int]) -> None:
-        self._known: dict[Unit, Clock] = {unit: _nothing() for unit in Unit}
-        self._semaphores: dict[int, _Semaphore] = {}
-        self._last = {
-            (space, unit, write): np.full(words, -1, np.int32)
-            for space, words in spaces.items()
-            for unit in Unit
-            for write in (False, True)
-        }
-        self._position = -1
+    def __init__(self, spaces: dict[str, int], cores: int = 1) -> None:
+        self._cores = cores
+        self._actors = list(product(range(cores), Unit))
+        self._known: dict[Actor, Clock] = {actor: self._nothing() for actor in self._actors}
+        self._semaphores: dict[tuple[int | None, int], _Semaphore] = {}
+        self._tables = [_Table() for _ in range(cores)]
+        self._last: dict[tuple[int | None, str, Actor, bool], NDArray[np.int32]] = {}
+        for space, words in spaces.items():
+            for core, actor, write in self._touching(space):
+                self._last[core, space, actor, write] = np.full(words, -1, np.int32)
+        self._core, self._position = 0, -1
         self._descriptor: Descriptor = Nop()
 
-    def begin(self, position: int, descriptor: Descriptor) -> None:
-        """Start the next descriptor.
+    def _touching(self, space: str) -> Iterator[tuple[int | None, Actor, bool]]:
+        """Yield (core or None for all, unit, whether it writes) for whoever touches `space`."""
+        if space in SHARED:
+            for actor, write in product(self._actors, (False, True)):
+                if (actor[1].value, write) in SHARED[space]:
+                    yield None, actor, write
+        else:
+            for actor, write in product(self._actors, (False, True)):
+                yield actor[0], actor, write
+
+    def begin(self, position: int, descriptor: Descriptor, core: int = 0) -> None:
+        """Start the next descriptor of `core`.
 
         Raises:
             RaceError: it waits for what no earlier descriptor signals.
         """
-        self._position, self._descriptor = position, descriptor
+        self._core, self._position, self._descriptor = core, position, descriptor
         unit = unit_of(descriptor)
         if unit is None:
-            everything = dict.fromkeys(Unit, position)
-            self._known = {one: dict(everything) for one in Unit}
+            self._barrier()
             return
-        for number in _order(descriptor).waits:
-            semaphore = self._semaphores.setdefault(number, _Semaphore())
-            self._use(number, "takes", semaphore.consumer, unit)
-            semaphore.consumer = unit
+        for key in self._waits():
+            semaphore = self._semaphores.setdefault(key, _Semaphore())
+            actor = core, unit
+            self._use(key, "takes", semaphore.consumer, actor)
+            semaphore.consumer = actor
             if not semaphore.signalled:
                 raise RaceError(
-                    f"{self._named()} waits for semaphore {number}, which nothing before it signals"
+                    f"{self._named()} waits for {_semaphore(key)}, which nothing before it signals"
                 )
-            _join(self._known[unit], semaphore.signalled.popleft())
+            _join(self._known[actor], semaphore.signalled.popleft())
             semaphore.waits.append(position)
 
     def access(self, space: str, words: NDArray[np.int64], write: bool) -> None:
@@ -133,23 +168,29 @@ class RaceDetector:
         Raises:
             RaceError: an earlier access of another unit may not be over by then.
         """
+        if space == TABLE:
+            self._access_table(words, write)
+            return
         unit = unit_of(self._descriptor)
         if unit is None or not len(words):
             return
-        for other in Unit:
-            if other is unit:
+        actor, where = (self._core, unit), None if space in SHARED else self._core
+        known = self._known[actor]
+        for (core, other_space, other, other_writes), last in self._last.items():
+            if (core, other_space) != (where, space) or other == actor:
                 continue
-            for other_writes in (True, False) if write else (True,):
-                before = self._last[space, other, other_writes][words]
-                latest = int(before.max())
-                if latest > self._known[unit][other]:
-                    word = int(words[int(before.argmax())])
-                    raise RaceError(
-                        f"{self._named()} {'writes' if write else 'reads'} {space} word {word}, "
-                        f"which descriptor {latest} of the {other.value} unit "
-                        f"{'writes' if other_writes else 'reads'}: nothing orders the two"
-                    )
-        self._last[space, unit, write][words] = self._position
+            if not write and not other_writes:
+                continue
+            before = last[words]
+            latest = int(before.max())
+            if latest > known[other]:
+                word = int(words[int(before.argmax())])
+                raise RaceError(
+                    f"{self._named()} {'writes' if write else 'reads'} {space} word {word}, "
+                    f"which {self._name(other[0], latest)} of the {other[1].value} unit "
+                    f"{'writes' if other_writes else 'reads'}: nothing orders the two"
+                )
+        self._last[where, space, actor, write][words] = self._position
 
     def end(self) -> None:
         """Complete the descriptor that has begun.
@@ -160,41 +201,89 @@ class RaceDetector:
         unit = unit_of(self._descriptor)
         if unit is None:
             return
-        known = self._known[unit]
-        known[unit] = self._position
-        for number in _order(self._descriptor).signals:
-            semaphore = self._semaphores.setdefault(number, _Semaphore())
-            self._use(number, "signals", semaphore.producer, unit)
-            semaphore.producer = unit
+        actor = self._core, unit
+        known = self._known[actor]
+        known[actor] = self._position
+        for key in self._signals():
+            semaphore = self._semaphores.setdefault(key, _Semaphore())
+            self._use(key, "signals", semaphore.producer, actor)
+            semaphore.producer = actor
             semaphore.signalled.append(dict(known))
             semaphore.signals += 1
             taken = 0
             if semaphore.consumer is not None:
                 taken = bisect_right(semaphore.waits, known[semaphore.consumer])
             if semaphore.signals - taken > MOST_SIGNALS:
-                raise RaceError(f"{self._named()}: semaphore {number} may count beyond 255")
+                raise RaceError(f"{self._named()}: {_semaphore(key)} may count beyond 255")
 
-    def _use(self, number: int, does: str, before: Unit | None, unit: Unit) -> None:
-        if before not in (None, unit):
-            assert before is not None
+    def _barrier(self) -> None:
+        """All that the core has begun is complete."""
+        own = [actor for actor in self._actors if actor[0] == self._core]
+        everything = self._nothing()
+        for actor in own:
+            _join(everything, self._known[actor])
+        everything |= dict.fromkeys(own, self._position)
+        for actor in own:
+            self._known[actor] = dict(everything)
+        self._tables[self._core] = _Table()
+
+    def _access_table(self, entries: NDArray[np.int64], write: bool) -> None:
+        table = self._tables[self._core]
+        if isinstance(self._descriptor, Skip):
+            return  # It is a barrier itself.
+        others = table.read | table.written if write else table.written
+        if others[entries].any():
+            entry = int(entries[int(others[entries].argmax())])
             raise RaceError(
-                f"{self._named()} {does} semaphore {number}, as the {before.value} unit does: "
-                "its signals and waits cannot be told apart"
+                f"{self._named()} {'writes' if write else 'reads'} entry {entry} of the index "
+                "table, which was touched since the last barrier"
+            )
+        (table.written if write else table.read)[entries] = True
+
+    def _waits(self) -> Iterator[tuple[int | None, int]]:
+        """Yield the semaphores that the descriptor takes: (core, or None where shared; number)."""
+        order = _order(self._descriptor)
+        yield from ((self._core, number) for number in order.waits)
+        if order.shared_wait:
+            yield None, order.shared_wait
+
+    def _signals(self) -> Iterator[tuple[int | None, int]]:
+        order = _order(self._descriptor)
+        yield from ((self._core, number) for number in order.signals)
+        if order.shared_signal:
+            yield None, order.shared_signal
+
+    def _use(
+        self, key: tuple[int | None, int], does: str, before: Actor | None, actor: Actor
+    ) -> None:
+        if before not in (None, actor):
+            assert before is not None
+            of_core = f" of core {before[0]}" if self._cores > 1 else ""
+            raise RaceError(
+                f"{self._named()} {does} {_semaphore(key)}, as the {before[1].value} unit{of_core} "
+                "does: its signals and waits cannot be told apart"
             )
 
+    def _nothing(self) -> Clock:
+        return dict.fromkeys(self._actors, -1)
+
+    def _name(self, core: int, position: int) -> str:
+        return f"descriptor {position}" + (f" of core {core}" if self._cores > 1 else "")
+
     def _named(self) -> str:
-        return f"descriptor {self._position} ({type(self._descriptor).__name__})"
+        name = self._name(self._core, self._position)
+        return f"{name} ({type(self._descriptor).__name__})"
+
+
+def _semaphore(key: tuple[int | None, int]) -> str:
+    return f"{'shared ' if key[0] is None else ''}semaphore {key[1]}"
 
 
 def _order(descriptor: Descriptor) -> Semaphores:
-    assert not isinstance(descriptor, Nop | Copy | End)
+    assert not isinstance(descriptor, Nop | Copy | End | Skip)
     return descriptor.order
 
 
-def _nothing() -> Clock:
-    return dict.fromkeys(Unit, -1)
-
-
 def _join(known: Clock, more: Clock) -> None:
-    for unit, position in more.items():
-        known[unit] = max(known[unit], position)
+    for actor, position in more.items():
+        known[actor] = max(known[actor], position)

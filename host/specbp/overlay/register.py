@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """A register.
+    """A register, or one that every core has.
 
     Attributes:
         name: upper-case name.
-        offset: its first byte, from the base of the map.
+        offset: its first byte, from the base of the map; of core 0's.
         bits: 32 or 64; 64 bits are read low half first, which keeps the high half for the next.
         description: what it is for.
         fields: its fields, lowest first.
+        stride: bytes from one core's to the next core's; 0 where there is one for all cores.
     """
 
     name: str
@@ -52,7 +54,20 @@ class Register:
     bits: int
     description: str
     fields: tuple[Field, ...]
+    stride: int = 0
+
+    def of_core(self, core: int) -> Register:
+        """Return that of `core`, with the core in its name."""
+        offset = self.offset + core * self.stride
+        return replace(self, name=f"CORE{core}_{self.name}", offset=offset, stride=0)
 
     def field(self, name: str) -> Field:
         """Return the field `name`."""
         return next(field for field in self.fields if field.name == name)
+
+
+def of_cores(registers: Iterable[Register], cores: int) -> list[Register]:
+    """Return `registers` of an overlay with so many cores, each by itself."""
+    found = [one for one in registers if not one.stride]
+    per_core = [one for one in registers if one.stride]
+    return found + [one.of_core(core) for core in range(cores) for one in per_core]

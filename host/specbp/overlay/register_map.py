@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "a13db32cba91a10b"
+INTERFACE = "c4792b0c8c5df22e"
 """Hash of the register map."""
 
 
@@ -51,12 +51,16 @@ class Opcode(IntEnum):
     """End of the program."""
     COPY = 2
     """Copy word 3 bytes from address word 1 to address word 2."""
+    SKIP = 3
+    """Skip word 1 descriptors, or not, as an entry of the index table says."""
     LOAD = 16
     """Move memory into a buffer."""
     FILL = 17
     """Write one int16 into a pattern of words of a buffer."""
     LOAD_TRANSPOSED = 18
     """Move rows of memory into columns of the vector buffer."""
+    LOAD_INDEX = 19
+    """Move memory into the index table."""
     MAC = 32
     """Multiply scalars with vectors and sum up."""
     MAXIMUM = 33
@@ -71,6 +75,8 @@ class Opcode(IntEnum):
     """Softmax, and the deltas at the logits."""
     SGD = 38
     """One SGD step of some weights."""
+    GATE = 39
+    """Distances of softmax to cached ones, and which of them are accepted."""
     STORE = 48
     """Move words of the output buffer to memory."""
 
@@ -262,7 +268,7 @@ CONTROL = Register(
             1,
             "wo",
             "",
-            "Write 1 to run the program; ignored while busy.",
+            "Write 1 to run the programs of all cores that have one; ignored while a core is busy.",
         ),
         Field(
             "reset",
@@ -270,107 +276,7 @@ CONTROL = Register(
             1,
             "wo",
             "",
-            "Write 1 to stop: no new bursts, those under way are completed (writes without effect), then everything but the registers is reset. STATUS.busy tells when.",
-        ),
-    ),
-)
-
-STATUS = Register(
-    "STATUS",
-    0x024,
-    32,
-    "State of the program. All but busy hold until the next start or reset.",
-    (
-        Field(
-            "busy",
-            0,
-            1,
-            "ro",
-            "",
-            "A program runs, or bursts of a stopped one are under way.",
-        ),
-        Field(
-            "done",
-            1,
-            1,
-            "ro",
-            "",
-            "The program reached END and all its writes are acknowledged.",
-        ),
-        Field(
-            "error",
-            4,
-            4,
-            "ro",
-            "error",
-            "What stopped the program.",
-        ),
-        Field(
-            "response",
-            8,
-            2,
-            "ro",
-            "response",
-            "The bus response behind READ, WRITE and FETCH.",
-        ),
-        Field(
-            "opcode",
-            16,
-            8,
-            "ro",
-            "opcode",
-            "Opcode of the faulting descriptor.",
-        ),
-    ),
-)
-
-INDEX = Register(
-    "INDEX",
-    0x028,
-    32,
-    "Where the program stopped.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "ro",
-            "",
-            "Index of the descriptor that runs, or that was at fault.",
-        ),
-    ),
-)
-
-PROGRAM_ADDRESS = Register(
-    "PROGRAM_ADDRESS",
-    0x030,
-    32,
-    "Where the program lies.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "rw",
-            "",
-            "Physical address, a multiple of 64.",
-        ),
-    ),
-)
-
-PROGRAM_LENGTH = Register(
-    "PROGRAM_LENGTH",
-    0x034,
-    32,
-    "How long the program is.",
-    (
-        Field(
-            "value",
-            0,
-            32,
-            "rw",
-            "",
-            "Descriptors of 64 bytes, END included.",
+            "Write 1 to stop all cores: no new bursts, those under way are completed (writes without effect), then everything but the registers is reset. STATUS.busy tells when.",
         ),
     ),
 )
@@ -379,7 +285,7 @@ WATCHDOG = Register(
     "WATCHDOG",
     0x038,
     32,
-    "How long nothing may be dispatched or completed.",
+    "How long a core may dispatch and complete nothing.",
     (
         Field(
             "value",
@@ -438,7 +344,7 @@ INTERRUPT_ENABLE = Register(
             1,
             "rw",
             "",
-            "A program reached END.",
+            "All programs reached END.",
         ),
         Field(
             "error",
@@ -463,7 +369,7 @@ INTERRUPT_STATUS = Register(
             1,
             "w1c",
             "",
-            "A program reached END.",
+            "All programs reached END.",
         ),
         Field(
             "error",
@@ -493,9 +399,224 @@ CYCLES = Register(
     ),
 )
 
+LABEL = Register(
+    "LABEL",
+    0x080,
+    32,
+    "Which label the next LABEL registers are about.",
+    (
+        Field(
+            "value",
+            0,
+            9,
+            "rw",
+            "",
+            "Its number.",
+        ),
+    ),
+)
+
+LABEL_SET = Register(
+    "LABEL_SET",
+    0x084,
+    32,
+    "Writes the label table at LABEL. Reads as zero.",
+    (
+        Field(
+            "valid",
+            0,
+            1,
+            "wo",
+            "",
+            "Write 1 to make the label valid.",
+        ),
+        Field(
+            "clear",
+            1,
+            1,
+            "wo",
+            "",
+            "Write 1 to make the label invalid and its counters 0.",
+        ),
+    ),
+)
+
+LABEL_STATE = Register(
+    "LABEL_STATE",
+    0x088,
+    32,
+    "State of the label LABEL.",
+    (
+        Field(
+            "valid",
+            0,
+            1,
+            "ro",
+            "",
+            "An outcome of it is there: samples of it may be accepted.",
+        ),
+    ),
+)
+
+LABEL_ACCEPTS = Register(
+    "LABEL_ACCEPTS",
+    0x08C,
+    32,
+    "How many samples of the label LABEL were accepted.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Samples, modulo 2^32.",
+        ),
+    ),
+)
+
+LABEL_REJECTS = Register(
+    "LABEL_REJECTS",
+    0x090,
+    32,
+    "How many samples of the label LABEL were rejected.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Samples, modulo 2^32.",
+        ),
+    ),
+)
+
+STATUS = Register(
+    "STATUS",
+    0x100,
+    32,
+    "State of the core's program. All but busy hold until the next start or reset.",
+    (
+        Field(
+            "busy",
+            0,
+            1,
+            "ro",
+            "",
+            "The program runs, or bursts of a stopped one are under way.",
+        ),
+        Field(
+            "done",
+            1,
+            1,
+            "ro",
+            "",
+            "The program reached END and all its writes are acknowledged.",
+        ),
+        Field(
+            "error",
+            4,
+            4,
+            "ro",
+            "error",
+            "What stopped the program; none, where the other core's error did.",
+        ),
+        Field(
+            "response",
+            8,
+            2,
+            "ro",
+            "response",
+            "The bus response behind READ, WRITE and FETCH.",
+        ),
+        Field(
+            "opcode",
+            16,
+            8,
+            "ro",
+            "opcode",
+            "Opcode of the faulting descriptor.",
+        ),
+    ),
+    0x80,
+)
+
+INDEX = Register(
+    "INDEX",
+    0x104,
+    32,
+    "Where the core's program stopped.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "ro",
+            "",
+            "Index of the descriptor that runs, or that was at fault.",
+        ),
+    ),
+    0x80,
+)
+
+PROGRAM_ADDRESS = Register(
+    "PROGRAM_ADDRESS",
+    0x108,
+    32,
+    "Where the core's program lies.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Physical address, a multiple of 64.",
+        ),
+    ),
+    0x80,
+)
+
+PROGRAM_LENGTH = Register(
+    "PROGRAM_LENGTH",
+    0x10C,
+    32,
+    "How long the core's program is.",
+    (
+        Field(
+            "value",
+            0,
+            32,
+            "rw",
+            "",
+            "Descriptors of 64 bytes, END included; 0: the core has none, and rests.",
+        ),
+    ),
+    0x80,
+)
+
+START_DELAY = Register(
+    "START_DELAY",
+    0x110,
+    32,
+    "How long the core's program waits after the start: to look for races between cores.",
+    (
+        Field(
+            "value",
+            0,
+            16,
+            "rw",
+            "",
+            "Cycles.",
+        ),
+    ),
+    0x80,
+)
+
 BUSY = Register(
     "BUSY",
-    0x068,
+    0x120,
     64,
     "Cycles in which STATUS.busy was set, since the last start.",
     (
@@ -508,11 +629,12 @@ BUSY = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 READ_STALL = Register(
     "READ_STALL",
-    0x070,
+    0x128,
     64,
     "Busy cycles that waited for read data, since the last start.",
     (
@@ -525,11 +647,12 @@ READ_STALL = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 WRITE_STALL = Register(
     "WRITE_STALL",
-    0x078,
+    0x130,
     64,
     "Busy cycles in which write data waited for the bus, since the last start.",
     (
@@ -542,11 +665,12 @@ WRITE_STALL = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 LOADING = Register(
     "LOADING",
-    0x080,
+    0x138,
     64,
     "Cycles in which a descriptor of the load unit was under way, since the last start.",
     (
@@ -559,11 +683,12 @@ LOADING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 COMPUTING = Register(
     "COMPUTING",
-    0x088,
+    0x140,
     64,
     "Cycles in which a descriptor of the compute unit was under way, since the last start.",
     (
@@ -576,11 +701,12 @@ COMPUTING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 STORING = Register(
     "STORING",
-    0x090,
+    0x148,
     64,
     "Cycles in which a descriptor of the store unit was under way, since the last start.",
     (
@@ -593,11 +719,12 @@ STORING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 MULTIPLYING = Register(
     "MULTIPLYING",
-    0x098,
+    0x150,
     64,
     "Cycles in which the lanes multiplied, since the last start.",
     (
@@ -610,6 +737,7 @@ MULTIPLYING = Register(
             "Cycles.",
         ),
     ),
+    0x80,
 )
 
 REGISTERS = (
@@ -621,16 +749,22 @@ REGISTERS = (
     WORDS,
     ROWS,
     CONTROL,
-    STATUS,
-    INDEX,
-    PROGRAM_ADDRESS,
-    PROGRAM_LENGTH,
     WATCHDOG,
     WINDOW_FIRST,
     WINDOW_LAST,
     INTERRUPT_ENABLE,
     INTERRUPT_STATUS,
     CYCLES,
+    LABEL,
+    LABEL_SET,
+    LABEL_STATE,
+    LABEL_ACCEPTS,
+    LABEL_REJECTS,
+    STATUS,
+    INDEX,
+    PROGRAM_ADDRESS,
+    PROGRAM_LENGTH,
+    START_DELAY,
     BUSY,
     READ_STALL,
     WRITE_STALL,

@@ -23,6 +23,8 @@ from specbp.overlay.register import Field, Register
 from specbp.overlay.sources import HARDWARE
 
 NOTICE = "Generated from specbp.rdl by `python -m specbp.overlay.registers`; do not edit."
+BUILDS = range(1, hwh.MOST_CORES + 1)
+"""Numbers of cores; each has a hardware handoff of its own."""
 CODE_WIDTHS = {"error": 4, "response": 2, "opcode": 8}
 
 
@@ -48,15 +50,17 @@ def compile_map(rdl: Path) -> tuple[Map, Any]:
     """Return the map that `rdl` describes, and the compiler's own tree of it."""
     from peakrdl_regblock.udps import ALL_UDPS
     from systemrdl.compiler import RDLCompiler
+    from systemrdl.node import RegNode
 
     compiler = RDLCompiler()
     for property_ in ALL_UDPS:
         compiler.register_udp(property_, soft=False)
     compiler.compile_file(str(rdl))
     root = compiler.elaborate()
-    registers = tuple(_register(node) for node in root.top.registers())
+    nodes = [node for node in root.top.descendants() if isinstance(node, RegNode)]
+    registers = tuple(_register(node) for node in nodes)
     codes: dict[str, tuple[Code, ...]] = {}
-    for node in root.top.registers():
+    for node in nodes:
         for field in node.fields():
             encode = field.get_property("encode")
             if encode is not None:
@@ -72,7 +76,7 @@ def generate(rdl: Path) -> dict[str, str]:
     return {
         **_register_block(root),
         "specbp_codes_pkg.sv": _codes_package(register_map),
-        "specbp.hwh": hwh.text(register_map.registers),
+        **{hwh.file_name(cores): hwh.text(register_map.registers, cores) for cores in BUILDS},
         "REGISTERS.md": _markdown(register_map),
         "register_map.py": _python(register_map),
     }
@@ -86,8 +90,11 @@ def destination(name: str) -> Path:
 def _register(node: Any) -> Register:
     fields = tuple(_field(field) for field in node.fields())
     description = _one_line(node.get_property("desc"))
-    name = node.inst_name
-    return Register(name, node.absolute_address, node.get_property("regwidth"), description, fields)
+    name, bits = node.inst_name, node.get_property("regwidth")
+    if not node.parent.is_array:
+        return Register(name, node.absolute_address, bits, description, fields)
+    first = node.parent.raw_absolute_address + node.address_offset
+    return Register(name, first, bits, description, fields, node.parent.array_stride)
 
 
 def _field(node: Any) -> Field:
@@ -149,7 +156,8 @@ def _markdown(register_map: Map) -> str:
     lines = [f"<!-- {NOTICE} -->", "# Registers", ""]
     lines += ["32-bit accesses over AXI4-Lite. Of a 64-bit register read the low half first.", ""]
     for register in register_map.registers:
-        lines += [f"## 0x{register.offset:03X} {register.name}", "", register.description, ""]
+        more = f", 0x{register.offset + register.stride:03X}" if register.stride else ""
+        lines += [f"## 0x{register.offset:03X}{more} {register.name}", "", register.description, ""]
         lines += ["| bits | field | access | meaning |", "|---|---|---|---|"]
         for field in register.fields:
             high = field.low + field.width - 1
@@ -198,7 +206,7 @@ def _python(register_map: Map) -> str:
             )
             lines += [f"            {value}," for value in values]
             lines.append("        ),")
-        lines += ["    ),", ")"]
+        lines += ["    ),", *([f"    0x{register.stride:02X},"] if register.stride else []), ")"]
     names = ["    " + register.name + "," for register in register_map.registers]
     lines += ["", "REGISTERS = (", *names, ")", '"""All registers, by offset."""', ""]
     return "\n".join(lines)

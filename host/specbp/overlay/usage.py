@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.compiler.emitter import Tagged
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
+from specbp.overlay.isa import Load, LoadTransposed, Store
 
 MULTIPLYING = ("forward", "input gradient", "weight gradient")
 
@@ -25,6 +28,8 @@ class PassUsage:
         multiplying: share of them in which the lanes multiply.
         useful: products that the layer is made of, over lanes and cycles; None for passes
             without.
+        memory_bound: the cycles that the memory port needs at least: it moves a word of 8 bytes a
+            cycle in each direction.
     """
 
     layer: str
@@ -32,6 +37,7 @@ class PassUsage:
     cycles: int
     multiplying: float
     useful: float | None
+    memory_bound: int
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,16 @@ def usage(compiled: Compiled) -> Usage:
         stage.layer.name: compiled.samples * _products(stage) for stage in compiled.weighted
     }
     lanes = compiled.parameters.lanes
+    bounds = _memory_bounds(compiled.tagged)
     passes = []
     for one in prediction.passes:
         useful = None
         if one.tag.work in MULTIPLYING and one.tag.layer in products and one.cycles:
             useful = products[one.tag.layer] / (lanes * one.cycles)
         multiplying = one.products / one.cycles if one.cycles else 0.0
-        passes.append(PassUsage(one.tag.layer, one.tag.work, one.cycles, multiplying, useful))
+        tag = one.tag
+        bound = bounds[tag.layer, tag.work]
+        passes.append(PassUsage(tag.layer, tag.work, one.cycles, multiplying, useful, bound))
     return Usage(
         tuple(passes),
         prediction.total,
@@ -83,6 +92,19 @@ def usage(compiled: Compiled) -> Usage:
         len(compiled.tagged),
         compiled.memory.size,
     )
+
+
+def _memory_bounds(program: Iterable[Tagged]) -> dict[tuple[str, str], int]:
+    """Return for each pass the words it reads or those it writes, whichever are more."""
+    moved: dict[tuple[str, str], list[int]] = {}
+    for one in program:
+        words = moved.setdefault((one.tag.layer, one.tag.work), [0, 0])
+        it = one.descriptor
+        if isinstance(it, Load | LoadTransposed | Store):
+            rows = 4 if isinstance(it, LoadTransposed) else 1
+            count = rows * it.run * math.prod(move.count for move in it.moves)
+            words[isinstance(it, Store)] += count
+    return {name: max(words) for name, words in moved.items()}
 
 
 def _products(stage: Weighted) -> int:

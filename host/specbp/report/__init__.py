@@ -9,10 +9,12 @@ from specbp.errors import UsageError
 from specbp.frames import Frames
 from specbp.report import markdown, page
 from specbp.report.compare import compare, compare_each, summarise
-from specbp.report.summary import ArmComparison, Summary
+from specbp.report.overlay_time import with_overlay_time
+from specbp.report.summary import ACCURACY_MARGIN, ArmComparison, Summary
 from specbp.report.terminal import print_summary
 
 __all__ = [
+    "ACCURACY_MARGIN",
     "ArmComparison",
     "ReportPaths",
     "Summary",
@@ -32,16 +34,25 @@ class ReportPaths:
     markdown: Path
 
 
-def write_report(frames: Frames, folder: Path, title: str) -> ReportPaths:
+def write_report(
+    frames: Frames, folder: Path, title: str, accuracy_margin: float = ACCURACY_MARGIN
+) -> ReportPaths:
     """Write ``report.html`` and ``report.md`` into `folder`, which is made if it is not there.
 
-    The same frames and title give the same bytes.
+    The same frames, title and margin give the same bytes.
+
+    Args:
+        frames: the result set.
+        folder: for the report.
+        title: of the page.
+        accuracy_margin: of the test of non-inferiority, percentage points.
 
     Raises:
         NothingMeasuredError: no cell was measured.
         UsageError: the arms did not do equal work, or the folder cannot be written.
     """
-    summary = summarise(frames)
+    frames = with_overlay_time(frames)
+    summary = summarise(frames, accuracy_margin)
     paths = ReportPaths(folder / "report.html", folder / "report.md")
     texts = {
         paths.html: page.render(frames, summary, title),

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from specbp.errors import NothingMeasuredError, UsageError, nearest
-from specbp.frames import Frames
+from specbp.frames import OVER_BOUND, Frames
+from specbp.report.cycles import step_cycles
+from specbp.report.overlay_time import with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
     Arm,
@@ -29,6 +31,7 @@ from specbp.report.statistics import (
     ratio_with_interval,
 )
 from specbp.report.summary import (
+    ACCURACY_MARGIN,
     IS_BASELINE,
     NOT_IN_TURNS,
     NOT_MEASURED,
@@ -38,6 +41,7 @@ from specbp.report.summary import (
     ComparisonSummary,
     LeftOut,
     NotCompared,
+    OverBound,
     StepTime,
     Summary,
 )
@@ -45,8 +49,12 @@ from specbp.report.summary import (
 PERCENT = 100.0
 
 
-def summarise(frames: Frames) -> Summary:
+def summarise(frames: Frames, accuracy_margin: float = ACCURACY_MARGIN) -> Summary:
     """Compute the summary of `frames`.
+
+    Args:
+        frames: the result set.
+        accuracy_margin: of the test of non-inferiority, percentage points.
 
     Raises:
         NothingMeasuredError: no cell was measured.
@@ -58,15 +66,18 @@ def summarise(frames: Frames) -> Summary:
         raise NothingMeasuredError(
             f"none of the {len(frames.runs)} cells was measured: there is nothing to report"
         )
-    steps = _steps_by_cell(frames.steps)
+    steps = _steps_by_cell(with_overlay_time(frames).steps)
     return Summary(
         comparisons=tuple(
-            _summarise_comparison(comparison, steps) for comparison in found if comparison.arms
+            _summarise_comparison(comparison, steps, accuracy_margin)
+            for comparison in found
+            if comparison.arms
         ),
         left_out=tuple(
             _left_out(comparison, row) for comparison in found for row in comparison.left_out
         ),
         provenance=provenance(measured),
+        cycles=step_cycles(found),
     )
 
 
@@ -86,7 +97,7 @@ def compare_each(frames: Frames, arm: str, baseline: str) -> tuple[ArmComparison
                 f'no measured arm is called "{name}"{nearest(name, names)}: '
                 f"there are {'; '.join(sorted(names))}"
             )
-    steps = _steps_by_cell(frames.steps)
+    steps = _steps_by_cell(with_overlay_time(frames).steps)
     results = [
         _against(comparison, arms[arm], arms[baseline], steps)
         for comparison in found
@@ -126,7 +137,7 @@ def _steps_by_cell(steps: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _summarise_comparison(
-    comparison: Comparison, steps: Mapping[str, pd.DataFrame]
+    comparison: Comparison, steps: Mapping[str, pd.DataFrame], accuracy_margin: float
 ) -> ComparisonSummary:
     hashes = {
         run["seed"]: {"seed": run["seed"], **{name: run[name] for name in EQUAL_WORK}}
@@ -137,13 +148,15 @@ def _summarise_comparison(
         title=comparison.title,
         work=comparison.work,
         synthetic=comparison.synthetic,
-        arms=tuple(_summarise_arm(comparison, arm, steps) for arm in comparison.arms),
+        arms=tuple(
+            _summarise_arm(comparison, arm, steps, accuracy_margin) for arm in comparison.arms
+        ),
         hashes=tuple(hashes[seed] for seed in sorted(hashes)),
     )
 
 
 def _summarise_arm(
-    comparison: Comparison, arm: Arm, steps: Mapping[str, pd.DataFrame]
+    comparison: Comparison, arm: Arm, steps: Mapping[str, pd.DataFrame], accuracy_margin: float
 ) -> ArmSummary:
     times = np.concatenate([_step_times(run, steps) for run in arm.runs])
     p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
@@ -157,11 +170,13 @@ def _summarise_arm(
         steps=len(times),
         step_time=StepTime(median, p05, p95),
         bound=_mean(run["bound"] for run in arm.runs),
+        over_bound=_over_bound(arm.runs),
         accept_rate=_mean(run["accept_rate"] for run in arm.runs),
         accuracy=mean_with_interval(accuracy) if accuracy else None,
         one_thread=_against(comparison, arm, one_thread, steps),
         equal_resources=_against(comparison, arm, equal_resources, steps),
         accuracy_change=_accuracy_change(comparison, arm, one_thread),
+        accuracy_margin=accuracy_margin,
     )
 
 
@@ -227,7 +242,7 @@ def _paired_rounds(
 
 
 def _step_times(run: Row, steps: Mapping[str, pd.DataFrame]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return the wall time of every step of `run`, ms."""
+    """Return the time of every step of `run`, ms."""
     name = f'cell {run["cell"]} ("{run["arm"]}", seed {run["seed"]})'
     if run["cell"] not in steps:
         raise UsageError(f"{name} is marked ok but has no steps: the result set is incomplete")
@@ -246,6 +261,15 @@ def _accuracies(runs: Sequence[Row], synthetic: bool) -> list[float]:
 def _mean(values: Any) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _over_bound(runs: Sequence[Row]) -> OverBound | None:
+    """Return the mean over `runs`, nothing if one of them has it not."""
+    names = ["bound_ms", *(f"over_{account}_ms" for account in OVER_BOUND)]
+    if any(run[name] is None for run in runs for name in names):
+        return None
+    bound_ms, *parts = (float(np.mean([run[name] for run in runs])) for name in names)
+    return OverBound(bound_ms, tuple(zip(OVER_BOUND.values(), parts, strict=True)))
 
 
 def _left_out(comparison: Comparison, row: Row) -> LeftOut:

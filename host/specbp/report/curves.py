@@ -9,16 +9,18 @@ import pandas as pd
 from specbp.frames import Frames
 from specbp.report.pairing import Arm, Comparison
 
-FORWARD_ENGINE = ("load", "forward", "gate", "redo", "update", "wait")
-"""Parts of a step that follow one another on engine 0 when a second engine runs backward."""
+ENGINE_0 = ("load", "forward", "gate", "backward", "redo", "update", "wait")
+"""Parts of a step on engine 0 of two, the caller's."""
 
-BACKWARD_ENGINE = ("recall", "backward", "store")
-"""Parts of a step that follow one another on that second engine."""
+ENGINE_1 = ("recall", "forward", "backward", "store")
+"""Parts of a step on engine 1."""
 
 ONE_ENGINE = ("load", "recall", "forward", "gate", "backward", "redo", "store", "update", "wait")
 """Parts of a step that follow one another when there is one engine."""
 
 REST = "rest"
+
+_PASSES = ("forward", "input_gradient", "weight_gradient")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Bar:
     """Where the time of one engine goes in a mean step.
 
     Attributes:
-        engine: 0 runs forward, 1 the speculated backward.
+        engine: 0 is the caller's.
         parts: name and mean time of each part, ms, in the order they are stacked.
     """
 
@@ -51,8 +53,9 @@ class Breakdown:
     weight_gradient_ms: float | None
 
     def part(self, name: str) -> float | None:
-        """Return the mean time of the part called `name`, ms, if it was measured."""
-        return next((ms for bar in self.bars for part, ms in bar.parts if part == name), None)
+        """Return the mean time of the part called `name` on all engines, ms, if it was measured."""
+        found = [ms for bar in self.bars for part, ms in bar.parts if part == name]
+        return sum(found) if found else None
 
 
 def epoch_curves(frames: Frames, comparison: Comparison) -> pd.DataFrame:
@@ -87,7 +90,7 @@ def mean_over_seeds(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def breakdowns(frames: Frames, comparison: Comparison) -> tuple[Breakdown, ...]:
-    """Return the mean step of every arm whose parts were timed."""
+    """Return the mean step of every arm whose parts were timed, engine by engine."""
     found = (_breakdown(frames, arm) for arm in comparison.arms)
     return tuple(breakdown for breakdown in found if breakdown is not None)
 
@@ -104,13 +107,23 @@ def _breakdown(frames: Frames, arm: Arm) -> Breakdown | None:
     if mean("forward") is None or mean("step") is None:
         return None
 
-    def parts(names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
-        return tuple((name, ms) for name in names if (ms := mean(name)) is not None and ms > 0)
+    def parts(names: tuple[str, ...], means: dict[str, float]) -> tuple[tuple[str, float], ...]:
+        return tuple((name, means[name]) for name in names if means.get(name, 0) > 0)
 
     step_ms = means["step_ms"]
-    first = parts(ONE_ENGINE if arm.engines == 1 else FORWARD_ENGINE)
+    known = {name: ms for name in ONE_ENGINE if (ms := mean(name)) is not None}
+    if arm.engines == 1:
+        first, bars = parts(ONE_ENGINE, known), []
+    else:
+        second = {name: mean(f"engine_1_{name}") for name in _PASSES}
+        if None in second.values():
+            return None  # measured before frames said which engine did what
+        on_1 = {
+            "forward": second["forward"] or 0.0,
+            "backward": (second["input_gradient"] or 0.0) + (second["weight_gradient"] or 0.0),
+        }
+        on_0 = {name: ms - on_1.get(name, 0.0) for name, ms in known.items()}
+        first, bars = parts(ENGINE_0, on_0), [Bar(1, parts(ENGINE_1, known | on_1))]
     rest = step_ms - sum(ms for _, ms in first)
-    bars = [Bar(0, (*first, (REST, rest)) if rest > 0 else first)]
-    if arm.engines == 2:
-        bars.append(Bar(1, parts(BACKWARD_ENGINE)))
+    bars = [Bar(0, (*first, (REST, rest)) if rest > 0 else first), *bars]
     return Breakdown(arm.name, step_ms, tuple(bars), mean("weight_gradient"))

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from specbp.report.curves import Breakdown
 from specbp.report.palette import Style
-from specbp.report.plots import accept_figure, accuracy_figure
-from specbp.report.rows import breakdown_figure, ratio_figure
+from specbp.report.plots import accept_figure, accuracy_figure, trade_figure, trades
+from specbp.report.rows import breakdown_figure, over_bound_figure, ratio_figure
 from specbp.report.summary import ArmComparison, ComparisonSummary
 from specbp.report.svg import drawing_style, inline_svg
 from specbp.report.wording import SYNTHETIC
@@ -41,14 +41,28 @@ ACCEPT_CAPTION = (
     "backward on top of the speculated one, so a low share costs time; a high share is not by "
     "itself good for accuracy. Thick lines are means over the seeds, thin lines single seeds."
 )
+TRADE_CAPTION = (
+    "Left of the line at 1 an arm saves time against sequential training on one thread, above the "
+    "line at 0 it gains test accuracy, below it loses. Bars are 95% intervals of both. The arms of "
+    "one gate at several thresholds form a curve."
+)
 BREAKDOWN_CAPTION = (
     "The two bars of an arm with two engines are spent at the same time: engine 0 runs forward, "
-    "engine 1 the speculated backward, which is drawn there whole: where engines are balanced, "
-    "part of it ran on engine 0, in its rest. Bars are durations in the mean step, not moments: "
+    "engine 1 the speculated backward, of which engine 0 does a part where engines are balanced. "
+    "Bars are durations in the mean step, not moments: "
     "where the bar of engine 1 is shorter than the whole step (thick tick), that engine was idle "
     "for the difference. Wait is the time engine 0 waited for engine 1. Redo is the ordinary "
     "backward of rejected samples. Recall and store read and write the cache. Rest is what was "
     "not timed apart."
+)
+OVER_BOUND_CAPTION = (
+    "From the bound (thick tick) to the mean step (end of the bar); the number of a row is their "
+    "ratio. Contention: passes slower beside each other than those of sequential training are "
+    "alone. Imbalance: an engine with nothing to do, beyond what the bound has of it. Rejects: "
+    "ordinary deltas beyond those the bound has at this accept rate. Cache upkeep: recall and "
+    "store. Synchronisation: handing work over, and bookkeeping between the parts. A moment "
+    "belongs half to each engine. A part in which the step did better than the bound has it "
+    "begins the others left of the tick."
 )
 
 
@@ -74,10 +88,22 @@ def illustrations(
             lambda: accuracy_figure(curves, styles),
         ),
         (
+            any(trades(arm) for arm in comparison.arms),
+            "Accuracy against time saved",
+            TRADE_CAPTION,
+            lambda: trade_figure(comparison, styles),
+        ),
+        (
             bool(breakdowns),
             "Where the time of a step goes",
             BREAKDOWN_CAPTION,
             lambda: breakdown_figure(breakdowns),
+        ),
+        (
+            any(arm.over_bound is not None for arm in comparison.arms),
+            "What a step takes beyond its bound",
+            OVER_BOUND_CAPTION,
+            lambda: over_bound_figure(comparison.arms),
         ),
         (
             bool(curves["accept_percent"].notna().any()),

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
-from specbp.report.tables import Table, hash_table, left_out_table, machine_table, software_table
+from specbp.report.tables import (
+    Table,
+    cycles_table,
+    hash_table,
+    left_out_table,
+    machine_table,
+    over_bound_table,
+    software_table,
+)
 from specbp.report.wording import (
     COLUMNS,
     DOI,
@@ -27,6 +35,8 @@ def render(summary: Summary, title: str) -> str:
     blocks += [f"> **Note.** {escaped(warning)}" for warning in summary.provenance.warnings]
     for comparison in summary.comparisons:
         blocks += comparison_blocks(comparison)
+    if summary.cycles:
+        blocks += ["## Clock cycles of a step", table(cycles_table(summary.cycles))]
     if summary.left_out:
         blocks += ["## Not measured", table(left_out_table(summary.left_out))]
     blocks.append("## How it was measured")
@@ -42,7 +52,8 @@ def render(summary: Summary, title: str) -> str:
 
 
 def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
-    """Return heading, headline, summary table and hashes of one comparison."""
+    """Return heading, headline, summary tables and hashes of one comparison."""
+    over = over_bound_table(comparison.arms)
     headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
     rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
     return [
@@ -51,6 +62,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         f"**{escaped(headline(comparison))}**",
         *(f"> **Caution.** {escaped(caution)}" for caution in cautions(comparison)),
         _lines(headings, rows),
+        *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         "Equal work:",
         table(hash_table(comparison)),
     ]

@@ -14,7 +14,9 @@ def method_words(summary: Summary) -> list[tuple[str, str]]:
         ("Two baselines", _baselines()),
         ("Ratio of step times", _ratio()),
         ("Accuracy", _accuracy()),
+        ("Non-inferiority", _non_inferiority(summary)),
         ("Ideal bound", _bound()),
+        ("Beyond the bound", _over_bound()),
         ("Many intervals", _many()),
     ]
 
@@ -39,7 +41,8 @@ def _interleaving(summary: Summary) -> str:
         "epoch ends), in an order shuffled anew, so that slow drifts of the machine meet all of "
         f"them.{measured} Libraries are warmed up on a copy that is thrown away; of the training "
         "itself no step and no round is left out. The time of a step is wall time, without "
-        "evaluation on the test set. Arms not timed in turns are not held against each other."
+        "evaluation on the test set; on a simulated overlay it is the overlay's own, its cycles "
+        "at the clock that was set. Arms not timed in turns are not held against each other."
     )
 
 
@@ -88,6 +91,16 @@ def _accuracy() -> str:
     )
 
 
+def _non_inferiority(summary: Summary) -> str:
+    margins = sorted({arm.accuracy_margin for one in summary.comparisons for arm in one.arms})
+    return (
+        '"Loses at most" is the one-sided 95% limit of the loss of test accuracy, from the '
+        "differences at equal seeds and Student's t. Where it is below the margin of "
+        f"{', '.join(f'{margin:g}' for margin in margins)} percentage points, the arm is "
+        "non-inferior at that margin; where it is not, nothing is shown: more seeds may show it."
+    )
+
+
 def _bound() -> str:
     return (
         "Ideal step time over sequential F + B at the measured accept rate: what the schedule "
@@ -95,6 +108,17 @@ def _bound() -> str:
         "backward, of which D propagates deltas and W gives weight gradients; r is the rejected "
         "share. After a gate: max(F, D) + rD + W, with balanced engines W/2. Without one: "
         "max(F, B), balanced max(F, D, (F + B)/2)."
+    )
+
+
+def _over_bound() -> str:
+    return (
+        "The wall time of every step is put on accounts, moment by moment: a moment in which both "
+        "engines work belongs half to what each does; one in which an engine idles beside a pass "
+        "is half imbalance; beside anything else it is what that costs; beside nothing it is "
+        "synchronisation. From each account is taken what the bound has of it, so that the bound "
+        "and the parts add up to the mean step. Contention is what passes take more beside each "
+        "other than those of sequential training take alone."
     )
 
 

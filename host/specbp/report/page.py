@@ -18,10 +18,12 @@ from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
     breakdown_table,
+    cycles_table,
     epoch_table,
     hash_table,
     left_out_table,
     machine_table,
+    over_bound_table,
     software_table,
     work_table,
 )
@@ -79,6 +81,7 @@ def render(frames: Frames, summary: Summary, title: str) -> str:
         totals=totals(summary),
         sections=sections,
         headings=[heading for heading, _ in COLUMNS],
+        cycles=cycles_table(summary.cycles) if summary.cycles else None,
         left_out=left_out_table(summary.left_out) if summary.left_out else None,
         method=method_words(summary),
         machines=machine_table(summary.provenance),
@@ -101,6 +104,9 @@ def _section(
 ) -> Section:
     curves, parts = epoch_curves(frames, comparison), breakdowns(frames, comparison)
     details = [("Every epoch, means over seeds", epoch_table(curves))] if len(curves) else []
+    over = over_bound_table(found.arms)
+    if over.rows:
+        details.append(("From the bound to the mean step, ms", over))
     if parts:
         details.append(("Parts of a mean step, ms", breakdown_table(parts)))
     details.append(("What the arms share", work_table(found)))

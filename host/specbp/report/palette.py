@@ -44,6 +44,18 @@ PART_COLOURS = {
 }
 """Light and dark colour of each part of a step."""
 
+OVER_COLOURS = {
+    "bound": ("#dedede", "#33383d"),
+    "contention": ("#d55e02", "#d9691b"),
+    "imbalance": ("#8ccbed", "#8ccbec"),
+    "gate": ("#cc79a9", "#cc79aa"),
+    "rejects": ("#f0c542", "#e3b93c"),
+    "cache upkeep": ("#8a6bc0", "#a48be1"),
+    "synchronisation": ("#0072b4", "#2b83be"),
+    "load, update": ("#009e74", "#12a37d"),
+}
+"""Light and dark colour of each part between the bound and the mean step."""
+
 GREYS = 2
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[tuple[float, ...] | str, ...] = ("", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5))
@@ -87,6 +99,8 @@ def css_variables() -> dict[str, tuple[str, str, str]]:
         table[f"arm-{number}"] = (light, light, dark)
     for name, (light, dark) in PART_COLOURS.items():
         table[f"part-{name}"] = (light, light, dark)
+    for name, (light, dark) in OVER_COLOURS.items():
+        table[f"over-{name.replace(', ', '-').replace(' ', '-')}"] = (light, light, dark)
     return table
 
 

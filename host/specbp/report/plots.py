@@ -15,8 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from specbp.report.curves import mean_over_seeds
-from specbp.report.palette import PAPER, Style
+from specbp.report.palette import INK, PAPER, Style
 from specbp.report.rows import ROW, WIDTH
+from specbp.report.statistics import MeanInterval
+from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary
 
 PLOT_HEIGHT = 3.1
 """Height of a curve figure without its legend, inch."""
@@ -41,6 +43,36 @@ def accept_figure(curves: pd.DataFrame, styles: Mapping[str, Style]) -> Figure:
     axes.set_ylim(-3, 103)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def trade_figure(comparison: ComparisonSummary, styles: Mapping[str, Style]) -> Figure:
+    """Draw the change of test accuracy of every arm against its time, with 95% intervals."""
+    shown = [arm for arm in comparison.arms if trades(arm)]
+    figure = Figure(figsize=(WIDTH, PLOT_HEIGHT + ROW * len(shown)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(0.0, color=INK, lw=1.0)
+    axes.axvline(1.0, color=INK, lw=1.0)
+    for arm in shown:
+        against, change = arm.one_thread, arm.accuracy_change
+        assert isinstance(against, ArmComparison) and isinstance(change, MeanInterval)
+        time, look = against.time, styles[arm.name]
+        if time.low is not None and time.high is not None:
+            axes.plot([time.low, time.high], [change.mean] * 2, color=look.colour, lw=1.4)
+        if change.low is not None and change.high is not None:
+            axes.plot([time.ratio] * 2, [change.low, change.high], color=look.colour, lw=1.4)
+        axes.plot([time.ratio], [change.mean], look.marker, color=look.colour, ms=7)
+    axes.set_xlabel("step time / step time of sequential training, 1 thread")
+    axes.set_ylabel("test accuracy gained, points")
+    handles = [_handle(arm.name, styles[arm.name]) for arm in shown]
+    figure.legend(handles=handles, loc="outside lower left", ncols=1)
+    return figure
+
+
+def trades(arm: ArmSummary) -> bool:
+    """Return whether both time and accuracy of `arm` are held against sequential training."""
+    return isinstance(arm.one_thread, ArmComparison) and isinstance(
+        arm.accuracy_change, MeanInterval
+    )
 
 
 def _curves(

@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from specbp.report.curves import ONE_ENGINE, REST, Bar, Breakdown
-from specbp.report.palette import INK, PAPER, PART_COLOURS, Style
+from specbp.report.curves import ONE_ENGINE, REST, Breakdown
+from specbp.report.palette import INK, OVER_COLOURS, PAPER, PART_COLOURS, Style
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 
 WIDTH = 5.6
@@ -79,7 +79,7 @@ def breakdown_figure(breakdowns: Sequence[Breakdown]) -> Figure:
     figure, axes = _figure(layout, above=0.5, below=4.8)
     for item, heights in zip(breakdowns, layout.rows, strict=True):
         for bar, y in zip(item.bars, heights, strict=True):
-            _draw_bar(axes, bar, y)
+            _draw_parts(axes, bar.parts, PART_COLOURS, y)
         span = [heights[0] - 0.5, heights[-1] + 0.5]
         axes.plot([item.step_ms] * 2, span, color=INK, lw=2.0)
     labels = [f"engine {bar.engine}" for item in breakdowns for bar in item.bars]
@@ -87,6 +87,33 @@ def breakdown_figure(breakdowns: Sequence[Breakdown]) -> Figure:
     axes.set_xlim(0, 1.04 * max(_longest(item) for item in breakdowns))
     axes.set_xlabel("time in a mean step, ms")
     figure.legend(handles=_part_legend(breakdowns), loc="outside lower center", ncols=4)
+    return figure
+
+
+def over_bound_figure(arms: Sequence[ArmSummary]) -> Figure:
+    """Draw what the mean step of every arm takes beyond its bound, part by part.
+
+    Parts below zero are taken off before the others are stacked, so a bar ends at the mean step.
+    """
+    known = [(arm.name, arm.over_bound) for arm in arms if arm.over_bound is not None]
+    layout = _layout([(name, 1) for name, _ in known])
+    figure, axes = _figure(layout, above=0.5, below=4.8)
+    for (_, over), (y,) in zip(known, layout.rows, strict=True):
+        left = over.bound_ms + sum(ms for _, ms in over.parts if ms < 0)
+        gains = [(name, ms) for name, ms in over.parts if ms > 0]
+        _draw_parts(axes, [("bound", left), *gains], OVER_COLOURS, y)
+        axes.plot([over.bound_ms] * 2, [y - 0.5, y + 0.5], color=INK, lw=2.0)
+    _label_rows(axes, layout, [f"{over.step_ms / over.bound_ms:.2f}" for _, over in known])
+    axes.set_xlim(0, 1.04 * max(max(over.step_ms, over.bound_ms) for _, over in known))
+    axes.set_xlabel("time in a mean step, ms")
+    drawn = {name for _, over in known for name, ms in over.parts if ms > 0}
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=light, edgecolor=INK, linewidth=0.5, label=name)
+        for name, (light, _) in OVER_COLOURS.items()
+        if name in drawn
+    ]
+    handles.append(_tick("bound"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -186,10 +213,15 @@ def _ratio_legend(
     return marks
 
 
-def _draw_bar(axes: Axes, bar: Bar, y: float) -> None:
+def _draw_parts(
+    axes: Axes,
+    parts: Sequence[tuple[str, float]],
+    colours: Mapping[str, tuple[str, str]],
+    y: float,
+) -> None:
     left = 0.0
-    for name, ms in bar.parts:
-        colour = PART_COLOURS[name][0]
+    for name, ms in parts:
+        colour = colours[name][0]
         axes.barh(y, ms, left=left, height=0.74, color=colour, edgecolor=INK, linewidth=0.5)
         left += ms
 
@@ -205,5 +237,8 @@ def _part_legend(breakdowns: Sequence[Breakdown]) -> list[Patch | Line2D]:
         for name in (*ONE_ENGINE, REST)
         if name in drawn
     ]
-    step = Line2D([], [], color=INK, marker="|", ms=11, mew=2.0, ls="", label="whole step")
-    return [*handles, step]
+    return [*handles, _tick("whole step")]
+
+
+def _tick(label: str) -> Line2D:
+    return Line2D([], [], color=INK, marker="|", ms=11, mew=2.0, ls="", label=label)

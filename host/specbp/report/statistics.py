@@ -1,7 +1,8 @@
 """The statistics of a report, each with its limits stated where it is computed.
 
-All intervals are two-sided and aim at 95%. One interval in twenty misses even when everything
-assumed here holds, so a table of many arms is expected to contain a few that miss.
+All intervals are two-sided and aim at 95%; the test of non-inferiority alone is one-sided. One
+interval in twenty misses even when everything assumed here holds, so a table of many arms is
+expected to contain a few that miss.
 """
 
 from __future__ import annotations
@@ -41,12 +42,29 @@ class RatioInterval:
 
 @dataclass(frozen=True)
 class MeanInterval:
-    """A mean in the unit of its values, with a 95% interval; no interval from one value."""
+    """A mean in the unit of its values, with a 95% interval; no interval from one value.
+
+    Attributes:
+        mean: of the values.
+        low: lower end of the two-sided 95% interval.
+        high: upper end.
+        n: number of values.
+        least: one-sided 95% limit: the mean is not below it. Higher than `low`.
+    """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    least: float | None = None
+
+    def non_inferior(self, margin: float) -> bool:
+        """Return whether, as a difference to a baseline, it is shown not to lose `margin`.
+
+        The one-sided test of non-inferiority at 5%: that the loss is `margin` or more is refused
+        where `least` lies above -`margin`. Not refusing it shows nothing, least of all inferiority.
+        """
+        return self.least is not None and self.least > -margin
 
 
 def ratio_with_interval(
@@ -108,8 +126,10 @@ def mean_with_interval(values: Sequence[float]) -> MeanInterval:
     mean, n = float(numbers.mean()), int(numbers.size)
     if n == 1:
         return MeanInterval(mean, None, None, 1)
-    margin = _t_quantile(n - 1) * float(numbers.std(ddof=1)) / math.sqrt(n)
-    return MeanInterval(mean, mean - margin, mean + margin, n)
+    error = float(numbers.std(ddof=1)) / math.sqrt(n)
+    margin = _t_quantile(n - 1) * error
+    least = mean - float(stats.t.ppf(LEVEL, n - 1)) * error
+    return MeanInterval(mean, mean - margin, mean + margin, n, least)
 
 
 def paired_difference(arm: Sequence[float], baseline: Sequence[float]) -> MeanInterval:

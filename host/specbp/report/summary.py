@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from specbp.report.cycles import StepCycles
 from specbp.report.provenance import Provenance
 from specbp.report.statistics import MeanInterval, RatioInterval
+
+ACCURACY_MARGIN = 0.5
+"""Loss of test accuracy, percentage points, that counts as none unless another is asked for."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,25 @@ class StepTime:
 
 
 @dataclass(frozen=True)
+class OverBound:
+    """What lies between the bound and the mean step, means over seeds, ms.
+
+    Attributes:
+        bound_ms: the bound as a time.
+        parts: name and time of each part of the difference; negative where the step did better
+            there than the bound has it.
+    """
+
+    bound_ms: float
+    parts: tuple[tuple[str, float], ...]
+
+    @property
+    def step_ms(self) -> float:
+        """The mean step."""
+        return self.bound_ms + sum(ms for _, ms in self.parts)
+
+
+@dataclass(frozen=True)
 class ArmSummary:
     """All that a report says about one arm of one comparison.
 
@@ -68,12 +91,14 @@ class ArmSummary:
         steps: steps timed, all seeds together.
         step_time: ms.
         bound: ideal step time over one-thread sequential F + B, mean over seeds.
+        over_bound: how the mean step differs from the bound; ``None`` where it was not recorded.
         accept_rate: accepted share of the samples, mean over seeds; ``None`` if not speculative.
         accuracy: test accuracy after the last epoch, percent; ``None`` for synthetic data.
         one_thread: against the sequential arm with one thread.
         equal_resources: against the sequential arm with as many threads as all engines together.
         accuracy_change: test accuracy minus that of the sequential arm with one thread, over the
             seeds of both, percentage points.
+        accuracy_margin: loss of accuracy, percentage points, that non-inferiority is tested at.
     """
 
     name: str
@@ -82,11 +107,13 @@ class ArmSummary:
     steps: int
     step_time: StepTime
     bound: float | None
+    over_bound: OverBound | None
     accept_rate: float | None
     accuracy: MeanInterval | None
     one_thread: ArmComparison | NotCompared
     equal_resources: ArmComparison | NotCompared
     accuracy_change: MeanInterval | NotCompared
+    accuracy_margin: float
 
 
 @dataclass(frozen=True)
@@ -126,3 +153,4 @@ class Summary:
     comparisons: tuple[ComparisonSummary, ...]
     left_out: tuple[LeftOut, ...]
     provenance: Provenance
+    cycles: tuple[StepCycles, ...] = ()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
+from specbp.report.cycles import StepCycles
 from specbp.report.provenance import Provenance
-from specbp.report.summary import ComparisonSummary, LeftOut
-from specbp.report.wording import milliseconds
+from specbp.report.summary import ArmSummary, ComparisonSummary, LeftOut
+from specbp.report.wording import milliseconds, number_words
 
 DASH = "\N{EN DASH}"
 
@@ -30,6 +31,29 @@ def left_out_table(left_out: Sequence[LeftOut]) -> Table:
         tuple(
             (item.comparison, item.arm, str(item.seed), item.status, item.reason)
             for item in left_out
+        ),
+    )
+
+
+def cycles_table(rows: Sequence[StepCycles]) -> Table:
+    """Return cycles of a step as predicted, simulated and measured, with their ratio."""
+
+    def shown(value: float | None) -> str:
+        return DASH if value is None else f"{value:,.0f}"
+
+    return Table(
+        ("comparison", "method", "model", "RTL", "board's counter", "predicted / real", "board"),
+        tuple(
+            (
+                row.comparison,
+                row.method,
+                shown(row.predicted),
+                shown(row.simulated),
+                shown(row.measured),
+                DASH if row.ratio is None else f"{row.ratio:.4f}",
+                row.board or DASH,
+            )
+            for row in rows
         ),
     )
 
@@ -102,6 +126,25 @@ def epoch_table(curves: pd.DataFrame) -> Table:
                 ),
             )
             for row in means.to_dict("records")
+        ),
+    )
+
+
+def over_bound_table(arms: Sequence[ArmSummary]) -> Table:
+    """Return what lies between the bound and the mean step of every arm that has it, ms."""
+    known = [(arm.name, arm.over_bound) for arm in arms if arm.over_bound is not None]
+    parts = [name for name, _ in known[0][1].parts] if known else []
+    return Table(
+        ("arm", "bound", *(f"+ {name}" for name in parts), "= mean step", "over the bound"),
+        tuple(
+            (
+                name,
+                milliseconds(over.bound_ms),
+                *(number_words(ms, "{:+.3f}") for _, ms in over.parts),
+                milliseconds(over.step_ms),
+                number_words(100 * (over.step_ms / over.bound_ms - 1), "{:+.0f}") + "%",
+            )
+            for name, over in known
         ),
     )
 

@@ -68,6 +68,10 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
         Heading("accuracy \N{MINUS SIGN} sequential", "points [95%]"),
         lambda arm, synthetic: _difference(arm, synthetic),
     ),
+    (
+        Heading("loses at most", "points, one-sided 95%"),
+        lambda arm, synthetic: _non_inferiority(arm, synthetic),
+    ),
 )
 """The columns of the summary table; the second entry makes the cell of an arm."""
 
@@ -176,6 +180,19 @@ def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
         remarks.append(f"from {_seeds(change.n)}")
     words = ", ".join(word for word in remarks if word)
     return Cell(number_words(change.mean, "{:+.2f}"), interval, words)
+
+
+def _non_inferiority(arm: ArmSummary, synthetic: bool) -> Cell:
+    change = arm.accuracy_change
+    if synthetic or isinstance(change, NotCompared) or change.least is None:
+        return Cell("\N{EN DASH}")
+    shown = change.non_inferior(arm.accuracy_margin)
+    margin = f"{arm.accuracy_margin:g}"
+    return Cell(
+        number_words(max(0.0, -change.least), "{:.2f}"),
+        "",
+        f"within {margin}" if shown else f"{margin} not shown",
+    )
 
 
 def time_verdict(against: ArmComparison) -> str:

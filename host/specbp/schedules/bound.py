@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specbp.schedules.accounting import Account
+
 
 @dataclass(frozen=True)
 class Passes:
@@ -77,3 +79,19 @@ def speculative_bound(passes: Passes, overlap: Overlap) -> float:
         rest = weights / 2 if overlap.balanced else weights
         ideal = max(forward, deltas) + rejected * deltas + rest
     return ideal / passes.sequential
+
+
+def ideal_shares(passes: Passes, bound: float, overlap: Overlap) -> dict[Account, float]:
+    """Split an ideal step of `bound` times F + B over the accounts of `schedules.accounting`.
+
+    The passes take their time divided by the engines, rejected deltas are redone on one engine,
+    and what is left of the bound is an engine that has nothing to do.
+
+    Returns:
+        Times in the unit of `passes`; the accounts left out are empty in an ideal step.
+    """
+    redo = (1 - overlap.accept_rate) * passes.input_gradients
+    speculated = passes.sequential - (redo if overlap.free else 0)
+    computing = speculated / overlap.engines
+    imbalance = bound * passes.sequential - computing - redo
+    return {"passes": computing, "redo": redo, "imbalance": imbalance}

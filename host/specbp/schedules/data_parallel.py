@@ -6,7 +6,7 @@ engines gain so is what speculation on two engines has to beat.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,14 @@ from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Engine
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Recorder
-from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
+from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.step import (
+    BatchGradients,
+    StepWeights,
+    Task,
+    shared_update,
+    speculative_times,
+)
 
 
 class DataParallel:
@@ -52,6 +58,10 @@ class DataParallel:
             times=speculative_times(recorder.spans),
             spans=recorder.spans,
         )
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update on both engines."""
+        return shared_update(self._engine, tasks)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""

@@ -7,15 +7,21 @@ loss below which a sample is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Recorder
-from specbp.schedules.step import BatchGradients, StepWeights, sequential_times
+from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.step import (
+    BatchGradients,
+    StepWeights,
+    Task,
+    own_update,
+    sequential_times,
+)
 
 
 class Selective:
@@ -51,6 +57,10 @@ class Selective:
             times=sequential_times(recorder.spans),
             spans=recorder.spans,
         )
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update one after another."""
+        return own_update(tasks)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""

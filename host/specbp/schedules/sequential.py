@@ -10,8 +10,14 @@ from torch import Tensor
 from specbp.network import Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.outcome import Outcome
-from specbp.schedules.spans import Recorder
-from specbp.schedules.step import BatchGradients, StepWeights, sequential_times
+from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.step import (
+    BatchGradients,
+    StepWeights,
+    Task,
+    own_update,
+    sequential_times,
+)
 
 
 class Sequential:
@@ -36,6 +42,10 @@ class Sequential:
             times=sequential_times(recorder.spans),
             spans=recorder.spans,
         )
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update one after another."""
+        return own_update(tasks)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""

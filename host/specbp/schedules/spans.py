@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,9 +42,30 @@ class Recorder:
     def __init__(self) -> None:
         self.spans: list[Span] = []
 
-    @contextmanager
-    def span(self, engine: int, phase: Phase, layer: str = "") -> Iterator[None]:
+    def span(self, engine: int, phase: Phase, layer: str = "") -> Recording:
         """Record what is done inside."""
-        started = time.perf_counter()
-        yield
-        self.spans.append(Span(engine, phase, layer, started, time.perf_counter()))
+        return Recording(self.spans, engine, phase, layer)
+
+
+class Recording:
+    """A span in progress; a class, since a generator would cost as much as a small layer.
+
+    Args:
+        spans: takes the span when it ends.
+        engine: see `Span`, likewise for the rest.
+        phase: what is done.
+        layer: name of the layer.
+    """
+
+    __slots__ = ("_engine", "_layer", "_phase", "_spans", "_started")
+
+    def __init__(self, spans: list[Span], engine: int, phase: Phase, layer: str) -> None:
+        self._spans, self._engine, self._phase, self._layer = spans, engine, phase, layer
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            ended = time.perf_counter()
+            self._spans.append(Span(self._engine, self._phase, self._layer, self._started, ended))

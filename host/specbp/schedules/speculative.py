@@ -35,7 +35,13 @@ from specbp.schedules.outcome import Outcome, put, rows_of, slots_like
 from specbp.schedules.passes import refresh_start
 from specbp.schedules.sharing import SharedWork
 from specbp.schedules.spans import Recorder, Span
-from specbp.schedules.step import BatchGradients, StepWeights, speculative_times
+from specbp.schedules.step import (
+    BatchGradients,
+    StepWeights,
+    Task,
+    shared_update,
+    speculative_times,
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ class Speculative:
         self._method = method
         self._engine = engine
         self._stored: Pending[list[Span]] = Done([])
+        self._costs: dict[str, float] = {}
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
@@ -131,6 +138,10 @@ class Speculative:
         if self._needs_nothing_of_forward and bool(seen.all()):
             return self._without_gate(step)
         return self._with_gate(step, seen)
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update on both engines, or on engine 1's side of one."""
+        return shared_update(self._engine, tasks)
 
     def state(self) -> dict[str, Any]:
         """Return the state of cache and gate."""
@@ -154,11 +165,12 @@ class Speculative:
 
     def _without_gate(self, step: Step) -> BatchGradients:
         """Speculate on a batch whose samples all are cached, and keep everything."""
-        work = SharedWork(self._chain, step.recorder)
+        work = SharedWork(self._chain, step.recorder, self._costs)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
         gradients = self._finish(step, work, speculated)
-        return self._done(step, outcome, losses, gradients, len(step.labels))
+        everything = torch.ones_like(step.labels, dtype=torch.bool)
+        return self._done(step, outcome, losses, gradients, everything)
 
     def _with_gate(self, step: Step, seen: Tensor) -> BatchGradients:
         """Speculate on the samples that were `seen`, bool [batch], and let the gate decide."""
@@ -171,12 +183,14 @@ class Speculative:
         outcome, losses = self._forward(step)
         verdict = self._decide(step, outcome, seen, recalled)
         deltas, inputs = self._settle(step, recalled, speculated, outcome, verdict)
-        work = SharedWork(self._chain, step.recorder)
+        work = SharedWork(self._chain, step.recorder, self._costs)
         for index, delta in deltas:
             work.put(index, inputs[index], delta)
         work.close()
         gradients = self._finish(step, work, self._engine.submit(partial(work.work, 1)))
-        return self._done(step, outcome, losses, gradients, len(verdict.accepted))
+        accepted = torch.zeros_like(seen)
+        accepted[verdict.accepted] = True
+        return self._done(step, outcome, losses, gradients, accepted)
 
     def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
         """Do weight gradients with engine 1, where balanced, and return them all."""
@@ -196,7 +210,7 @@ class Speculative:
         outcome: Outcome,
         losses: Tensor,
         gradients: Sequence[Weights],
-        accepts: int,
+        accepted: Tensor,
     ) -> BatchGradients:
         step.recorder.spans += self._stored.result()  # of the step before, done long ago
         # Not before, since engine 1 reads the cache until here; and on engine 1, which has time
@@ -205,7 +219,13 @@ class Speculative:
         self._stored = self._engine.submit(partial(self._store, outcome))
         spans = step.recorder.spans
         return BatchGradients(
-            gradients, outcome.probabilities, losses, accepts, speculative_times(spans), spans
+            gradients,
+            outcome.probabilities,
+            losses,
+            int(accepted.sum()),
+            speculative_times(spans),
+            spans,
+            accepted,
         )
 
     def _store(self, outcome: Outcome) -> list[Span]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from specbp.network import Weights
-from specbp.schedules.spans import Phase, Span
+from specbp.schedules.engines import Engine, work_through
+from specbp.schedules.spans import Phase, Recorder, Span
+
+Task = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class PhaseTimes:
     recall_ms: float | None = None
     store_ms: float | None = None
     wait_ms: float | None = None
+    engine_1_forward_ms: float | None = None
+    engine_1_input_gradient_ms: float | None = None
+    engine_1_weight_gradient_ms: float | None = None
 
 
 def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
@@ -41,6 +47,7 @@ def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
 
 def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
     """Return the times of a schedule on two engines; `wait_ms` is that of engine 0 alone."""
+    second = [span for span in spans if span.engine == 1]
     return replace(
         sequential_times(spans),
         gate_ms=_total_ms(spans, "gate"),
@@ -48,6 +55,9 @@ def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
         recall_ms=_total_ms(spans, "recall"),
         store_ms=_total_ms(spans, "store"),
         wait_ms=_total_ms([span for span in spans if span.engine == 0], "wait"),
+        engine_1_forward_ms=_total_ms(second, "forward"),
+        engine_1_input_gradient_ms=_total_ms(second, "input gradient"),
+        engine_1_weight_gradient_ms=_total_ms(second, "weight gradient"),
     )
 
 
@@ -66,6 +76,8 @@ class BatchGradients:
         accepts: samples whose speculated gradient was kept; None where nothing is speculated.
         times: where the time went.
         spans: the same, engine by engine.
+        accepted: for each sample whether its speculated gradient was kept, bool [batch]; None
+            where nothing is speculated.
     """
 
     gradients: Sequence[Weights]
@@ -74,6 +86,28 @@ class BatchGradients:
     accepts: int | None
     times: PhaseTimes
     spans: Sequence[Span]
+    accepted: Tensor | None = None
+
+
+def shared_update(engine: Engine, tasks: Sequence[Task]) -> list[Span]:
+    """Do `tasks` on the caller's engine and on `engine`, and return the spans.
+
+    A single task is done by the caller: handing it over would only cost.
+    """
+    recorder = Recorder()
+    if len(tasks) == 1:
+        return own_update(tasks)
+    work_through(engine, tasks, lambda number: recorder.span(number, "update"))
+    return recorder.spans
+
+
+def own_update(tasks: Sequence[Task]) -> list[Span]:
+    """Do `tasks` on the caller's engine alone, and return the spans."""
+    recorder = Recorder()
+    with recorder.span(0, "update"):
+        for task in tasks:
+            task()
+    return recorder.spans
 
 
 @dataclass(frozen=True)
@@ -100,6 +134,16 @@ class Schedule(Protocol):
             weights: only read.
             images: [batch, channels, height, width], encoded by the arithmetic.
             labels: int64 [batch].
+        """
+        ...
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update, which do not depend on one another, on all engines.
+
+        Whoever is free takes the next one.
+
+        Returns:
+            The spans of it.
         """
         ...
 

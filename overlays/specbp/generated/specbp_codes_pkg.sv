@@ -34,12 +34,16 @@ package specbp_codes_pkg;
   localparam logic [7:0] OpcodeEnd = 8'd1;
   // Copy word 3 bytes from address word 1 to address word 2.
   localparam logic [7:0] OpcodeCopy = 8'd2;
+  // Skip word 1 descriptors, or not, as an entry of the index table says.
+  localparam logic [7:0] OpcodeSkip = 8'd3;
   // Move memory into a buffer.
   localparam logic [7:0] OpcodeLoad = 8'd16;
   // Write one int16 into a pattern of words of a buffer.
   localparam logic [7:0] OpcodeFill = 8'd17;
   // Move rows of memory into columns of the vector buffer.
   localparam logic [7:0] OpcodeLoadTransposed = 8'd18;
+  // Move memory into the index table.
+  localparam logic [7:0] OpcodeLoadIndex = 8'd19;
   // Multiply scalars with vectors and sum up.
   localparam logic [7:0] OpcodeMac = 8'd32;
   // Largest elements, and where they were found.
@@ -54,6 +58,8 @@ package specbp_codes_pkg;
   localparam logic [7:0] OpcodeSoftmax = 8'd37;
   // One SGD step of some weights.
   localparam logic [7:0] OpcodeSgd = 8'd38;
+  // Distances of softmax to cached ones, and which of them are accepted.
+  localparam logic [7:0] OpcodeGate = 8'd39;
   // Move words of the output buffer to memory.
   localparam logic [7:0] OpcodeStore = 8'd48;
 

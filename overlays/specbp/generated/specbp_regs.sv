@@ -233,23 +233,31 @@ module specbp_regs (
         logic WORDS;
         logic ROWS;
         logic CONTROL;
-        logic STATUS;
-        logic INDEX;
-        logic PROGRAM_ADDRESS;
-        logic PROGRAM_LENGTH;
         logic WATCHDOG;
         logic WINDOW_FIRST;
         logic WINDOW_LAST;
         logic INTERRUPT_ENABLE;
         logic INTERRUPT_STATUS;
         logic [1:0] CYCLES;
-        logic [1:0] BUSY;
-        logic [1:0] READ_STALL;
-        logic [1:0] WRITE_STALL;
-        logic [1:0] LOADING;
-        logic [1:0] COMPUTING;
-        logic [1:0] STORING;
-        logic [1:0] MULTIPLYING;
+        logic LABEL;
+        logic LABEL_SET;
+        logic LABEL_STATE;
+        logic LABEL_ACCEPTS;
+        logic LABEL_REJECTS;
+        struct {
+            logic STATUS;
+            logic INDEX;
+            logic PROGRAM_ADDRESS;
+            logic PROGRAM_LENGTH;
+            logic START_DELAY;
+            logic [1:0] BUSY;
+            logic [1:0] READ_STALL;
+            logic [1:0] WRITE_STALL;
+            logic [1:0] LOADING;
+            logic [1:0] COMPUTING;
+            logic [1:0] STORING;
+            logic [1:0] MULTIPLYING;
+        } CORE[2];
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
     logic decoded_err;
@@ -280,14 +288,6 @@ module specbp_regs (
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h18);
         decoded_reg_strb.CONTROL = cpuif_req_masked & (cpuif_addr == 12'h20) & cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h20);
-        decoded_reg_strb.STATUS = cpuif_req_masked & (cpuif_addr == 12'h24) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h24);
-        decoded_reg_strb.INDEX = cpuif_req_masked & (cpuif_addr == 12'h28) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h28);
-        decoded_reg_strb.PROGRAM_ADDRESS = cpuif_req_masked & (cpuif_addr == 12'h30);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h30);
-        decoded_reg_strb.PROGRAM_LENGTH = cpuif_req_masked & (cpuif_addr == 12'h34);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h34);
         decoded_reg_strb.WATCHDOG = cpuif_req_masked & (cpuif_addr == 12'h38);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h38);
         decoded_reg_strb.WINDOW_FIRST = cpuif_req_masked & (cpuif_addr == 12'h40);
@@ -302,34 +302,56 @@ module specbp_regs (
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h60);
         decoded_reg_strb.CYCLES[1] = cpuif_req_masked & (cpuif_addr == 12'h64) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h64);
-        decoded_reg_strb.BUSY[0] = cpuif_req_masked & (cpuif_addr == 12'h68) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h68);
-        decoded_reg_strb.BUSY[1] = cpuif_req_masked & (cpuif_addr == 12'h6c) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h6c);
-        decoded_reg_strb.READ_STALL[0] = cpuif_req_masked & (cpuif_addr == 12'h70) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h70);
-        decoded_reg_strb.READ_STALL[1] = cpuif_req_masked & (cpuif_addr == 12'h74) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h74);
-        decoded_reg_strb.WRITE_STALL[0] = cpuif_req_masked & (cpuif_addr == 12'h78) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h78);
-        decoded_reg_strb.WRITE_STALL[1] = cpuif_req_masked & (cpuif_addr == 12'h7c) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h7c);
-        decoded_reg_strb.LOADING[0] = cpuif_req_masked & (cpuif_addr == 12'h80) & !cpuif_req_is_wr;
+        decoded_reg_strb.LABEL = cpuif_req_masked & (cpuif_addr == 12'h80);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h80);
-        decoded_reg_strb.LOADING[1] = cpuif_req_masked & (cpuif_addr == 12'h84) & !cpuif_req_is_wr;
+        decoded_reg_strb.LABEL_SET = cpuif_req_masked & (cpuif_addr == 12'h84) & cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h84);
-        decoded_reg_strb.COMPUTING[0] = cpuif_req_masked & (cpuif_addr == 12'h88) & !cpuif_req_is_wr;
+        decoded_reg_strb.LABEL_STATE = cpuif_req_masked & (cpuif_addr == 12'h88) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h88);
-        decoded_reg_strb.COMPUTING[1] = cpuif_req_masked & (cpuif_addr == 12'h8c) & !cpuif_req_is_wr;
+        decoded_reg_strb.LABEL_ACCEPTS = cpuif_req_masked & (cpuif_addr == 12'h8c) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h8c);
-        decoded_reg_strb.STORING[0] = cpuif_req_masked & (cpuif_addr == 12'h90) & !cpuif_req_is_wr;
+        decoded_reg_strb.LABEL_REJECTS = cpuif_req_masked & (cpuif_addr == 12'h90) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h90);
-        decoded_reg_strb.STORING[1] = cpuif_req_masked & (cpuif_addr == 12'h94) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h94);
-        decoded_reg_strb.MULTIPLYING[0] = cpuif_req_masked & (cpuif_addr == 12'h98) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h98);
-        decoded_reg_strb.MULTIPLYING[1] = cpuif_req_masked & (cpuif_addr == 12'h9c) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h9c);
+        for(int i0=0; i0<2; i0++) begin
+            decoded_reg_strb.CORE[i0].STATUS = cpuif_req_masked & (cpuif_addr == 12'h100 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h100 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].INDEX = cpuif_req_masked & (cpuif_addr == 12'h104 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h104 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].PROGRAM_ADDRESS = cpuif_req_masked & (cpuif_addr == 12'h108 + (12)'(i0) * 12'h80);
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h108 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].PROGRAM_LENGTH = cpuif_req_masked & (cpuif_addr == 12'h10c + (12)'(i0) * 12'h80);
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h10c + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].START_DELAY = cpuif_req_masked & (cpuif_addr == 12'h110 + (12)'(i0) * 12'h80);
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h110 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].BUSY[0] = cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h120 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].BUSY[1] = cpuif_req_masked & (cpuif_addr == 12'h124 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h124 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].READ_STALL[0] = cpuif_req_masked & (cpuif_addr == 12'h128 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h128 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].READ_STALL[1] = cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h12c + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].WRITE_STALL[0] = cpuif_req_masked & (cpuif_addr == 12'h130 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h130 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].WRITE_STALL[1] = cpuif_req_masked & (cpuif_addr == 12'h134 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h134 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].LOADING[0] = cpuif_req_masked & (cpuif_addr == 12'h138 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h138 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].LOADING[1] = cpuif_req_masked & (cpuif_addr == 12'h13c + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h13c + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].COMPUTING[0] = cpuif_req_masked & (cpuif_addr == 12'h140 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h140 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].COMPUTING[1] = cpuif_req_masked & (cpuif_addr == 12'h144 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h144 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].STORING[0] = cpuif_req_masked & (cpuif_addr == 12'h148 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h148 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].STORING[1] = cpuif_req_masked & (cpuif_addr == 12'h14c + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h14c + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].MULTIPLYING[0] = cpuif_req_masked & (cpuif_addr == 12'h150 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h150 + (12)'(i0) * 12'h80);
+            decoded_reg_strb.CORE[i0].MULTIPLYING[1] = cpuif_req_masked & (cpuif_addr == 12'h154 + (12)'(i0) * 12'h80) & !cpuif_req_is_wr;
+            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 12'h154 + (12)'(i0) * 12'h80);
+        end
         decoded_err = ~is_valid_addr & decoded_req;
     end
 
@@ -359,18 +381,6 @@ module specbp_regs (
                 logic [31:0] next;
                 logic load_next;
             } value;
-        } PROGRAM_ADDRESS;
-        struct {
-            struct {
-                logic [31:0] next;
-                logic load_next;
-            } value;
-        } PROGRAM_LENGTH;
-        struct {
-            struct {
-                logic [31:0] next;
-                logic load_next;
-            } value;
         } WATCHDOG;
         struct {
             struct {
@@ -404,6 +414,42 @@ module specbp_regs (
                 logic load_next;
             } error;
         } INTERRUPT_STATUS;
+        struct {
+            struct {
+                logic [8:0] next;
+                logic load_next;
+            } value;
+        } LABEL;
+        struct {
+            struct {
+                logic next;
+                logic load_next;
+            } valid;
+            struct {
+                logic next;
+                logic load_next;
+            } clear;
+        } LABEL_SET;
+        struct {
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } value;
+            } PROGRAM_ADDRESS;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } value;
+            } PROGRAM_LENGTH;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } value;
+            } START_DELAY;
+        } CORE[2];
     } field_combo_t;
     field_combo_t field_combo;
 
@@ -420,16 +466,6 @@ module specbp_regs (
             struct {
                 logic [31:0] value;
             } value;
-        } PROGRAM_ADDRESS;
-        struct {
-            struct {
-                logic [31:0] value;
-            } value;
-        } PROGRAM_LENGTH;
-        struct {
-            struct {
-                logic [31:0] value;
-            } value;
         } WATCHDOG;
         struct {
             struct {
@@ -457,6 +493,36 @@ module specbp_regs (
                 logic value;
             } error;
         } INTERRUPT_STATUS;
+        struct {
+            struct {
+                logic [8:0] value;
+            } value;
+        } LABEL;
+        struct {
+            struct {
+                logic value;
+            } valid;
+            struct {
+                logic value;
+            } clear;
+        } LABEL_SET;
+        struct {
+            struct {
+                struct {
+                    logic [31:0] value;
+                } value;
+            } PROGRAM_ADDRESS;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } value;
+            } PROGRAM_LENGTH;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } value;
+            } START_DELAY;
+        } CORE[2];
     } field_storage_t;
     field_storage_t field_storage;
 
@@ -512,52 +578,6 @@ module specbp_regs (
         end
     end
     assign hwif_out.CONTROL.reset.value = field_storage.CONTROL.reset.value;
-    // Field: specbp.PROGRAM_ADDRESS.value
-    always_comb begin
-        automatic logic [31:0] next_c;
-        automatic logic load_next_c;
-        next_c = field_storage.PROGRAM_ADDRESS.value.value;
-        load_next_c = '0;
-        if(decoded_reg_strb.PROGRAM_ADDRESS && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.PROGRAM_ADDRESS.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
-            load_next_c = '1;
-        end
-        field_combo.PROGRAM_ADDRESS.value.next = next_c;
-        field_combo.PROGRAM_ADDRESS.value.load_next = load_next_c;
-    end
-    always_ff @(posedge clk) begin
-        if(rst) begin
-            field_storage.PROGRAM_ADDRESS.value.value <= 32'h0;
-        end else begin
-            if(field_combo.PROGRAM_ADDRESS.value.load_next) begin
-                field_storage.PROGRAM_ADDRESS.value.value <= field_combo.PROGRAM_ADDRESS.value.next;
-            end
-        end
-    end
-    assign hwif_out.PROGRAM_ADDRESS.value.value = field_storage.PROGRAM_ADDRESS.value.value;
-    // Field: specbp.PROGRAM_LENGTH.value
-    always_comb begin
-        automatic logic [31:0] next_c;
-        automatic logic load_next_c;
-        next_c = field_storage.PROGRAM_LENGTH.value.value;
-        load_next_c = '0;
-        if(decoded_reg_strb.PROGRAM_LENGTH && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.PROGRAM_LENGTH.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
-            load_next_c = '1;
-        end
-        field_combo.PROGRAM_LENGTH.value.next = next_c;
-        field_combo.PROGRAM_LENGTH.value.load_next = load_next_c;
-    end
-    always_ff @(posedge clk) begin
-        if(rst) begin
-            field_storage.PROGRAM_LENGTH.value.value <= 32'h0;
-        end else begin
-            if(field_combo.PROGRAM_LENGTH.value.load_next) begin
-                field_storage.PROGRAM_LENGTH.value.value <= field_combo.PROGRAM_LENGTH.value.next;
-            end
-        end
-    end
-    assign hwif_out.PROGRAM_LENGTH.value.value = field_storage.PROGRAM_LENGTH.value.value;
     // Field: specbp.WATCHDOG.value
     always_comb begin
         automatic logic [31:0] next_c;
@@ -725,6 +745,152 @@ module specbp_regs (
         end
     end
     assign hwif_out.INTERRUPT_STATUS.error.value = field_storage.INTERRUPT_STATUS.error.value;
+    // Field: specbp.LABEL.value
+    always_comb begin
+        automatic logic [8:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL.value.value & ~decoded_wr_biten[8:0]) | (decoded_wr_data[8:0] & decoded_wr_biten[8:0]);
+            load_next_c = '1;
+        end
+        field_combo.LABEL.value.next = next_c;
+        field_combo.LABEL.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL.value.value <= 9'h0;
+        end else begin
+            if(field_combo.LABEL.value.load_next) begin
+                field_storage.LABEL.value.value <= field_combo.LABEL.value.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL.value.value = field_storage.LABEL.value.value;
+    // Field: specbp.LABEL_SET.valid
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL_SET.valid.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL_SET && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL_SET.valid.value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.LABEL_SET.valid.next = next_c;
+        field_combo.LABEL_SET.valid.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL_SET.valid.value <= 1'h0;
+        end else begin
+            if(field_combo.LABEL_SET.valid.load_next) begin
+                field_storage.LABEL_SET.valid.value <= field_combo.LABEL_SET.valid.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL_SET.valid.value = field_storage.LABEL_SET.valid.value;
+    // Field: specbp.LABEL_SET.clear
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.LABEL_SET.clear.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.LABEL_SET && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.LABEL_SET.clear.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.LABEL_SET.clear.next = next_c;
+        field_combo.LABEL_SET.clear.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            field_storage.LABEL_SET.clear.value <= 1'h0;
+        end else begin
+            if(field_combo.LABEL_SET.clear.load_next) begin
+                field_storage.LABEL_SET.clear.value <= field_combo.LABEL_SET.clear.next;
+            end
+        end
+    end
+    assign hwif_out.LABEL_SET.clear.value = field_storage.LABEL_SET.clear.value;
+    for(genvar i0=0; i0<2; i0++) begin
+        // Field: specbp.CORE[].PROGRAM_ADDRESS.value
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.CORE[i0].PROGRAM_ADDRESS.value.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.CORE[i0].PROGRAM_ADDRESS && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.CORE[i0].PROGRAM_ADDRESS.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end
+            field_combo.CORE[i0].PROGRAM_ADDRESS.value.next = next_c;
+            field_combo.CORE[i0].PROGRAM_ADDRESS.value.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(rst) begin
+                field_storage.CORE[i0].PROGRAM_ADDRESS.value.value <= 32'h0;
+            end else begin
+                if(field_combo.CORE[i0].PROGRAM_ADDRESS.value.load_next) begin
+                    field_storage.CORE[i0].PROGRAM_ADDRESS.value.value <= field_combo.CORE[i0].PROGRAM_ADDRESS.value.next;
+                end
+            end
+        end
+        assign hwif_out.CORE[i0].PROGRAM_ADDRESS.value.value = field_storage.CORE[i0].PROGRAM_ADDRESS.value.value;
+        // Field: specbp.CORE[].PROGRAM_LENGTH.value
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.CORE[i0].PROGRAM_LENGTH.value.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.CORE[i0].PROGRAM_LENGTH && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.CORE[i0].PROGRAM_LENGTH.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end
+            field_combo.CORE[i0].PROGRAM_LENGTH.value.next = next_c;
+            field_combo.CORE[i0].PROGRAM_LENGTH.value.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(rst) begin
+                field_storage.CORE[i0].PROGRAM_LENGTH.value.value <= 32'h0;
+            end else begin
+                if(field_combo.CORE[i0].PROGRAM_LENGTH.value.load_next) begin
+                    field_storage.CORE[i0].PROGRAM_LENGTH.value.value <= field_combo.CORE[i0].PROGRAM_LENGTH.value.next;
+                end
+            end
+        end
+        assign hwif_out.CORE[i0].PROGRAM_LENGTH.value.value = field_storage.CORE[i0].PROGRAM_LENGTH.value.value;
+        // Field: specbp.CORE[].START_DELAY.value
+        always_comb begin
+            automatic logic [15:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.CORE[i0].START_DELAY.value.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.CORE[i0].START_DELAY && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.CORE[i0].START_DELAY.value.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                load_next_c = '1;
+            end
+            field_combo.CORE[i0].START_DELAY.value.next = next_c;
+            field_combo.CORE[i0].START_DELAY.value.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(rst) begin
+                field_storage.CORE[i0].START_DELAY.value.value <= 16'h0;
+            end else begin
+                if(field_combo.CORE[i0].START_DELAY.value.load_next) begin
+                    field_storage.CORE[i0].START_DELAY.value.value <= field_combo.CORE[i0].START_DELAY.value.next;
+                end
+            end
+        end
+        assign hwif_out.CORE[i0].START_DELAY.value.value = field_storage.CORE[i0].START_DELAY.value.value;
+    end
 
     //--------------------------------------------------------------------------
     // Read double-buffers
@@ -734,26 +900,28 @@ module specbp_regs (
             logic [63:0] data;
         } CYCLES;
         struct {
-            logic [63:0] data;
-        } BUSY;
-        struct {
-            logic [63:0] data;
-        } READ_STALL;
-        struct {
-            logic [63:0] data;
-        } WRITE_STALL;
-        struct {
-            logic [63:0] data;
-        } LOADING;
-        struct {
-            logic [63:0] data;
-        } COMPUTING;
-        struct {
-            logic [63:0] data;
-        } STORING;
-        struct {
-            logic [63:0] data;
-        } MULTIPLYING;
+            struct {
+                logic [63:0] data;
+            } BUSY;
+            struct {
+                logic [63:0] data;
+            } READ_STALL;
+            struct {
+                logic [63:0] data;
+            } WRITE_STALL;
+            struct {
+                logic [63:0] data;
+            } LOADING;
+            struct {
+                logic [63:0] data;
+            } COMPUTING;
+            struct {
+                logic [63:0] data;
+            } STORING;
+            struct {
+                logic [63:0] data;
+            } MULTIPLYING;
+        } CORE[2];
     } rbuf_storage_t;
     rbuf_storage_t rbuf_storage;
 
@@ -762,39 +930,41 @@ module specbp_regs (
             rbuf_storage.CYCLES.data[63:0] <= hwif_in.CYCLES.value.next;
         end
     end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.BUSY[0] && !decoded_req_is_wr) begin
-            rbuf_storage.BUSY.data[63:0] <= hwif_in.BUSY.value.next;
+    for(genvar i0=0; i0<2; i0++) begin
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].BUSY[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].BUSY.data[63:0] <= hwif_in.CORE[i0].BUSY.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.READ_STALL[0] && !decoded_req_is_wr) begin
-            rbuf_storage.READ_STALL.data[63:0] <= hwif_in.READ_STALL.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].READ_STALL[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].READ_STALL.data[63:0] <= hwif_in.CORE[i0].READ_STALL.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.WRITE_STALL[0] && !decoded_req_is_wr) begin
-            rbuf_storage.WRITE_STALL.data[63:0] <= hwif_in.WRITE_STALL.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].WRITE_STALL[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].WRITE_STALL.data[63:0] <= hwif_in.CORE[i0].WRITE_STALL.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.LOADING[0] && !decoded_req_is_wr) begin
-            rbuf_storage.LOADING.data[63:0] <= hwif_in.LOADING.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].LOADING[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].LOADING.data[63:0] <= hwif_in.CORE[i0].LOADING.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.COMPUTING[0] && !decoded_req_is_wr) begin
-            rbuf_storage.COMPUTING.data[63:0] <= hwif_in.COMPUTING.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].COMPUTING[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].COMPUTING.data[63:0] <= hwif_in.CORE[i0].COMPUTING.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.STORING[0] && !decoded_req_is_wr) begin
-            rbuf_storage.STORING.data[63:0] <= hwif_in.STORING.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].STORING[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].STORING.data[63:0] <= hwif_in.CORE[i0].STORING.value.next;
+            end
         end
-    end
-    always_ff @(posedge clk) begin
-        if(decoded_reg_strb.MULTIPLYING[0] && !decoded_req_is_wr) begin
-            rbuf_storage.MULTIPLYING.data[63:0] <= hwif_in.MULTIPLYING.value.next;
+        always_ff @(posedge clk) begin
+            if(decoded_reg_strb.CORE[i0].MULTIPLYING[0] && !decoded_req_is_wr) begin
+                rbuf_storage.CORE[i0].MULTIPLYING.data[63:0] <= hwif_in.CORE[i0].MULTIPLYING.value.next;
+            end
         end
     end
 
@@ -846,22 +1016,6 @@ module specbp_regs (
             readback_data_var[15:0] = hwif_in.ROWS.vector.next;
             readback_data_var[31:16] = hwif_in.ROWS.partial.next;
         end
-        if(rd_mux_addr == 12'h24) begin
-            readback_data_var[0] = hwif_in.STATUS.busy.next;
-            readback_data_var[1] = hwif_in.STATUS.done.next;
-            readback_data_var[7:4] = hwif_in.STATUS.error.next;
-            readback_data_var[9:8] = hwif_in.STATUS.response.next;
-            readback_data_var[23:16] = hwif_in.STATUS.opcode.next;
-        end
-        if(rd_mux_addr == 12'h28) begin
-            readback_data_var[31:0] = hwif_in.INDEX.value.next;
-        end
-        if(rd_mux_addr == 12'h30) begin
-            readback_data_var[31:0] = field_storage.PROGRAM_ADDRESS.value.value;
-        end
-        if(rd_mux_addr == 12'h34) begin
-            readback_data_var[31:0] = field_storage.PROGRAM_LENGTH.value.value;
-        end
         if(rd_mux_addr == 12'h38) begin
             readback_data_var[31:0] = field_storage.WATCHDOG.value.value;
         end
@@ -885,47 +1039,80 @@ module specbp_regs (
         if(rd_mux_addr == 12'h64) begin
             readback_data_var = rbuf_storage.CYCLES.data[63:32];
         end
-        if(rd_mux_addr == 12'h68) begin
-            readback_data_var[31:0] = hwif_in.BUSY.value.next[31:0];
-        end
-        if(rd_mux_addr == 12'h6c) begin
-            readback_data_var = rbuf_storage.BUSY.data[63:32];
-        end
-        if(rd_mux_addr == 12'h70) begin
-            readback_data_var[31:0] = hwif_in.READ_STALL.value.next[31:0];
-        end
-        if(rd_mux_addr == 12'h74) begin
-            readback_data_var = rbuf_storage.READ_STALL.data[63:32];
-        end
-        if(rd_mux_addr == 12'h78) begin
-            readback_data_var[31:0] = hwif_in.WRITE_STALL.value.next[31:0];
-        end
-        if(rd_mux_addr == 12'h7c) begin
-            readback_data_var = rbuf_storage.WRITE_STALL.data[63:32];
-        end
         if(rd_mux_addr == 12'h80) begin
-            readback_data_var[31:0] = hwif_in.LOADING.value.next[31:0];
-        end
-        if(rd_mux_addr == 12'h84) begin
-            readback_data_var = rbuf_storage.LOADING.data[63:32];
+            readback_data_var[8:0] = field_storage.LABEL.value.value;
         end
         if(rd_mux_addr == 12'h88) begin
-            readback_data_var[31:0] = hwif_in.COMPUTING.value.next[31:0];
+            readback_data_var[0] = hwif_in.LABEL_STATE.valid.next;
         end
         if(rd_mux_addr == 12'h8c) begin
-            readback_data_var = rbuf_storage.COMPUTING.data[63:32];
+            readback_data_var[31:0] = hwif_in.LABEL_ACCEPTS.value.next;
         end
         if(rd_mux_addr == 12'h90) begin
-            readback_data_var[31:0] = hwif_in.STORING.value.next[31:0];
+            readback_data_var[31:0] = hwif_in.LABEL_REJECTS.value.next;
         end
-        if(rd_mux_addr == 12'h94) begin
-            readback_data_var = rbuf_storage.STORING.data[63:32];
-        end
-        if(rd_mux_addr == 12'h98) begin
-            readback_data_var[31:0] = hwif_in.MULTIPLYING.value.next[31:0];
-        end
-        if(rd_mux_addr == 12'h9c) begin
-            readback_data_var = rbuf_storage.MULTIPLYING.data[63:32];
+        for(int i0=0; i0<2; i0++) begin
+            if(rd_mux_addr == 12'h100 + (12)'(i0) * 12'h80) begin
+                readback_data_var[0] = hwif_in.CORE[i0].STATUS.busy.next;
+                readback_data_var[1] = hwif_in.CORE[i0].STATUS.done.next;
+                readback_data_var[7:4] = hwif_in.CORE[i0].STATUS.error.next;
+                readback_data_var[9:8] = hwif_in.CORE[i0].STATUS.response.next;
+                readback_data_var[23:16] = hwif_in.CORE[i0].STATUS.opcode.next;
+            end
+            if(rd_mux_addr == 12'h104 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].INDEX.value.next;
+            end
+            if(rd_mux_addr == 12'h108 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = field_storage.CORE[i0].PROGRAM_ADDRESS.value.value;
+            end
+            if(rd_mux_addr == 12'h10c + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = field_storage.CORE[i0].PROGRAM_LENGTH.value.value;
+            end
+            if(rd_mux_addr == 12'h110 + (12)'(i0) * 12'h80) begin
+                readback_data_var[15:0] = field_storage.CORE[i0].START_DELAY.value.value;
+            end
+            if(rd_mux_addr == 12'h120 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].BUSY.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h124 + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].BUSY.data[63:32];
+            end
+            if(rd_mux_addr == 12'h128 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].READ_STALL.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h12c + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].READ_STALL.data[63:32];
+            end
+            if(rd_mux_addr == 12'h130 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].WRITE_STALL.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h134 + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].WRITE_STALL.data[63:32];
+            end
+            if(rd_mux_addr == 12'h138 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].LOADING.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h13c + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].LOADING.data[63:32];
+            end
+            if(rd_mux_addr == 12'h140 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].COMPUTING.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h144 + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].COMPUTING.data[63:32];
+            end
+            if(rd_mux_addr == 12'h148 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].STORING.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h14c + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].STORING.data[63:32];
+            end
+            if(rd_mux_addr == 12'h150 + (12)'(i0) * 12'h80) begin
+                readback_data_var[31:0] = hwif_in.CORE[i0].MULTIPLYING.value.next[31:0];
+            end
+            if(rd_mux_addr == 12'h154 + (12)'(i0) * 12'h80) begin
+                readback_data_var = rbuf_storage.CORE[i0].MULTIPLYING.data[63:32];
+            end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

@@ -5,7 +5,7 @@ package specbp_regs_pkg;
 
     localparam SPECBP_REGS_DATA_WIDTH = 32;
     localparam SPECBP_REGS_MIN_ADDR_WIDTH = 12;
-    localparam SPECBP_REGS_SIZE = 'ha0;
+    localparam SPECBP_REGS_SIZE = 'h200;
 
     typedef struct {
         logic [31:0] next;
@@ -91,42 +91,6 @@ package specbp_regs_pkg;
     } specbp__ROWS__in_t;
 
     typedef struct {
-        logic next;
-    } specbp__STATUS__busy__in_t;
-
-    typedef struct {
-        logic next;
-    } specbp__STATUS__done__in_t;
-
-    typedef struct {
-        logic [3:0] next;
-    } specbp__STATUS__error__in_t;
-
-    typedef struct {
-        logic [1:0] next;
-    } specbp__STATUS__response__in_t;
-
-    typedef struct {
-        logic [7:0] next;
-    } specbp__STATUS__opcode__in_t;
-
-    typedef struct {
-        specbp__STATUS__busy__in_t busy;
-        specbp__STATUS__done__in_t done;
-        specbp__STATUS__error__in_t error;
-        specbp__STATUS__response__in_t response;
-        specbp__STATUS__opcode__in_t opcode;
-    } specbp__STATUS__in_t;
-
-    typedef struct {
-        logic [31:0] next;
-    } specbp__INDEX__value__in_t;
-
-    typedef struct {
-        specbp__INDEX__value__in_t value;
-    } specbp__INDEX__in_t;
-
-    typedef struct {
         logic hwset;
     } specbp__INTERRUPT_STATUS__done__in_t;
 
@@ -146,6 +110,66 @@ package specbp_regs_pkg;
     typedef struct {
         specbp__counter_desc_d02b5840__value__in_t value;
     } specbp__counter_desc_d02b5840__in_t;
+
+    typedef struct {
+        logic next;
+    } specbp__LABEL_STATE__valid__in_t;
+
+    typedef struct {
+        specbp__LABEL_STATE__valid__in_t valid;
+    } specbp__LABEL_STATE__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } specbp__LABEL_ACCEPTS__value__in_t;
+
+    typedef struct {
+        specbp__LABEL_ACCEPTS__value__in_t value;
+    } specbp__LABEL_ACCEPTS__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } specbp__LABEL_REJECTS__value__in_t;
+
+    typedef struct {
+        specbp__LABEL_REJECTS__value__in_t value;
+    } specbp__LABEL_REJECTS__in_t;
+
+    typedef struct {
+        logic next;
+    } specbp__core__STATUS__busy__in_t;
+
+    typedef struct {
+        logic next;
+    } specbp__core__STATUS__done__in_t;
+
+    typedef struct {
+        logic [3:0] next;
+    } specbp__core__STATUS__error__in_t;
+
+    typedef struct {
+        logic [1:0] next;
+    } specbp__core__STATUS__response__in_t;
+
+    typedef struct {
+        logic [7:0] next;
+    } specbp__core__STATUS__opcode__in_t;
+
+    typedef struct {
+        specbp__core__STATUS__busy__in_t busy;
+        specbp__core__STATUS__done__in_t done;
+        specbp__core__STATUS__error__in_t error;
+        specbp__core__STATUS__response__in_t response;
+        specbp__core__STATUS__opcode__in_t opcode;
+    } specbp__core__STATUS__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } specbp__core__INDEX__value__in_t;
+
+    typedef struct {
+        specbp__core__INDEX__value__in_t value;
+    } specbp__core__INDEX__in_t;
 
     typedef struct {
         logic [63:0] next;
@@ -204,16 +228,8 @@ package specbp_regs_pkg;
     } specbp__counter_desc_eae231f8__in_t;
 
     typedef struct {
-        specbp__BUILD__in_t BUILD;
-        specbp__SHAPE__in_t SHAPE;
-        specbp__BUFFERS__in_t BUFFERS;
-        specbp__BURSTS__in_t BURSTS;
-        specbp__WORDS__in_t WORDS;
-        specbp__ROWS__in_t ROWS;
-        specbp__STATUS__in_t STATUS;
-        specbp__INDEX__in_t INDEX;
-        specbp__INTERRUPT_STATUS__in_t INTERRUPT_STATUS;
-        specbp__counter_desc_d02b5840__in_t CYCLES;
+        specbp__core__STATUS__in_t STATUS;
+        specbp__core__INDEX__in_t INDEX;
         specbp__counter_desc_f67a3fe0__in_t BUSY;
         specbp__counter_desc_0f49b4c1__in_t READ_STALL;
         specbp__counter_desc_60cb4da1__in_t WRITE_STALL;
@@ -221,6 +237,21 @@ package specbp_regs_pkg;
         specbp__counter_desc_d374cf76__in_t COMPUTING;
         specbp__counter_desc_e053dccf__in_t STORING;
         specbp__counter_desc_eae231f8__in_t MULTIPLYING;
+    } specbp__core__in_t;
+
+    typedef struct {
+        specbp__BUILD__in_t BUILD;
+        specbp__SHAPE__in_t SHAPE;
+        specbp__BUFFERS__in_t BUFFERS;
+        specbp__BURSTS__in_t BURSTS;
+        specbp__WORDS__in_t WORDS;
+        specbp__ROWS__in_t ROWS;
+        specbp__INTERRUPT_STATUS__in_t INTERRUPT_STATUS;
+        specbp__counter_desc_d02b5840__in_t CYCLES;
+        specbp__LABEL_STATE__in_t LABEL_STATE;
+        specbp__LABEL_ACCEPTS__in_t LABEL_ACCEPTS;
+        specbp__LABEL_REJECTS__in_t LABEL_REJECTS;
+        specbp__core__in_t CORE[2];
     } specbp__in_t;
 
     typedef struct {
@@ -235,22 +266,6 @@ package specbp_regs_pkg;
         specbp__CONTROL__start__out_t start;
         specbp__CONTROL__reset__out_t reset;
     } specbp__CONTROL__out_t;
-
-    typedef struct {
-        logic [31:0] value;
-    } specbp__PROGRAM_ADDRESS__value__out_t;
-
-    typedef struct {
-        specbp__PROGRAM_ADDRESS__value__out_t value;
-    } specbp__PROGRAM_ADDRESS__out_t;
-
-    typedef struct {
-        logic [31:0] value;
-    } specbp__PROGRAM_LENGTH__value__out_t;
-
-    typedef struct {
-        specbp__PROGRAM_LENGTH__value__out_t value;
-    } specbp__PROGRAM_LENGTH__out_t;
 
     typedef struct {
         logic [31:0] value;
@@ -303,14 +318,66 @@ package specbp_regs_pkg;
     } specbp__INTERRUPT_STATUS__out_t;
 
     typedef struct {
+        logic [8:0] value;
+    } specbp__LABEL__value__out_t;
+
+    typedef struct {
+        specbp__LABEL__value__out_t value;
+    } specbp__LABEL__out_t;
+
+    typedef struct {
+        logic value;
+    } specbp__LABEL_SET__valid__out_t;
+
+    typedef struct {
+        logic value;
+    } specbp__LABEL_SET__clear__out_t;
+
+    typedef struct {
+        specbp__LABEL_SET__valid__out_t valid;
+        specbp__LABEL_SET__clear__out_t clear;
+    } specbp__LABEL_SET__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } specbp__core__PROGRAM_ADDRESS__value__out_t;
+
+    typedef struct {
+        specbp__core__PROGRAM_ADDRESS__value__out_t value;
+    } specbp__core__PROGRAM_ADDRESS__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } specbp__core__PROGRAM_LENGTH__value__out_t;
+
+    typedef struct {
+        specbp__core__PROGRAM_LENGTH__value__out_t value;
+    } specbp__core__PROGRAM_LENGTH__out_t;
+
+    typedef struct {
+        logic [15:0] value;
+    } specbp__core__START_DELAY__value__out_t;
+
+    typedef struct {
+        specbp__core__START_DELAY__value__out_t value;
+    } specbp__core__START_DELAY__out_t;
+
+    typedef struct {
+        specbp__core__PROGRAM_ADDRESS__out_t PROGRAM_ADDRESS;
+        specbp__core__PROGRAM_LENGTH__out_t PROGRAM_LENGTH;
+        specbp__core__START_DELAY__out_t START_DELAY;
+    } specbp__core__out_t;
+
+    typedef struct {
         specbp__CONTROL__out_t CONTROL;
-        specbp__PROGRAM_ADDRESS__out_t PROGRAM_ADDRESS;
-        specbp__PROGRAM_LENGTH__out_t PROGRAM_LENGTH;
         specbp__WATCHDOG__out_t WATCHDOG;
         specbp__WINDOW_FIRST__out_t WINDOW_FIRST;
         specbp__WINDOW_LAST__out_t WINDOW_LAST;
         specbp__INTERRUPT_ENABLE__out_t INTERRUPT_ENABLE;
         specbp__INTERRUPT_STATUS__out_t INTERRUPT_STATUS;
+        specbp__LABEL__out_t LABEL;
+        specbp__LABEL_SET__out_t LABEL_SET;
+        specbp__core__out_t CORE[2];
     } specbp__out_t;
 
     typedef enum logic [2:0] {
@@ -335,9 +402,11 @@ package specbp_regs_pkg;
         opcode_e__NOP = 'h0,
         opcode_e__END = 'h1,
         opcode_e__COPY = 'h2,
+        opcode_e__SKIP = 'h3,
         opcode_e__LOAD = 'h10,
         opcode_e__FILL = 'h11,
         opcode_e__LOAD_TRANSPOSED = 'h12,
+        opcode_e__LOAD_INDEX = 'h13,
         opcode_e__MAC = 'h20,
         opcode_e__MAXIMUM = 'h21,
         opcode_e__TOTAL = 'h22,
@@ -345,6 +414,7 @@ package specbp_regs_pkg;
         opcode_e__SELECT = 'h24,
         opcode_e__SOFTMAX = 'h25,
         opcode_e__SGD = 'h26,
+        opcode_e__GATE = 'h27,
         opcode_e__STORE = 'h30
     } opcode_e_e;
 endpackage

@@ -21,6 +21,7 @@ module axi_read_engine #(
   input  wire logic                    rst_ni,
   input  wire logic                    abort_i,
   output logic                         idle_o,   // nothing to do and nothing under way
+  output logic                         active_o,  // something changes in this cycle
   output logic                         stall_o,  // waits for the memory
 
   input  wire logic                    cmd_valid_i,
@@ -150,7 +151,9 @@ module axi_read_engine #(
   );
   assign m_axi_rready = data_ready || abort_i;
 
-  assign idle_o  = !burst_valid && !under_way;
+  assign idle_o   = !burst_valid && !under_way;
+  assign active_o = (cmd_valid_i && cmd_ready_o) || request || (m_axi_rvalid && m_axi_rready)
+      || (m_axi_arvalid && m_axi_arready) || (data_valid_o && data_ready_i);
   assign stall_o = under_way && m_axi_rready && !m_axi_rvalid;
 
   logic unused;

@@ -22,6 +22,7 @@ module axi_write_engine #(
   input  wire logic                    rst_ni,
   input  wire logic                    abort_i,
   output logic                         idle_o,   // nothing to do, every burst acknowledged
+  output logic                         active_o,  // something changes in this cycle
   output logic                         stall_o,  // waits for the memory to take something
   output logic                         error_valid_o,
   output logic [1:0]                   error_response_o,
@@ -217,6 +218,8 @@ module axi_write_engine #(
   assign error_valid_o    = response_valid_q && response_q[1];
   assign error_response_o = response_q;
   assign idle_o           = !burst_valid && pending_q == '0;
+  assign active_o         = (cmd_valid_i && cmd_ready_o) || issue || take || m_axi_bvalid
+      || response_valid_q || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready);
   assign stall_o          = (m_axi_wvalid && !m_axi_wready) || (m_axi_awvalid && !m_axi_awready);
 
   logic unused;

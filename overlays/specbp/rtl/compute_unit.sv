@@ -1,11 +1,11 @@
-// Executes MAC, the element-wise opcodes, SOFTMAX and SGD.
+// Executes MAC, the element-wise opcodes, SOFTMAX, SGD and GATE.
 //
 // MAC and element-wise work have two halves: the front runs the loops and reads the buffers, an
 // iteration a cycle (MASK and SELECT: two cycles, they read two words); the back takes finished
 // results through the requantiser and writes them. The front starts on the next descriptor while
 // the back finishes the last one, but hands over no result before it has. So results follow
 // without a gap where a reduction is at least as long as its results take to leave: `groups`
-// cycles, twice that for int32. SOFTMAX and SGD have the buffers to themselves.
+// cycles, twice that for int32. SOFTMAX, SGD and GATE have the buffers to themselves.
 //
 // A descriptor costs 2 cycles between its neighbours, 16 to 20 beside its iterations when it
 // stands alone; it is complete with the write of its last word (`give_o`). Addresses are checked
@@ -32,17 +32,24 @@ module compute_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic                       multiplying_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
+
+  // The label table.
+  output logic                           label_read_o,
+  output logic [8:0]                     label_o,
+  input  wire logic                      label_valid_i,
+  output specbp_pkg::label_update_e      label_update_o,
 
   output logic                           scalar_valid_o,
   output logic [$clog2(ScalarWords)-1:0] scalar_address_o,
@@ -71,10 +78,10 @@ module compute_unit #(
 
   // The descriptor that the front works on, and its fields.
   compute_t         head;
-  logic             queue_empty, head_valid, head_done;
+  logic             queue_empty, queue_active, head_valid, head_done;
   logic [31:0]      head_index;
   logic [2:0][31:0] w;  // words 3:1
-  logic             is_mac, is_softmax, is_sgd, is_element, two_words;
+  logic             is_mac, is_softmax, is_sgd, is_gate, is_element, two_words;
 
   descriptor_queue #(
     .Words(16),
@@ -88,6 +95,7 @@ module compute_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(head_valid),
     .head_done_i (head_done),
     .head_o      (head),
@@ -98,23 +106,25 @@ module compute_unit #(
   assign is_mac     = head.order.opcode == OpcodeMac;
   assign is_softmax = head.order.opcode == OpcodeSoftmax;
   assign is_sgd     = head.order.opcode == OpcodeSgd;
-  assign is_element = !is_mac && !is_softmax && !is_sgd;
+  assign is_gate    = head.order.opcode == OpcodeGate;
+  assign is_element = !is_mac && !is_softmax && !is_sgd && !is_gate;
   assign two_words  = head.order.opcode == OpcodeMask || head.order.opcode == OpcodeSelect;
 
-  typedef enum logic [1:0] {StIdle, StLoops, StSoftmax, StSgd} state_e;
+  typedef enum logic [2:0] {StIdle, StLoops, StSoftmax, StSgd, StGate} state_e;
 
   state_e state_q;
-  logic   back_busy_q, taken_over_q, final_issue, softmax_done, sgd_done, back_done;
+  logic   back_busy_q, taken_over_q, final_issue, softmax_done, sgd_done, gate_done, back_done;
 
-  // SOFTMAX and SGD wait for the back.
+  // SOFTMAX, SGD and GATE wait for the back.
   assign request_o = head_valid && state_q == StIdle && (is_mac || is_element || !back_busy_q);
-  assign waits_o   = head.order.waits;
-  assign head_done = final_issue || softmax_done || sgd_done;
+  assign waits_o   = waits_of(head.order);
+  assign head_done = final_issue || softmax_done || sgd_done || gate_done;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) state_q <= StIdle;
-    else if (grant_i) state_q <= is_softmax ? StSoftmax : is_sgd ? StSgd : StLoops;
-    else if (head_done) state_q <= StIdle;
+    else if (grant_i) begin
+      state_q <= is_softmax ? StSoftmax : is_sgd ? StSgd : is_gate ? StGate : StLoops;
+    end else if (head_done) state_q <= StIdle;
   end
 
   // The front: loops.
@@ -168,12 +178,13 @@ module compute_unit #(
     end
   end
 
-  // SOFTMAX and SGD.
+  // SOFTMAX, SGD and GATE.
   logic        special_clk;
-  logic        softmax_read, sgd_read, softmax_write, sgd_write;
-  result_t     softmax_read_address, softmax_write_address;
+  logic        softmax_read, sgd_read, gate_read, softmax_write, sgd_write, gate_write;
+  logic        label_bad;
+  result_t     softmax_read_address, softmax_write_address, gate_read_address, gate_write_address;
   logic [18:0] sgd_read_address, sgd_write_address;
-  logic [63:0] softmax_word, sgd_word;
+  logic [63:0] softmax_word, sgd_word, gate_word;
   logic [1:0][31:0] w_5_4;
 
   assign w_5_4 = head.loops[0];
@@ -181,8 +192,8 @@ module compute_unit #(
   // Stops in simulation; see clock_gate.
   clock_gate u_special (
     .clk_i,
-    .enable_i(!rst_ni || abort_i || (grant_i && (is_softmax || is_sgd))
-              || state_q == StSoftmax || state_q == StSgd),
+    .enable_i(!rst_ni || abort_i || (grant_i && (is_softmax || is_sgd || is_gate))
+              || state_q == StSoftmax || state_q == StSgd || state_q == StGate),
     .clk_o   (special_clk)
   );
 
@@ -231,6 +242,33 @@ module compute_unit #(
     .write_data_o   (sgd_word)
   );
 
+  gate_unit u_gate (
+    .clk_i          (special_clk),
+    .rst_ni,
+    .abort_i,
+    .start_i        (grant_i && is_gate),
+    .actual_i       (w[0][15:0]),
+    .cached_i       (w[0][31:16]),
+    .results_i      (w[1][15:0]),
+    .records_i      (w[1][31:16]),
+    .words_i        (w[2][7:0]),
+    .total_i        (w[2][8]),
+    .samples_i      (w[2][25:16]),
+    .limit_i        (w_5_4[0][17:0]),
+    .done_o         (gate_done),
+    .read_valid_o   (gate_read),
+    .read_address_o (gate_read_address),
+    .read_data_i    (scalar_i),
+    .write_valid_o  (gate_write),
+    .write_address_o(gate_write_address),
+    .write_data_o   (gate_word),
+    .label_bad_o    (label_bad),
+    .label_read_o,
+    .label_o,
+    .label_valid_i,
+    .label_update_o
+  );
+
   // Reads of scalar and vector buffer.
   logic [18:0] read_address;
   logic        read_fits;
@@ -239,11 +277,12 @@ module compute_unit #(
     unique case (state_q)
       StSoftmax: read_address = 19'(softmax_read_address);
       StSgd:     read_address = sgd_read_address;
+      StGate:    read_address = 19'(gate_read_address);
       default:   read_address = 19'(is_mac ? a >>> 2 : second_word_q ? b : a);
     endcase
   end
   assign read_fits        = read_address[18:$clog2(ScalarWords)] == '0;
-  assign scalar_valid_o   = read_a || read_b || softmax_read || sgd_read;
+  assign scalar_valid_o   = read_a || read_b || softmax_read || sgd_read || gate_read;
   assign scalar_address_o = read_address[$clog2(ScalarWords)-1:0];
   assign vector_valid_o   = issue && is_mac;
   assign vector_address_o = b[$clog2(VectorRows)-1:0];
@@ -310,7 +349,7 @@ module compute_unit #(
 
   always_ff @(posedge clk_i) begin
     if (take_over) begin
-      back_q <= '{index: head_index, opcode: head.order.opcode, signals: head.order.signals};
+      back_q <= '{index: head_index, opcode: head.order.opcode, signals: signals_of(head.order)};
       two_parts_q  <= two_parts;
       last_group_q <= last_group;
       left_q       <= w[2][21:16];
@@ -407,7 +446,7 @@ module compute_unit #(
   );
 
   logic unused;
-  assign unused = ^{mark_1[1], head.order.zero};
+  assign unused = ^{mark_1[1]};
 
   assign back_done = results_valid && results_mark[1];
 
@@ -437,7 +476,7 @@ module compute_unit #(
   assign output_fits      = output_place[18:$clog2(OutputWords)] == '0;
   assign output_address_o = output_place[$clog2(OutputWords)-1:0];
   assign output_valid_o   = (results_valid && kind_q != ResultSums) || softmax_write
-      || sgd_write;
+      || sgd_write || gate_write;
 
   always_comb begin
     if (softmax_write) begin
@@ -446,6 +485,9 @@ module compute_unit #(
     end else if (sgd_write) begin
       output_place = sgd_write_address;
       output_o     = sgd_word;
+    end else if (gate_write) begin
+      output_place = 19'(gate_write_address);
+      output_o     = gate_word;
     end else begin
       output_place = 19'(use_second ? second_q : result_q);
       if (kind_q != ResultInt32) begin
@@ -460,14 +502,14 @@ module compute_unit #(
   logic   back_fault, front_fault;
   fault_t fault_q;
 
-  assign give_o    = back_done || softmax_done || sgd_done;
-  assign signals_o = back_done ? back_q.signals : head.order.signals;
+  assign give_o    = back_done || softmax_done || sgd_done || gate_done;
+  assign signals_o = back_done ? back_q.signals : signals_of(head.order);
 
   assign back_fault  = (draining_q && !addend_fits) || (sums_valid_o && !sums_fit)
-      || (output_valid_o && !output_fits && !softmax_write && !sgd_write);
+      || (output_valid_o && !output_fits && !softmax_write && !sgd_write && !gate_write);
   assign front_fault = (nest_valid && !(a_fits && b_fits))
-      || ((softmax_read || sgd_read) && !read_fits)
-      || ((softmax_write || sgd_write) && !output_fits);
+      || ((softmax_read || sgd_read || gate_read) && !read_fits)
+      || ((softmax_write || sgd_write || gate_write) && !output_fits) || label_bad;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) begin
@@ -485,6 +527,7 @@ module compute_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = state_q != StIdle || back_busy_q;
+  assign active_o = queue_active || grant_i || busy_o;
   assign idle_o   = queue_empty && !back_busy_q;
   assign index_o  = back_busy_q ? back_q.index : head_index;
   assign opcode_o = back_busy_q ? back_q.opcode : head.order.opcode;

@@ -16,6 +16,7 @@ module descriptor_decoder #(
   output logic [specbp_pkg::Units-1:0]  unit_o,   // whose it is; none: the sequencer's
   output logic [3:0]                    error_o,  // ErrorNone when all is well
   output logic [31:0]                   wait_cycles_o,
+  output specbp_pkg::skip_t             skip_o,
   output specbp_pkg::copy_t             copy_o
 );
   import specbp_pkg::*;
@@ -34,17 +35,18 @@ module descriptor_decoder #(
   assign opcode_o      = d[0][7:0];
   assign wait_cycles_o = d[1];
 
+  assign skip_o        = {d[2], d[1][15:0]};
+
   assign copy_o.source      = d[1];
   assign copy_o.destination = d[2];
   assign copy_o.bytes       = d[3][BytesWidth-1:0];
 
   logic alone, tag_fits, copy_fits, words_fit, memory_fits, buffer_fits, rows_fit;
-  logic mac_fits, softmax_fits, sgd_fits;
+  logic mac_fits, softmax_fits, sgd_fits, skip_fits, index_fits, gate_fits;
 
-  // NOP, END and COPY have no semaphores.
+  // NOP, END, COPY and SKIP have no semaphores.
   assign alone    = d[0][31:8] == '0;
-  assign tag_fits = d[0][31:24] == '0
-      && (d[0][11:8] == '0 || d[0][11:8] != d[0][15:12])
+  assign tag_fits = (d[0][11:8] == '0 || d[0][11:8] != d[0][15:12])
       && (d[0][19:16] == '0 || d[0][19:16] != d[0][23:20]);
 
   assign copy_fits = d[3] != '0 && d[3] <= MaxBytes && aligned(d[1]) && aligned(d[2])
@@ -63,6 +65,13 @@ module descriptor_decoder #(
   assign softmax_fits = d[3][8:1] != '0 && d[3][14:9] <= MaxShift && d[3][31:16] != '0;
   assign sgd_fits     = d[3][15:0] != '0 && d[5][21:16] <= MaxShift && d[5][27:22] <= MaxShift;
 
+  assign skip_fits    = d[1] != '0 && d[1][31:16] == '0;
+  // An indexed move takes entries that are there, and its stride has 24 bits.
+  assign index_fits   = !d[9][31] || (d[7][31:24] == '0
+      && 32'(d[9][25:16]) + 32'(d[4][31:16]) <= TableEntries);
+  assign gate_fits    = d[3][7:0] != '0 && d[3][7:0] <= 8'd128 && d[3][31:16] != '0
+      && d[3][31:26] == '0 && d[4][31:18] == '0;
+
   logic fits;
 
   always_comb begin
@@ -72,9 +81,10 @@ module descriptor_decoder #(
     unique case (opcode_o)
       OpcodeNop, OpcodeEnd: fits = alone;
       OpcodeCopy: fits = alone && copy_fits;
+      OpcodeSkip: fits = alone && skip_fits;
       OpcodeLoad: begin
         unit_o[UnitLoad] = 1'b1;
-        fits = tag_fits && words_fit && memory_fits && buffer_fits;
+        fits = tag_fits && words_fit && memory_fits && buffer_fits && index_fits;
       end
       OpcodeFill: begin
         unit_o[UnitLoad] = 1'b1;
@@ -82,7 +92,11 @@ module descriptor_decoder #(
       end
       OpcodeLoadTransposed: begin
         unit_o[UnitLoad] = 1'b1;
-        fits = tag_fits && words_fit && memory_fits && rows_fit;
+        fits = tag_fits && words_fit && memory_fits && rows_fit && index_fits;
+      end
+      OpcodeLoadIndex: begin
+        unit_o[UnitLoad] = 1'b1;
+        fits = tag_fits && words_fit && memory_fits && !d[9][31];
       end
       OpcodeMac: begin
         unit_o[UnitCompute] = 1'b1;
@@ -108,9 +122,13 @@ module descriptor_decoder #(
         unit_o[UnitCompute] = 1'b1;
         fits = tag_fits && sgd_fits;
       end
+      OpcodeGate: begin
+        unit_o[UnitCompute] = 1'b1;
+        fits = tag_fits && gate_fits;
+      end
       OpcodeStore: begin
         unit_o[UnitStore] = 1'b1;
-        fits = tag_fits && words_fit && memory_fits;
+        fits = tag_fits && words_fit && memory_fits && index_fits;
       end
       default: error_o = ErrorOpcode;
     endcase
@@ -118,7 +136,7 @@ module descriptor_decoder #(
   end
 
   logic unused;
-  assign unused = ^{d[15:11], d[9:8]};
+  assign unused = ^{d[15:11], d[9][30:26], d[9][15:0], d[8]};
 
 endmodule
 

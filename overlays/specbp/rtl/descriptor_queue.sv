@@ -19,6 +19,7 @@ module descriptor_queue #(
   input  wire logic [31:0]              index_i,
 
   output logic                          empty_o,
+  output logic                          active_o,  // something changes in this cycle
   output logic                          head_valid_o,
   input  wire logic                     head_done_i,
   output logic [Words-1:0][31:0]        head_o,
@@ -63,6 +64,7 @@ module descriptor_queue #(
   assign move         = waiting && (!head_valid_q || head_done_i);
   assign head_valid_o = head_valid_q;
   assign empty_o      = !waiting && !head_valid_q;
+  assign active_o     = (valid_i && ready_o) || move || head_done_i;
   assign head_o       = head_q;
   assign index_o      = index_q;
 

@@ -1,4 +1,5 @@
-// Executes LOAD, FILL and LOAD_TRANSPOSED: memory to the scalar, vector or bias buffer.
+// Executes LOAD, FILL and LOAD_TRANSPOSED: memory to the scalar, vector or bias buffer; and
+// LOAD_INDEX: memory to the index table.
 //
 // Two halves work one after another on each descriptor, so that the requests of one run ahead of
 // the data of the one before: the first requests runs, cut into bursts; the second writes words,
@@ -27,13 +28,14 @@ module load_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -46,8 +48,14 @@ module load_unit #(
   input  wire logic [63:0]           data_i,
   input  wire logic [1:0]            data_response_i,
 
-  // A word for one of the buffers.
+  // The index table.
+  output logic                       table_valid_o,
+  output specbp_pkg::entry_t         table_address_o,
+  input  wire logic [15:0]           table_data_i,
+
+  // A word for one of the buffers, or for the index table: then `write_buffer_o` is the element.
   output logic                       write_valid_o,
+  output logic                       write_index_o,
   output logic [1:0]                 write_buffer_o,
   output logic [specbp_pkg::PlaceWidth-1:0] write_place_o,
   output logic [63:0]                write_data_o
@@ -66,7 +74,7 @@ module load_unit #(
     logic [15:0]      base;
     logic [15:0]      fill;
     logic [1:0]       destination;
-    logic [1:0][3:0]  signals;
+    numbers_t         signals;
     logic [7:0]       opcode;
   } writes_t;
 
@@ -74,11 +82,12 @@ module load_unit #(
   move_t       load;
   writes_t     writes_in, writes_next, writes;
   logic [31:0] load_index;
-  logic        queue_empty, load_valid, load_done, requesting, fill_in, transposed_in, start;
+  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in;
+  logic        start;
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
-  logic        unused_inner_last;
-  logic        run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
+  logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
+  logic        indexed_fits, looking_up;
   logic [31:0] run_address;
   logic [4:0]  burst_beats;
   logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
@@ -96,6 +105,7 @@ module load_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(load_valid),
     .head_done_i (load_done),
     .head_o      (load),
@@ -106,31 +116,37 @@ module load_unit #(
   assign transposed_in = load.order.opcode == OpcodeLoadTransposed;
   assign request_o     = load_valid && !requesting && writes_ready
       && !(transposed_in && transposed_q);
-  assign waits_o       = load.order.waits;
+  assign waits_o       = waits_of(load.order);
   assign start         = grant_i;
   assign load_done     = fill_in ? start : run_taken && run_last;
 
-  strided_walk #(
-    .AddressWidth(32),
-    .Levels      (4)
+  indexed_walk #(
+    .Levels(4)
   ) u_runs (
     .clk_i,
     .rst_ni,
     .abort_i,
-    .start_i     (start && !fill_in),
-    .first_i     (load.address),
-    .counts_i    ({load.counts, transposed_in ? 16'd4 : 16'd1}),
-    .strides_i   ({load.memory_strides, load.row_stride}),
-    .valid_o     (requesting),
-    .address_o   (run_address),
-    .last_o      (run_last),
-    .inner_last_o(unused_inner_last),
-    .step_i      (run_taken)
+    .start_i        (start && !fill_in),
+    .first_i        (load.address),
+    .counts_i       ({load.counts, transposed_in ? 16'd4 : 16'd1}),
+    .strides_i      ({load.memory_strides, load.row_stride}),
+    .indexed_i      (load.indexed),
+    .table_base_i   (load.table_base),
+    .table_valid_o,
+    .table_address_o,
+    .table_data_i,
+    .active_o       (requesting),
+    .looking_up_o   (looking_up),
+    .valid_o        (run_here),
+    .address_o      (run_address),
+    .fits_o         (indexed_fits),
+    .last_o         (run_last),
+    .step_i         (run_taken)
   );
 
-  assign run_fits  = inside_window(run_address, {13'd0, load.run, 3'd0}, window_i);
+  assign run_fits  = indexed_fits && inside_window(run_address, {13'd0, load.run, 3'd0}, window_i);
   assign rows_room = !transposed_in || rows_ahead_q < 4'd8;
-  assign run_valid = requesting && run_fits && rows_room;
+  assign run_valid = run_here && run_fits && rows_room;
   assign run_taken = run_valid && run_ready;
 
   burst_splitter #(
@@ -161,7 +177,7 @@ module load_unit #(
   assign writes_in = '{
       index: load_index,
       opcode: load.order.opcode,
-      signals: load.order.signals,
+      signals: signals_of(load.order),
       destination: load.destination,
       fill: load.address[15:0],
       base: load.base,
@@ -298,6 +314,7 @@ module load_unit #(
   // The word on its way into a buffer, and the end of a descriptor.
   always_ff @(posedge clk_i) begin
     if (step) begin
+      write_index_o  <= writes.opcode == OpcodeLoadIndex;
       write_buffer_o <= writes.destination;
       write_place_o  <= place;
       write_data_o   <= fill ? {4{writes.fill}} : transposed ? transposed_word : data_i;
@@ -325,10 +342,11 @@ module load_unit #(
       BufferVector: place_fits = write_place_o[PlaceWidth-1:$clog2(VectorRows*Groups)] == '0;
       default:      place_fits = write_place_o[PlaceWidth-1:$clog2(BiasRows*2)] == '0;
     endcase
+    if (write_index_o) place_fits = write_place_o[PlaceWidth-1:$clog2(TableEntries)] == '0;
   end
   assign response_bad = take && data_response_i[1];
   assign place_bad    = write_valid_o && !place_fits;
-  assign run_bad      = requesting && !run_fits;
+  assign run_bad      = run_here && !run_fits;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || abort_i) begin
@@ -346,13 +364,16 @@ module load_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
+  assign active_o = queue_active || start || looking_up || run_taken
+      || (read_valid_o && read_ready_i) || writes_start || writes_loaded_q || take || step
+      || write_valid_o || run_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
   assign opcode_o = writes_valid_q ? writes.opcode
       : writes_waiting ? writes_next.opcode : load.order.opcode;
 
   logic unused;
-  assign unused = ^{burst_last, load.zero_2, load.zero_9, load.order.zero};
+  assign unused = ^{burst_last, load.zero_2, load.zero_9};
 
 endmodule
 

@@ -1,8 +1,9 @@
 // Runs a program: takes descriptors in order, hands each to its unit's queue, ends at END or an
 // error.
 //
-// A unit's descriptor is handed over two cycles after it is there, if the queue has room. NOP, COPY
-// and END wait until all units are idle, and cost 3 cycles beside their own time. END, an
+// A unit's descriptor is handed over two cycles after it is there, if the queue has room. NOP, COPY,
+// SKIP and END wait until all units are idle, and cost 3 cycles beside their own time. A skipped
+// descriptor is fetched like any other, and dropped two cycles after it is there. END, an
 // error and a reset all pass through draining: everything is aborted, and what is under way on the
 // bus is completed before `busy_o` falls. An error is reported when it is found, before draining,
 // so that a memory that never answers still gives a report; done is reported after it. It does not
@@ -18,6 +19,8 @@ module sequencer #(
 
   input  wire logic                    start_i,
   input  wire logic                    reset_i,
+  input  wire logic                    stop_i,         // ends the program without a report
+  input  wire logic [15:0]             start_delay_i,  // cycles
   input  wire logic                    misaligned_i,  // the program, on start
   input  wire logic [31:0]             watchdog_i,  // cycles without progress; 0: no limit
   input  wire specbp_pkg::window_t     window_i,
@@ -29,6 +32,7 @@ module sequencer #(
   output logic [7:0]                   opcode_o,  // of the descriptor at fault
   output logic [31:0]                  index_o,
   output logic                         started_o,      // pulse
+  output logic                         fetch_o,        // pulse: the delay is over
   output logic                         done_event_o,   // pulse
   output logic                         error_event_o,  // pulse
 
@@ -57,6 +61,11 @@ module sequencer #(
   input  wire logic [31:0]                  store_index_i,
   input  wire logic [7:0]                   store_opcode_i,
 
+  // The index table.
+  output logic                         table_valid_o,
+  output specbp_pkg::entry_t           table_address_o,
+  input  wire logic [15:0]             table_data_i,
+
   output logic                         copy_valid_o,
   input  wire logic                    copy_ready_i,
   output specbp_pkg::copy_t            copy_o,
@@ -71,7 +80,7 @@ module sequencer #(
   import specbp_pkg::*;
   import specbp_codes_pkg::*;
 
-  typedef enum logic [2:0] {StIdle, StFetch, StWait, StCopy, StDrain} state_e;
+  typedef enum logic [2:0] {StIdle, StDelay, StFetch, StWait, StSkip, StCopy, StDrain} state_e;
 
   state_e           state_q, state_d;
   logic [7:0]       opcode, opcode_q;
@@ -79,7 +88,9 @@ module sequencer #(
   logic [Units-1:0] unit, unit_q;
   logic [31:0]      wait_cycles, wait_q, index_q, running_q;
   logic             ending, ending_q, next, late, units_idle, decoded_q, here, fail;
-  logic             unit_fault;
+  logic             unit_fault, skips;
+  skip_t            skip;
+  logic [15:0]      skipping_q;  // descriptors still to skip
   fault_t           fault;
 
   descriptor_decoder #(
@@ -91,6 +102,7 @@ module sequencer #(
     .unit_o       (unit),
     .error_o      (decoder_error),
     .wait_cycles_o(wait_cycles),
+    .skip_o       (skip),
     .copy_o
   );
 
@@ -111,7 +123,8 @@ module sequencer #(
   assign late       = watchdog_i != '0 && running_q >= watchdog_i;
   assign started_o  = state_q == StIdle && start_i && !reset_i;
   assign units_idle = &unit_idle_i;
-  assign here       = state_q == StFetch && decoded_q;
+  assign here       = state_q == StFetch && decoded_q && skipping_q == '0;
+  assign skips      = skip.above == (table_data_i > skip.limit);
   assign unit_fault = store_fault_i.valid || compute_fault_i.valid || load_fault_i.valid;
 
   always_comb begin
@@ -176,13 +189,22 @@ module sequencer #(
   end
 
   always_comb begin
-    state_d      = state_q;
-    next         = 1'b0;
-    ending       = 1'b0;
-    copy_valid_o = 1'b0;
-    unit_valid_o = '0;
+    state_d       = state_q;
+    next          = 1'b0;
+    ending        = 1'b0;
+    copy_valid_o  = 1'b0;
+    table_valid_o = 1'b0;
+    unit_valid_o  = '0;
+    fetch_o       = 1'b0;
     unique case (state_q)
-      StIdle: if (started_o) state_d = StFetch;
+      StIdle: begin
+        fetch_o = started_o && start_delay_i == '0;
+        if (started_o) state_d = fetch_o ? StFetch : StDelay;
+      end
+      StDelay: begin
+        fetch_o = wait_q == '0;
+        if (fetch_o) state_d = StFetch;
+      end
       StFetch: begin
         if (here && decoder_error_q == ErrorNone) begin
           if (unit_q != '0) begin
@@ -198,10 +220,20 @@ module sequencer #(
                 copy_valid_o = 1'b1;
                 if (copy_ready_i) state_d = StCopy;
               end
+              OpcodeSkip: begin
+                table_valid_o = 1'b1;
+                state_d       = StSkip;
+              end
               default: state_d = StWait;  // NOP: the decoder refused all others
             endcase
           end
+        end else if (decoded_q && skipping_q != '0) begin
+          next = 1'b1;
         end
+      end
+      StSkip: begin
+        next    = 1'b1;
+        state_d = StFetch;
       end
       StWait: begin
         if (wait_q == '0) begin
@@ -218,9 +250,10 @@ module sequencer #(
       StDrain: if (idle_i) state_d = StIdle;
       default: state_d = StIdle;
     endcase
-    if (fail || (reset_i && state_q != StIdle)) state_d = StDrain;
+    if (fail || ((reset_i || stop_i) && state_q != StIdle)) state_d = StDrain;
   end
 
+  assign table_address_o    = skip.entry;
   assign descriptor_ready_o = next;
   assign busy_o             = state_q != StIdle;
   assign abort_o            = state_q == StDrain;
@@ -266,14 +299,18 @@ module sequencer #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (state_q == StFetch) wait_q <= wait_cycles;
-    else if (state_q == StWait) wait_q <= wait_q - 32'd1;
+    if (state_q == StIdle) wait_q <= 32'(start_delay_i);
+    else if (state_q == StFetch) wait_q <= wait_cycles;
+    else if (state_q == StWait || state_q == StDelay) wait_q <= wait_q - 32'd1;
+    if (started_o) skipping_q <= '0;
+    else if (state_q == StSkip && skips) skipping_q <= skip.count;
+    else if (state_q == StFetch && next && skipping_q != '0) skipping_q <= skipping_q - 16'd1;
     if (started_o || next || completed_i) running_q <= '0;
     else if (busy_o) running_q <= running_q + 32'd1;
   end
 
   logic unused;
-  assign unused = ^{fault.valid};
+  assign unused = ^{fault.valid, skip.zero};
 
 endmodule
 

@@ -25,8 +25,10 @@ module specbp_core #(
 
   input  wire logic                start_i,
   input  wire logic                reset_i,
+  input  wire logic                stop_i,   // another core's error
   input  wire logic [31:0]         program_address_i,
   input  wire logic [31:0]         program_length_i,
+  input  wire logic [15:0]         start_delay_i,
   input  wire logic [31:0]         watchdog_i,
   input  wire specbp_pkg::window_t window_i,
 
@@ -43,6 +45,19 @@ module specbp_core #(
   output logic                     write_stall_o,
   output logic [specbp_pkg::Units-1:0] unit_busy_o,
   output logic                     multiplying_o,
+
+  // Semaphores shared with the other core: those that units wait for, the one taken in this cycle,
+  // those given in it.
+  output logic [specbp_pkg::Units-1:0][3:0] shared_wanted_o,
+  output logic [3:0]               shared_taken_o,
+  output logic [specbp_pkg::Units-1:0][3:0] shared_given_o,
+  input  wire logic [15:0]         shared_available_i,
+
+  // The label table.
+  output logic                     label_read_o,
+  output logic [8:0]               label_o,
+  input  wire logic                label_valid_i,
+  output specbp_pkg::label_update_e label_update_o,
 
   output logic [0:0]               m_axi_arid,
   output logic [31:0]              m_axi_araddr,
@@ -79,7 +94,7 @@ module specbp_core #(
   localparam int unsigned ReadClients = 3;
   localparam int unsigned Groups      = Lanes / 4;
 
-  logic abort, read_idle, write_idle;
+  logic abort, read_idle, write_idle, read_active, write_active;
 
   // Reads: descriptors (0), COPY (1) and loads (2) share the engine.
   logic [ReadClients-1:0]          read_valid, read_ready, data_valid, data_ready;
@@ -90,7 +105,7 @@ module specbp_core #(
   logic [1:0]  read_response;
 
   // The program.
-  logic        exhausted, descriptor_valid, descriptor_ready;
+  logic        fetch, exhausted, descriptor_valid, descriptor_ready;
   descriptor_t descriptor;
   logic [1:0]  descriptor_response;
   logic        copy_valid, copy_ready, copy_done;
@@ -98,12 +113,17 @@ module specbp_core #(
   logic        read_error_valid, write_error_valid;
   logic [1:0]  read_error_response, write_error_response;
 
+  // The index table.
+  logic        load_table_valid, store_table_valid, skip_table_valid;
+  entry_t      load_table_address, store_table_address, skip_table_address;
+  logic [15:0] load_table_data, store_table_data;
+
   // The units.
-  logic   [Units-1:0]           unit_valid, unit_ready, unit_idle, request, grant, give;
-  logic   [Units-1:0][1:0][3:0] waits, signals;
-  logic   [31:0]                load_index, compute_index, store_index;
-  logic   [7:0]                 load_opcode, compute_opcode, store_opcode;
-  fault_t                       load_fault, compute_fault, store_fault;
+  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, unit_active, request, grant, give;
+  numbers_t [Units-1:0] waits, signals;
+  logic     [31:0]      load_index, compute_index, store_index;
+  logic     [7:0]       load_opcode, compute_opcode, store_opcode;
+  fault_t               load_fault, compute_fault, store_fault;
 
   // What the write engine is asked.
   logic                  write_valid, copy_write_valid, store_write_valid;
@@ -122,21 +142,19 @@ module specbp_core #(
 
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || fetching || read_valid != '0 || !read_idle || data_valid != '0
-              || unit_valid[UnitLoad] || !unit_idle[UnitLoad]),
+    .enable_i(unsettled || fetching || read_active || unit_active[UnitLoad]),
     .clk_o   (reading_clk)
   );
 
   clock_gate u_computing (
     .clk_i,
-    .enable_i(unsettled || unit_valid[UnitCompute] || !unit_idle[UnitCompute]),
+    .enable_i(unsettled || unit_active[UnitCompute]),
     .clk_o   (computing_clk)
   );
 
   clock_gate u_writing (
     .clk_i,
-    .enable_i(unsettled || copy_valid || copying || write_valid || !write_idle
-              || unit_valid[UnitStore] || !unit_idle[UnitStore]),
+    .enable_i(unsettled || copy_valid || copying || write_active || unit_active[UnitStore]),
     .clk_o   (writing_clk)
   );
 
@@ -168,6 +186,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
+    .active_o       (read_active),
     .stall_o        (read_stall_o),
     .cmd_valid_i    (engine_valid),
     .cmd_ready_o    (engine_ready),
@@ -197,7 +216,7 @@ module specbp_core #(
     .clk_i              (reading_clk),
     .rst_ni,
     .abort_i           (abort),
-    .start_i           (started_o),
+    .start_i           (fetch),
     .address_i         (program_address_i),
     .length_i          (program_length_i),
     .exhausted_o       (exhausted),
@@ -222,6 +241,8 @@ module specbp_core #(
     .rst_ni,
     .start_i,
     .reset_i,
+    .stop_i,
+    .start_delay_i,
     .misaligned_i          (program_address_i[5:0] != '0),
     .watchdog_i,
     .window_i,
@@ -232,6 +253,7 @@ module specbp_core #(
     .opcode_o,
     .index_o,
     .started_o,
+    .fetch_o               (fetch),
     .done_event_o,
     .error_event_o,
     .abort_o               (abort),
@@ -254,6 +276,9 @@ module specbp_core #(
     .compute_opcode_i      (compute_opcode),
     .store_index_i         (store_index),
     .store_opcode_i        (store_opcode),
+    .table_valid_o         (skip_table_valid),
+    .table_address_o       (skip_table_address),
+    .table_data_i          (load_table_data),
     .copy_valid_o          (copy_valid),
     .copy_ready_i          (copy_ready),
     .copy_o                (copy),
@@ -268,16 +293,21 @@ module specbp_core #(
   semaphores u_semaphores (
     .clk_i,
     .rst_ni,
-    .clear_i  (started_o),
-    .request_i(request),
-    .waits_i  (waits),
-    .grant_o  (grant),
-    .give_i   (give),
-    .signals_i(signals)
+    .clear_i           (started_o),
+    .request_i         (request),
+    .waits_i           (waits),
+    .grant_o           (grant),
+    .give_i            (give),
+    .signals_i         (signals),
+    .shared_wanted_o,
+    .shared_taken_o,
+    .shared_given_o,
+    .shared_available_i
   );
 
   // Between units and buffers.
-  logic                           load_write_valid, scalar_valid, vector_valid, bias_valid;
+  logic                           load_write_valid, load_write_index;
+  logic                           scalar_valid, vector_valid, bias_valid;
   logic                           partial_valid, sums_valid, result_valid, output_valid;
   logic [1:0]                     load_write_buffer;
   logic [PlaceWidth-1:0]          load_write_place;
@@ -313,6 +343,7 @@ module specbp_core #(
     .signals_o      (signals[UnitLoad]),
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
+    .active_o       (unit_active[UnitLoad]),
     .index_o        (load_index),
     .opcode_o       (load_opcode),
     .fault_o        (load_fault),
@@ -323,7 +354,11 @@ module specbp_core #(
     .data_ready_o   (data_ready[2]),
     .data_i         (read_data),
     .data_response_i(read_response),
+    .table_valid_o  (load_table_valid),
+    .table_address_o(load_table_address),
+    .table_data_i   (load_table_data),
     .write_valid_o  (load_write_valid),
+    .write_index_o  (load_write_index),
     .write_buffer_o (load_write_buffer),
     .write_place_o  (load_write_place),
     .write_data_o   (load_write_data)
@@ -352,10 +387,15 @@ module specbp_core #(
     .signals_o        (signals[UnitCompute]),
     .idle_o           (unit_idle[UnitCompute]),
     .busy_o           (unit_busy_o[UnitCompute]),
+    .active_o         (unit_active[UnitCompute]),
     .multiplying_o,
     .index_o          (compute_index),
     .opcode_o         (compute_opcode),
     .fault_o          (compute_fault),
+    .label_read_o,
+    .label_o,
+    .label_valid_i,
+    .label_update_o,
     .scalar_valid_o   (scalar_valid),
     .scalar_address_o (scalar_address),
     .scalar_i         (scalar),
@@ -385,7 +425,7 @@ module specbp_core #(
     .PartialRows(PartialRows)
   ) u_buffers (
     .clk_i,
-    .load_valid_i     (load_write_valid),
+    .load_valid_i     (load_write_valid && !load_write_index),
     .load_buffer_i    (load_write_buffer),
     .load_place_i     (load_write_place),
     .load_data_i      (load_write_data),
@@ -410,6 +450,37 @@ module specbp_core #(
     .output_valid_i   (output_valid),
     .output_address_i (output_address),
     .output_o         (output_word)
+  );
+
+  // The index table, once for load and SKIP, which waits until load is idle, and once for store.
+  logic [15:0] index_entry;
+
+  assign index_entry = load_write_data[16*load_write_buffer+:16];
+
+  buffer_ram #(
+    .Width(16),
+    .Depth(TableEntries)
+  ) u_load_table (
+    .clk_i,
+    .write_valid_i  (load_write_valid && load_write_index),
+    .write_address_i(load_write_place[$clog2(TableEntries)-1:0]),
+    .write_data_i   (index_entry),
+    .read_valid_i   (load_table_valid || skip_table_valid),
+    .read_address_i (skip_table_valid ? skip_table_address : load_table_address),
+    .read_data_o    (load_table_data)
+  );
+
+  buffer_ram #(
+    .Width(16),
+    .Depth(TableEntries)
+  ) u_store_table (
+    .clk_i,
+    .write_valid_i  (load_write_valid && load_write_index),
+    .write_address_i(load_write_place[$clog2(TableEntries)-1:0]),
+    .write_data_i   (index_entry),
+    .read_valid_i   (store_table_valid),
+    .read_address_i (store_table_address),
+    .read_data_o    (store_table_data)
   );
 
   // The write engine works for COPY while one runs, else for STORE.
@@ -438,9 +509,13 @@ module specbp_core #(
     .signals_o         (signals[UnitStore]),
     .idle_o            (unit_idle[UnitStore]),
     .busy_o            (unit_busy_o[UnitStore]),
+    .active_o          (unit_active[UnitStore]),
     .index_o           (store_index),
     .opcode_o          (store_opcode),
     .fault_o           (store_fault),
+    .table_valid_o     (store_table_valid),
+    .table_address_o   (store_table_address),
+    .table_data_i      (store_table_data),
     .read_valid_o      (output_valid),
     .read_address_o    (output_address),
     .read_data_i       (output_word),
@@ -495,6 +570,7 @@ module specbp_core #(
     .rst_ni,
     .abort_i           (abort),
     .idle_o            (write_idle),
+    .active_o          (write_active),
     .stall_o           (write_stall_o),
     .error_valid_o     (write_error_valid),
     .error_response_o  (write_error_response),

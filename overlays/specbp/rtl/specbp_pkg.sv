@@ -42,19 +42,34 @@ package specbp_pkg;
   localparam int unsigned UnitCompute = 1;
   localparam int unsigned UnitStore   = 2;
 
+  // Semaphores that a descriptor waits for, or signals; 0 is none.
+  typedef struct packed {
+    logic [3:0]      shared;  // among the cores
+    logic [1:0][3:0] own;     // the core's
+  } numbers_t;
+
   // Word 0 of a unit's descriptor.
   typedef struct packed {
-    logic [7:0]      zero;
+    logic [3:0]      shared_signal;
+    logic [3:0]      shared_wait;
     logic [1:0][3:0] signals;
     logic [1:0][3:0] waits;
     logic [7:0]      opcode;
   } order_t;
 
+  function automatic numbers_t waits_of(order_t order);
+    return '{shared: order.shared_wait, own: order.waits};
+  endfunction
+
+  function automatic numbers_t signals_of(order_t order);
+    return '{shared: order.shared_signal, own: order.signals};
+  endfunction
+
   // What is left of a descriptor while its work is under way.
   typedef struct packed {
-    logic [31:0]     index;
-    logic [7:0]      opcode;
-    logic [1:0][3:0] signals;
+    logic [31:0] index;
+    logic [7:0]  opcode;
+    numbers_t    signals;
   } tag_t;
 
   // What is wrong, with which descriptor.
@@ -75,16 +90,39 @@ package specbp_pkg;
     BufferBias   = 2'd2
   } buffer_e;
 
-  // LOAD, FILL, LOAD_TRANSPOSED, STORE: words 10:0.
+  // The index table: int16, of which descriptors take slots of memory and counts.
+  localparam int unsigned TableEntries = 1024;
+  typedef logic [$clog2(TableEntries)-1:0] entry_t;
+
+  // SKIP.
+  typedef struct packed {
+    logic [15:0] limit;
+    logic        above;
+    logic [4:0]  zero;
+    entry_t      entry;
+    logic [15:0] count;
+  } skip_t;
+
+  // What a gate does to the entry of a label.
+  typedef enum logic [1:0] {
+    LabelKept     = 2'd0,
+    LabelAccepted = 2'd1,
+    LabelRejected = 2'd2,
+    LabelJudged   = 2'd3   // the label is valid from now on
+  } label_update_e;
+
+  // LOAD, FILL, LOAD_TRANSPOSED, LOAD_INDEX, STORE: words 10:0.
   typedef struct packed {
     logic [31:0]      row_stride;      // word 10
-    logic [15:0]      zero_9;
+    logic             indexed;         // dimension 2, through the index table
+    logic [4:0]       zero_9;
+    logic [9:0]       table_base;
     logic [2:0][15:0] buffer_strides;  // words 9, 8
     logic [2:0][31:0] memory_strides;  // words 7 to 5
     logic [2:0][15:0] counts;          // words 4, 3
     logic [15:0]      run;
     logic [13:0]      zero_2;
-    logic [1:0]       destination;     // a buffer_e
+    logic [1:0]       destination;     // a buffer_e; LOAD_INDEX: an element
     logic [15:0]      base;            // word 2
     logic [31:0]      address;         // word 1
     order_t           order;           // word 0

@@ -23,17 +23,21 @@ module store_unit #(
   input  wire logic [31:0]           index_i,
 
   output logic                       request_o,
-  output logic [1:0][3:0]            waits_o,
+  output specbp_pkg::numbers_t       waits_o,
   input  wire logic                  grant_i,
   output logic                       give_o,
-  output logic [1:0][3:0]            signals_o,
+  output specbp_pkg::numbers_t       signals_o,
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
+  output logic                       active_o,  // something changes in this cycle
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
 
+  output logic                       table_valid_o,  // the index table
+  output specbp_pkg::entry_t         table_address_o,
+  input  wire logic [15:0]           table_data_i,
   output logic                       read_valid_o,
   output logic [$clog2(OutputWords)-1:0] read_address_o,
   input  wire logic [63:0]           read_data_i,
@@ -57,8 +61,9 @@ module store_unit #(
 
   move_t       store;
   logic [31:0] store_index;
-  logic        queue_empty, store_valid, store_done, start, pending_ready, pending_valid, unused_ready;
-  logic [1:0]  unused_inner;
+  logic        queue_empty, queue_active, store_valid, store_done, start;
+  logic        pending_ready, pending_valid, unused_ready;
+  logic        unused_inner;
   tag_t        pending;
 
   descriptor_queue #(
@@ -73,6 +78,7 @@ module store_unit #(
     .descriptor_i,
     .index_i,
     .empty_o     (queue_empty),
+    .active_o    (queue_active),
     .head_valid_o(store_valid),
     .head_done_i (store_done),
     .head_o      (store),
@@ -89,22 +95,23 @@ module store_unit #(
     .clear_i    (abort_i),
     .in_valid_i (start),
     .in_ready_o (pending_ready),
-    .in_data_i  ({store_index, store.order.opcode, store.order.signals}),
+    .in_data_i  ({store_index, store.order.opcode, signals_of(store.order)}),
     .out_valid_o(pending_valid),
     .out_ready_i(done_i),
     .out_data_o (pending)
   );
 
-  logic active_q, runs_valid, runs_last, words_valid, words_last, run_fits, run_taken, read;
+  logic active_q, runs_active, runs_valid, runs_last, words_valid, words_last, run_taken, read;
+  logic run_fits, indexed_fits, looking_up;
   logic [31:0] run_address;
   logic [PlaceWidth-1:0] place;
   logic [3:0][PlaceWidth-1:0] strides;
 
   assign request_o  = store_valid && !active_q && pending_ready;
-  assign waits_o    = store.order.waits;
+  assign waits_o    = waits_of(store.order);
   assign start      = grant_i;
   // The later of the two walks ends the descriptor.
-  assign store_done = active_q && (!runs_valid || (run_taken && runs_last))
+  assign store_done = active_q && (!runs_active || (run_taken && runs_last))
       && (!words_valid || (read && words_last));
 
   always_ff @(posedge clk_i) begin
@@ -113,25 +120,32 @@ module store_unit #(
     else if (store_done) active_q <= 1'b0;
   end
 
-  strided_walk #(
-    .AddressWidth(32),
-    .Levels      (3)
+  indexed_walk #(
+    .Levels(3)
   ) u_runs (
     .clk_i,
     .rst_ni,
     .abort_i,
-    .start_i     (start),
-    .first_i     (store.address),
-    .counts_i    (store.counts),
-    .strides_i   (store.memory_strides),
-    .valid_o     (runs_valid),
-    .address_o   (run_address),
-    .last_o      (runs_last),
-    .inner_last_o(unused_inner[0]),
-    .step_i      (run_taken)
+    .start_i        (start),
+    .first_i        (store.address),
+    .counts_i       (store.counts),
+    .strides_i      (store.memory_strides),
+    .indexed_i      (store.indexed),
+    .table_base_i   (store.table_base),
+    .table_valid_o,
+    .table_address_o,
+    .table_data_i,
+    .active_o       (runs_active),
+    .looking_up_o   (looking_up),
+    .valid_o        (runs_valid),
+    .address_o      (run_address),
+    .fits_o         (indexed_fits),
+    .last_o         (runs_last),
+    .step_i         (run_taken)
   );
 
-  assign run_fits        = inside_window(run_address, {13'd0, store.run, 3'd0}, window_i);
+  assign run_fits        = indexed_fits
+      && inside_window(run_address, {13'd0, store.run, 3'd0}, window_i);
   assign write_valid_o   = runs_valid && run_fits;
   assign write_address_o = run_address;
   assign write_beats_o   = BeatsWidth'(store.run);
@@ -157,7 +171,7 @@ module store_unit #(
     .valid_o     (words_valid),
     .address_o   (place),
     .last_o      (words_last),
-    .inner_last_o(unused_inner[1]),
+    .inner_last_o(unused_inner),
     .step_i      (read)
   );
 
@@ -221,13 +235,15 @@ module store_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
+  assign active_o = queue_active || start || looking_up || run_taken || read || arrived_q
+      || range_bad || done_i || error_valid_i || (write_data_valid_o && write_data_ready_i);
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = pending_valid ? pending.index : store_index;
   assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;
 
   logic unused;
   assign unused = ^{unused_inner, unused_ready, store.row_stride, store.zero_9, store.zero_2,
-                    store.destination, store.order.zero};
+                    store.destination};
 
 endmodule
 

@@ -1,4 +1,5 @@
 // The simulated overlay behind a C interface: it owns the clock, the registers' bus, the memory.
+// SPECBP_CORES is the number of its cores, and so of its memory ports.
 //
 // Every register access and every run advances simulated time. Nothing here throws; a bus that
 // does not answer gives -1. One model is used by one thread at a time.
@@ -35,10 +36,40 @@ void evaluate(Top& top, Root*, long) {
   top.eval();
 }
 
+// The signals of a memory port.
+#define SPECBP_SIGNAL(core, name) \
+  auto& name() { return top->m##core##_axi_##name; }
+#define SPECBP_SIGNALS(core)                                                    \
+  struct Signals##core {                                                        \
+    Top* top;                                                                   \
+    SPECBP_SIGNAL(core, arready) SPECBP_SIGNAL(core, arvalid)                   \
+    SPECBP_SIGNAL(core, araddr) SPECBP_SIGNAL(core, arlen)                      \
+    SPECBP_SIGNAL(core, arsize) SPECBP_SIGNAL(core, arburst)                    \
+    SPECBP_SIGNAL(core, rready) SPECBP_SIGNAL(core, rvalid)                     \
+    SPECBP_SIGNAL(core, rdata) SPECBP_SIGNAL(core, rresp)                       \
+    SPECBP_SIGNAL(core, rlast)                                                  \
+    SPECBP_SIGNAL(core, awready) SPECBP_SIGNAL(core, awvalid)                   \
+    SPECBP_SIGNAL(core, awaddr) SPECBP_SIGNAL(core, awlen)                      \
+    SPECBP_SIGNAL(core, awsize) SPECBP_SIGNAL(core, awburst)                    \
+    SPECBP_SIGNAL(core, wready) SPECBP_SIGNAL(core, wvalid)                     \
+    SPECBP_SIGNAL(core, wdata) SPECBP_SIGNAL(core, wstrb)                       \
+    SPECBP_SIGNAL(core, wlast)                                                  \
+    SPECBP_SIGNAL(core, bready) SPECBP_SIGNAL(core, bvalid)                     \
+    SPECBP_SIGNAL(core, bresp)                                                  \
+  };
+SPECBP_SIGNALS(0)
+#if SPECBP_CORES > 1
+SPECBP_SIGNALS(1)
+#endif
+
 struct Model {
   VerilatedContext context;
   std::unique_ptr<Top> top;
-  specbp::Memory<Top> memory;
+  specbp::Memory memory;
+  std::unique_ptr<specbp::Port<Signals0>> port_0;
+#if SPECBP_CORES > 1
+  std::unique_ptr<specbp::Port<Signals1>> port_1;
+#endif
   uint64_t cycle = 0;
 #if VM_TRACE
   std::unique_ptr<VerilatedFstC> trace;
@@ -52,16 +83,33 @@ struct Model {
     context.randReset(2);  // what the design does not reset starts as noise
     context.randSeed(1);
     top = std::make_unique<Top>(&context);
+    port_0 = std::make_unique<specbp::Port<Signals0>>(memory, Signals0{top.get()}, 0);
+#if SPECBP_CORES > 1
+    port_1 = std::make_unique<specbp::Port<Signals1>>(memory, Signals1{top.get()}, 1);
+#endif
+  }
+
+  // Calls `what` for each port, in turns from cycle to cycle.
+  template <typename What>
+  void ports(What what) {
+#if SPECBP_CORES > 1
+    if (cycle % 2) what(*port_1);
+#endif
+    what(*port_0);
+#if SPECBP_CORES > 1
+    if (cycle % 2 == 0) what(*port_1);
+#endif
   }
 
   // A cycle has two halves: inputs settle, then the clock rises. Between them a caller may look
   // at what is handed over in this cycle.
   void settle() {
-    memory.drive(*top, cycle);
+    memory.refill();
+    ports([this](auto& port) { port.drive(cycle); });
     low();
   }
   void rise() {
-    memory.sample(*top, cycle);
+    ports([this](auto& port) { port.sample(cycle); });
     high();
   }
   void tick() {
@@ -95,8 +143,7 @@ struct Model {
 
   void reset() {
     // What the outputs show before the clock has seen the reset means nothing: no handshakes.
-    top->m_axi_arready = top->m_axi_rvalid = 0;
-    top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
+    ports([](auto& port) { port.rest(); });
     top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_arvalid = 0;
     top->s_axil_bready = top->s_axil_rready = 0;
     top->rst_ni = 0;
@@ -104,6 +151,7 @@ struct Model {
     for (int i = 0; i < 4; ++i) clock();
     top->rst_ni = 1;
     memory.clear();
+    ports([](auto& port) { port.clear(); });
     tick();
   }
 

@@ -1,12 +1,17 @@
-// The memory behind the overlay's AXI4 port: DDR through a Zynq-7000 HP port, as far as time goes.
+// The memory behind the overlay's AXI4 ports: one DDR through Zynq-7000 HP ports, as far as time
+// goes.
 //
-// Bursts are answered in order. Read data come `read_latency` cycles after their request, a write
-// is acknowledged `write_latency` cycles after its last beat, and both share `bytes_per_cycle`.
+// Each port answers its bursts in order. Read data come `read_latency` cycles after their request,
+// a write is acknowledged `write_latency` cycles after its last beat, and all reads and writes of
+// all ports share `bytes_per_cycle`. Ports that want more than there is get it in turns: who is
+// asked first changes from cycle to cycle. That is all the contention there is: that the rows of
+// the DDR are opened more often when two streams meet is part of `bytes_per_cycle`, or not at all.
 // Written bytes become visible when the write is acknowledged, no sooner: who does not wait for
 // the acknowledgement reads old data, as may happen on a board.
-// What AXI forbids and the port cannot take is counted in `violations`.
+// What AXI forbids and a port cannot take is counted in `violations`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +22,7 @@ namespace specbp {
 
 constexpr int kBeatBytes = 8;
 constexpr int kLongestBurst = 16;
+constexpr int64_t kMostCredit = 2 * kLongestBurst * kBeatBytes * 256;
 
 struct Timing {
   uint32_t read_latency = 1;
@@ -52,7 +58,7 @@ class Ring {
   uint32_t first_ = 0, last_ = 0;
 };
 
-template <typename Top>
+// What the ports share.
 class Memory {
  public:
   Memory(uint8_t* bytes, uint64_t base, uint64_t size) : bytes_(bytes), base_(base), size_(size) {}
@@ -61,6 +67,37 @@ class Memory {
   std::vector<Fault> faults;
   uint64_t violations = 0;
 
+  void clear() { credit_ = 0; }
+
+  // A cycle's share of the bandwidth; unused shares are kept for a while.
+  void refill() {
+    credit_ = std::min<int64_t>(credit_ + timing.bytes_per_cycle_x256, kMostCredit);
+  }
+  bool has_beat() const { return credit_ >= kBeatBytes * 256; }
+  void take_beat() { credit_ -= kBeatBytes * 256; }
+
+  uint32_t response_at(uint64_t address) const {
+    for (const Fault& fault : faults)
+      if (address + kBeatBytes > fault.first && address <= fault.last) return fault.response;
+    return address >= base_ && address + kBeatBytes <= base_ + size_ ? 0 : kDecodeError;
+  }
+
+  uint8_t* at(uint64_t address) { return bytes_ + (address - base_); }
+
+ private:
+  uint8_t* bytes_;
+  uint64_t base_, size_;
+  // Below zero where a beat was promised and another took its share meanwhile.
+  int64_t credit_ = 0;
+};
+
+// One port. `Signals` gives references to the overlay's, by AXI's names; see harness.cpp.
+template <typename Signals>
+class Port {
+ public:
+  Port(Memory& memory, Signals signals, uint64_t number)
+      : memory_(memory), timing_(memory.timing), top_(signals), number_(number) {}
+
   void clear() {
     reads_.clear();
     writes_.clear();
@@ -68,30 +105,31 @@ class Memory {
     read_beat_ = 0;
     read_shown_ = ack_shown_ = false;
     held_ = Held{};
-    credit_ = 0;
-    random_ = timing.seed * 0x9E3779B97F4A7C15ull + 1;
+    random_ = (timing_.seed + (number_ << 32)) * 0x9E3779B97F4A7C15ull + 1;
+  }
+
+  // What the overlay sees during its reset: no handshakes.
+  void rest() {
+    top_.arready() = top_.rvalid() = top_.awready() = top_.wready() = top_.bvalid() = 0;
   }
 
   // Sets the port's inputs for the cycle `now`.
-  void drive(Top& top, uint64_t now) {
-    credit_ += timing.bytes_per_cycle_x256;
-    const uint32_t most = 2 * kLongestBurst * kBeatBytes * 256;
-    if (credit_ > most) credit_ = most;
-    top.m_axi_arready = reads_.size() < timing.outstanding && !stalls();
-    top.m_axi_awready = writes_.size() + acknowledgements_.size() < timing.outstanding && !stalls();
-    top.m_axi_wready = has_open_write() && credit_ >= kBeatBytes * 256 && !stalls();
-    show_read(top, now);
-    show_acknowledgement(top, now);
+  void drive(uint64_t now) {
+    top_.arready() = reads_.size() < timing_.outstanding && !stalls();
+    top_.awready() = writes_.size() + acknowledgements_.size() < timing_.outstanding && !stalls();
+    top_.wready() = has_open_write() && memory_.has_beat() && !stalls();
+    show_read(now);
+    show_acknowledgement(now);
   }
 
   // Takes what was handed over in the cycle `now`, before its clock edge.
-  void sample(Top& top, uint64_t now) {
-    check_held(top);
-    if (top.m_axi_arvalid && top.m_axi_arready) take_read(top, now);
-    if (top.m_axi_rvalid && top.m_axi_rready) finish_beat();
-    if (top.m_axi_wvalid && top.m_axi_wready) take_beat(top, now);
-    if (top.m_axi_awvalid && top.m_axi_awready) take_write(top);
-    if (top.m_axi_bvalid && top.m_axi_bready) {
+  void sample(uint64_t now) {
+    check_held();
+    if (top_.arvalid() && top_.arready()) take_read(now);
+    if (top_.rvalid() && top_.rready()) finish_beat();
+    if (top_.wvalid() && top_.wready()) take_beat(now);
+    if (top_.awvalid() && top_.awready()) take_write();
+    if (top_.bvalid() && top_.bready()) {
       acknowledgements_.pop();
       ack_shown_ = false;
     }
@@ -118,17 +156,11 @@ class Memory {
   };
 
   bool stalls() {
-    if (!timing.stall_x256) return false;
+    if (!timing_.stall_x256) return false;
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
-    return (random_ >> 32 & 0xFF) < timing.stall_x256;
-  }
-
-  uint32_t response_at(uint64_t address) const {
-    for (const Fault& fault : faults)
-      if (address + kBeatBytes > fault.first && address <= fault.last) return fault.response;
-    return address >= base_ && address + kBeatBytes <= base_ + size_ ? 0 : kDecodeError;
+    return (random_ >> 32 & 0xFF) < timing_.stall_x256;
   }
 
   bool has_open_write() const { return !writes_.empty(); }
@@ -137,53 +169,53 @@ class Memory {
     const uint64_t last = address + (length + 1) * kBeatBytes - 1;
     if (length >= kLongestBurst || size != 3 || burst != 1 || address % kBeatBytes ||
         address >> 12 != last >> 12)
-      ++violations;
+      ++memory_.violations;
   }
 
-  void take_read(Top& top, uint64_t now) {
-    check_burst(top.m_axi_araddr, top.m_axi_arlen, top.m_axi_arsize, top.m_axi_arburst);
-    const uint64_t jitter = timing.stall_x256 ? random_ % (timing.read_latency + 1) : 0;
-    reads_.add() = {top.m_axi_araddr, top.m_axi_arlen + 1, now + timing.read_latency + jitter};
+  void take_read(uint64_t now) {
+    check_burst(top_.araddr(), top_.arlen(), top_.arsize(), top_.arburst());
+    const uint64_t jitter = timing_.stall_x256 ? random_ % (timing_.read_latency + 1) : 0;
+    reads_.add() = {top_.araddr(), top_.arlen() + 1, now + timing_.read_latency + jitter};
   }
 
-  void take_write(Top& top) {
-    check_burst(top.m_axi_awaddr, top.m_axi_awlen, top.m_axi_awsize, top.m_axi_awburst);
+  void take_write() {
+    check_burst(top_.awaddr(), top_.awlen(), top_.awsize(), top_.awburst());
     Write& write = writes_.add();
-    write.address = top.m_axi_awaddr;
-    write.beats = top.m_axi_awlen % kLongestBurst + 1;
+    write.address = top_.awaddr();
+    write.beats = top_.awlen() % kLongestBurst + 1;
     write.taken = 0;
   }
 
-  void take_beat(Top& top, uint64_t now) {
+  void take_beat(uint64_t now) {
     Write& write = writes_.front();
-    credit_ -= kBeatBytes * 256;
-    write.data[write.taken] = top.m_axi_wdata;
-    write.strobes[write.taken] = top.m_axi_wstrb;
+    memory_.take_beat();
+    write.data[write.taken] = top_.wdata();
+    write.strobes[write.taken] = top_.wstrb();
     ++write.taken;
-    if (bool(top.m_axi_wlast) != (write.taken == write.beats)) ++violations;
+    if (bool(top_.wlast()) != (write.taken == write.beats)) ++memory_.violations;
     if (write.taken < write.beats) return;
-    write.due = now + timing.write_latency;
+    write.due = now + timing_.write_latency;
     acknowledgements_.add() = write;
     writes_.pop();
   }
 
-  void show_read(Top& top, uint64_t now) {
-    if (!read_shown_ && !reads_.empty() && reads_.front().due <= now &&
-        credit_ >= kBeatBytes * 256 && !stalls()) {
+  void show_read(uint64_t now) {
+    if (!read_shown_ && !reads_.empty() && reads_.front().due <= now && memory_.has_beat() &&
+        !stalls()) {
       const Read& read = reads_.front();
       const uint64_t address = read.address + read_beat_ * kBeatBytes;
-      const uint32_t response = response_at(address);
+      const uint32_t response = memory_.response_at(address);
       if (response != kHang) {
-        credit_ -= kBeatBytes * 256;
+        memory_.take_beat();
         read_shown_ = true;
-        top.m_axi_rresp = response;
-        top.m_axi_rlast = read_beat_ + 1 == read.beats;
+        top_.rresp() = response;
+        top_.rlast() = read_beat_ + 1 == read.beats;
         uint64_t word = 0xDEADBEEFDEADBEEFull;
-        if (!response) std::memcpy(&word, bytes_ + (address - base_), kBeatBytes);
-        top.m_axi_rdata = word;
+        if (!response) std::memcpy(&word, memory_.at(address), kBeatBytes);
+        top_.rdata() = word;
       }
     }
-    top.m_axi_rvalid = read_shown_;
+    top_.rvalid() = read_shown_;
   }
 
   void finish_beat() {
@@ -194,16 +226,16 @@ class Memory {
     }
   }
 
-  void show_acknowledgement(Top& top, uint64_t now) {
+  void show_acknowledgement(uint64_t now) {
     if (!ack_shown_ && !acknowledgements_.empty() && acknowledgements_.front().due <= now &&
         !stalls()) {
       const uint32_t response = commit(acknowledgements_.front());
       if (response != kHang) {
         ack_shown_ = true;
-        top.m_axi_bresp = response;
+        top_.bresp() = response;
       }
     }
-    top.m_axi_bvalid = ack_shown_;
+    top_.bvalid() = ack_shown_;
   }
 
   // Makes a write visible; returns its response, the worst of its beats.
@@ -211,10 +243,10 @@ class Memory {
     uint32_t worst = 0;
     for (int beat = 0; beat < write.beats; ++beat) {
       const uint64_t address = write.address + beat * kBeatBytes;
-      const uint32_t response = response_at(address);
+      const uint32_t response = memory_.response_at(address);
       if (response > worst) worst = response;
       if (response) continue;
-      uint8_t* to = bytes_ + (address - base_);
+      uint8_t* to = memory_.at(address);
       if (write.strobes[beat] == 0xFF) {
         std::memcpy(to, &write.data[beat], kBeatBytes);
         continue;
@@ -226,26 +258,35 @@ class Memory {
   }
 
   // A channel that is valid stays so, with the same payload, until it is taken.
-  void check_held(Top& top) {
-    if (held_.ar && (!top.m_axi_arvalid || top.m_axi_araddr != held_.araddr ||
-                     top.m_axi_arlen != held_.arlen)) ++violations;
-    if (held_.aw && (!top.m_axi_awvalid || top.m_axi_awaddr != held_.awaddr ||
-                     top.m_axi_awlen != held_.awlen)) ++violations;
-    if (held_.w && (!top.m_axi_wvalid || top.m_axi_wdata != held_.wdata ||
-                    top.m_axi_wstrb != held_.wstrb)) ++violations;
-    held_ = Held{top.m_axi_arvalid && !top.m_axi_arready, top.m_axi_awvalid && !top.m_axi_awready,
-                 top.m_axi_wvalid && !top.m_axi_wready, top.m_axi_araddr, top.m_axi_awaddr,
-                 top.m_axi_wdata, top.m_axi_arlen, top.m_axi_awlen, top.m_axi_wstrb};
+  void check_held() {
+    if (held_.ar && (!top_.arvalid() || top_.araddr() != held_.araddr ||
+                     top_.arlen() != held_.arlen))
+      ++memory_.violations;
+    if (held_.aw && (!top_.awvalid() || top_.awaddr() != held_.awaddr ||
+                     top_.awlen() != held_.awlen))
+      ++memory_.violations;
+    if (held_.w && (!top_.wvalid() || top_.wdata() != held_.wdata || top_.wstrb() != held_.wstrb))
+      ++memory_.violations;
+    held_ = Held{top_.arvalid() && !top_.arready(),
+                 top_.awvalid() && !top_.awready(),
+                 top_.wvalid() && !top_.wready(),
+                 top_.araddr(),
+                 top_.awaddr(),
+                 top_.wdata(),
+                 top_.arlen(),
+                 top_.awlen(),
+                 top_.wstrb()};
   }
 
-  uint8_t* bytes_;
-  uint64_t base_, size_;
+  Memory& memory_;
+  const Timing& timing_;
+  Signals top_;
+  uint64_t number_;
   Ring<Read> reads_;
   Ring<Write> writes_, acknowledgements_;
   int read_beat_ = 0;
   bool read_shown_ = false, ack_shown_ = false;
   Held held_;
-  uint32_t credit_ = 0;
   uint64_t random_ = 1;
 };
 

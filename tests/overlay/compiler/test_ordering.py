@@ -65,7 +65,7 @@ def test_no_barrier_can_be_left_out(compiled):
 
 
 def test_ordering_again_changes_nothing(compiled):
-    extent = compiled.memory.base, compiled.memory.size
+    extent = compiled.memory
     bare = [
         replace(one, descriptor=replace(one.descriptor, order=Semaphores()))
         if unit_of(one.descriptor)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from specbp.errors import UsageError
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.limits import too_large
-from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, words_of
+from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, move_over, words_of
 from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles
 from specbp.overlay.isa import (
     WORD_BYTES,
@@ -65,6 +65,7 @@ class Target:
         row_bytes: from a row to the next.
         column_bytes: from a position to the next in its row.
         words: of a position.
+        table: of its samples, see `FeatureMap`.
     """
 
     address: int
@@ -74,6 +75,7 @@ class Target:
     row_bytes: int
     column_bytes: int
     words: int
+    table: int | None
 
 
 @dataclass(frozen=True)
@@ -243,9 +245,10 @@ def _emit_store(emitter: Emitter, pass_: Correlation, tile: Tile, block: Span, r
     """Emit the store of a tile; of neighbours only those that are there."""
     target, groups = pass_.target, size(block) // pass_.neighbours
     row = pass_.columns * size(block)
+    first, count = tile.samples[0], size(tile.samples)
     emitter.store(
         target.address
-        + tile.samples[0] * target.sample_bytes
+        + (first * target.sample_bytes if target.table is None else 0)
         + tile.rows[0] * target.row_bytes
         + block[0] * WORD_BYTES,
         result,
@@ -253,7 +256,7 @@ def _emit_store(emitter: Emitter, pass_: Correlation, tile: Tile, block: Span, r
         [
             Move(target.columns, target.column_bytes, groups),
             Move(size(tile.rows), target.row_bytes, row),
-            Move(size(tile.samples), target.sample_bytes, row * size(tile.rows)),
+            move_over(target.sample_bytes, target.table, first, count, row * size(tile.rows)),
         ],
     )
 

@@ -201,10 +201,8 @@ def _emit_phase(
         [
             Move(right.count, right.step * target.position_bytes, size(words)),
             Move(size(rows), down.step * target.row_bytes, size(words) * right.count),
-            Move(
-                size(tile.samples),
-                target.sample_bytes,
-                size(words) * right.count * size(rows),
+            target.moves(
+                tile.samples[0], size(tile.samples), size(words) * right.count * size(rows)
             ),
         ],
     )
@@ -222,17 +220,48 @@ def emit_mask(
     emitter.begin(layer, work)
     same = signs == values
     most = min(emitter.scalar.half // (1 if same else 2), emitter.output.half, MOST_LOOP)
-    for first, end in spans(target.total_words, most):
-        emitter.at(f"words {first}..{end - 1}")
-        count = end - first
-        a = emitter.scalar.take(count if same else 2 * count)
-        b = a if same else a + count
-        emitter.load(signs.address + first * WORD_BYTES, Buffer.SCALAR, a, count)
-        if not same:
-            emitter.load(values.address + first * WORD_BYTES, Buffer.SCALAR, b, count)
-        result = emitter.output.take(count)
-        emitter.emit(Mask(a, b, (Loop(count, 1, 1),), result))
-        emitter.store(target.address + first * WORD_BYTES, result, count)
+    words = target.sample_bytes // WORD_BYTES
+    # Some samples whole, or parts of one.
+    at_once = max(most // words, 1)
+    for first, end in spans(target.samples, at_once):
+        for low, high in spans(words, most):
+            emitter.at(f"samples {first}..{end - 1} words {low}..{high - 1}")
+            run, samples = high - low, end - first
+            count = run * samples
+            a = emitter.scalar.take(count if same else 2 * count)
+            b = a if same else a + count
+
+            address, moves = _picked(signs, (first, end), (low, high))
+            emitter.load(address, Buffer.SCALAR, a, run, moves)
+            if not same:
+                address, moves = _picked(values, (first, end), (low, high))
+                emitter.load(address, Buffer.SCALAR, b, run, moves)
+            result = emitter.output.take(count)
+            emitter.emit(Mask(a, b, (Loop(count, 1, 1),), result))
+            address, moves = _picked(target, (first, end), (low, high))
+            emitter.store(address, result, run, moves)
+
+
+def emit_copy(
+    emitter: Emitter, layer: str, work: str, source: FeatureMap, target: FeatureMap
+) -> None:
+    """Emit a copy of maps of one position."""
+    emitter.begin(layer, work)
+    words = target.shape.words
+    for first, end in spans(target.samples, min(emitter.scalar.half, emitter.output.half) // words):
+        count = (end - first) * words
+        base, result = emitter.scalar.take(count), emitter.output.take(count)
+        address, moves = _picked(source, (first, end), (0, words))
+        emitter.load(address, Buffer.SCALAR, base, words, moves)
+        emitter.emit(Total(base, (), (Loop(count, 1),), result, 0))
+        address, moves = _picked(target, (first, end), (0, words))
+        emitter.store(address, result, words, moves)
+
+
+def _picked(map_: FeatureMap, samples: Span, words: Span) -> tuple[int, list[Move]]:
+    """Return where some words of some samples begin, and the move over the samples."""
+    address = map_.at(samples[0], 0, 0) + words[0] * WORD_BYTES
+    return address, [map_.moves(samples[0], size(samples), size(words))]
 
 
 def _under(window: Window, target: FeatureMap, tile: Tile, words: Span) -> Region:
@@ -271,7 +300,7 @@ def _store(emitter: Emitter, target: FeatureMap, tile: Tile, words: Span, result
         [
             Move(target.shape.columns, target.position_bytes, size(words)),
             Move(size(tile.rows), target.row_bytes, row),
-            Move(size(tile.samples), target.sample_bytes, row * size(tile.rows)),
+            target.moves(tile.samples[0], size(tile.samples), row * size(tile.rows)),
         ],
     )
 

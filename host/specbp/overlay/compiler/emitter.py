@@ -47,6 +47,11 @@ class Tagged:
 
 
 @dataclass(frozen=True)
+class SkipEnd:
+    """Ends what the last Skip may skip; becomes a barrier."""
+
+
+@dataclass(frozen=True)
 class Region:
     """Part of a feature map with its surroundings: what lies outside the map is padding.
 
@@ -104,7 +109,7 @@ class Emitter:
         self.vector = Ring(parameters.vector_rows)
         self.bias = Ring(parameters.bias_rows)
         self.output = Ring(parameters.output_words)
-        self.program: list[Tagged] = []
+        self.program: list[Tagged | SkipEnd] = []
         self._constant = np.full(parameters.scalar_words, UNKNOWN, np.int64)
         self._tag = Tag("", "")
 
@@ -124,6 +129,12 @@ class Emitter:
     def emit(self, descriptor: Descriptor) -> None:
         """Append `descriptor`."""
         self.program.append(Tagged(descriptor, self._tag))
+
+    def forget(self) -> None:
+        """Take nothing for still there in the buffers: what was emitted may be skipped."""
+        for ring in (self.scalar, self.vector, self.bias, self.output):
+            ring.forget()
+        self._constant[:] = UNKNOWN
 
     def load(
         self, address: int, buffer: Buffer, base: int, run: int, moves: Sequence[Move] = ()
@@ -184,7 +195,7 @@ class Emitter:
             [
                 Move(columns, source.position_bytes, region.position),
                 Move(rows, source.row_bytes, region.row),
-                Move(size(region.samples), source.sample_bytes, region.sample),
+                source.moves(region.samples[0], size(region.samples), region.sample),
             ],
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from specbp.overlay.isa import (
@@ -14,7 +14,9 @@ from specbp.overlay.isa import (
     Descriptor,
     End,
     Fill,
+    Gate,
     Load,
+    LoadIndex,
     LoadTransposed,
     Loop,
     Mac,
@@ -25,12 +27,15 @@ from specbp.overlay.isa import (
     Result,
     Select,
     Sgd,
+    Skip,
     Softmax,
     Store,
     Total,
 )
 
 PER_WORD = 4
+Extent = Callable[[int], tuple[int, int]]
+"""Of the tensor in which an address lies: its first byte, and one past its last."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,25 @@ class Access:
     write: bool
 
 
-def accesses(descriptor: Descriptor, groups: int) -> Iterator[Access]:
-    """Yield what `descriptor` touches; `groups` are the fours of lanes of the overlay."""
+def accesses(descriptor: Descriptor, groups: int, extent: Extent) -> Iterator[Access]:
+    """Yield what `descriptor` touches.
+
+    What goes through the index table touches a whole tensor. The table itself is left out: the
+    compiler puts barriers around what loads it.
+
+    Args:
+        descriptor: any.
+        groups: fours of lanes of the overlay.
+        extent: of the tensors.
+    """
     match descriptor:
-        case Nop() | Copy() | End():
+        case Nop() | Copy() | End() | Skip():
             pass
         case Load():
-            yield _memory(descriptor.address, descriptor.run, descriptor.moves, write=False)
+            yield _moved(descriptor, extent, write=False)
             yield _written(descriptor.buffer, descriptor, groups)
+        case LoadIndex():
+            yield _memory(descriptor.address, descriptor.run, (), write=False)
         case Fill():
             yield _written(descriptor.buffer, descriptor, groups)
         case LoadTransposed():
@@ -71,11 +87,20 @@ def accesses(descriptor: Descriptor, groups: int) -> Iterator[Access]:
                 descriptor.base, descriptor.run, (move_of(one) for one in descriptor.moves)
             )
             yield Access("output", low, high, False)
-            yield _memory(descriptor.address, descriptor.run, descriptor.moves, write=True)
+            yield _moved(descriptor, extent, write=True)
         case Mac():
             yield from _mac(descriptor)
         case Softmax():
             yield from _softmax(descriptor)
+        case Gate():
+            words = descriptor.samples * descriptor.sample_words
+            for base in (descriptor.actual, descriptor.cached):
+                yield Access("scalar", base, base + words, False)
+            yield Access(
+                "scalar", descriptor.records, descriptor.records + descriptor.samples, False
+            )
+            results = 2 * descriptor.samples + 1
+            yield Access("output", descriptor.result, descriptor.result + results, True)
         case Sgd():
             for base in (descriptor.masters, descriptor.momenta, descriptor.gradients):
                 yield Access("scalar", base, base + 2 * descriptor.fours, False)
@@ -98,6 +123,13 @@ def _hull(base: int, run: int, strides: Iterable[tuple[int, int]]) -> tuple[int,
         reach = (count - 1) * stride
         low, high = low + min(0, reach), high + max(0, reach)
     return low, high
+
+
+def _moved(descriptor: Load | Store, extent: Extent, write: bool) -> Access:
+    if descriptor.moves and descriptor.moves[-1].table is not None:
+        low, high = extent(descriptor.address)
+        return Access("memory", low // WORD_BYTES, -(-high // WORD_BYTES), write)
+    return _memory(descriptor.address, descriptor.run, descriptor.moves, write)
 
 
 def _memory(address: int, run: int, moves: Iterable[Move], write: bool) -> Access:

@@ -7,6 +7,7 @@ layer and of the tensor.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -56,6 +57,7 @@ class MemoryMap:
         self.base = base
         self.places: dict[Name, Place] = {}
         self._next = base
+        self._taken: list[Place] = []
 
     @property
     def size(self) -> int:
@@ -67,6 +69,7 @@ class MemoryMap:
         place = Place(self._next, shape, dtype)
         assert (layer, tensor) not in self.places, (layer, tensor)
         self.places[layer, tensor] = place
+        self._taken.append(place)
         self._next += -(-place.size // ALIGNMENT) * ALIGNMENT
         return place.address
 
@@ -79,6 +82,11 @@ class MemoryMap:
             name: replace(place, address=place.address + by) for name, place in self.places.items()
         }
         return moved
+
+    def extent(self, address: int) -> tuple[int, int]:
+        """Return the first byte of the tensor that `address` lies in, and one past its last."""
+        place = self._taken[bisect_right(self._taken, address, key=lambda one: one.address) - 1]
+        return place.address, place.address + place.size
 
     def alias(self, layer: str, tensor: str, address: int) -> None:
         """Let the tensor at `address` be found under another name, too."""

@@ -32,11 +32,14 @@ def parts(run: int, moves: Sequence[Move], merge_run: bool = True) -> Iterator[P
 
     Args:
         run: words, consecutive on both sides.
-        moves: what repeats them, innermost first.
+        moves: what repeats them, innermost first; the last may go through the index table.
         merge_run: whether moves may become part of the run.
     """
     kept: list[Move] = []
     for move in moves:
+        if move.table is not None:
+            kept.append(move)
+            continue
         if move.count == 1:
             continue
         if not kept and merge_run and _continues(run, move) and run * move.count <= MOST_COUNT:
@@ -52,10 +55,12 @@ def _unrolled(run: int, moves: Sequence[Move], memory: int, buffer: int) -> Iter
     if len(moves) <= MOST_MOVES:
         yield Part(memory, buffer, run, tuple(moves))
         return
-    outermost = moves[-1]
-    for repeat in range(outermost.count):
+    # What goes through the index table stays: only a descriptor can do that.
+    place = -1 if moves[-1].table is None else -2
+    unrolled, rest = moves[place], [*moves[:place], *(moves[place + 1 :] if place < -1 else [])]
+    for repeat in range(unrolled.count):
         yield from _unrolled(
-            run, moves[:-1], memory + repeat * outermost.memory, buffer + repeat * outermost.buffer
+            run, rest, memory + repeat * unrolled.memory, buffer + repeat * unrolled.buffer
         )
 
 

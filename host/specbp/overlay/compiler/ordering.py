@@ -11,14 +11,15 @@ What is stored and loaded again later is ordered by a barrier: only there must l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from specbp.overlay.compiler.emitter import Tagged
+from specbp.overlay.compiler.emitter import SkipEnd, Tagged
 from specbp.overlay.compiler.footprint import Access, accesses
-from specbp.overlay.isa import WORD_BYTES, Copy, End, Nop, Semaphores
+from specbp.overlay.compiler.memory_map import MemoryMap
+from specbp.overlay.isa import WORD_BYTES, Copy, End, Nop, Skip
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import Unit, unit_of
 
@@ -38,18 +39,23 @@ Clock = dict[Unit, int]
 
 
 def ordered(
-    program: Sequence[Tagged], parameters: Parameters, memory: tuple[int, int]
+    program: Iterable[Tagged | SkipEnd], parameters: Parameters, memory: MemoryMap
 ) -> list[Tagged]:
     """Return `program` with semaphores and barriers.
+
+    What a Skip may skip lies between two barriers, so that its semaphores are its own.
 
     Args:
         program: descriptors in an order in which they are right one after the other.
         parameters: of the overlay.
-        memory: physical address of the first byte, and bytes.
+        memory: where the tensors lie.
     """
     orderer = _Orderer(parameters, memory)
     for tagged in program:
-        orderer.append(tagged)
+        if isinstance(tagged, SkipEnd):
+            orderer.end_skip()
+        else:
+            orderer.append(tagged)
     return orderer.finished()
 
 
@@ -71,18 +77,23 @@ class _Placed:
 
 
 class _Orderer:
-    def __init__(self, parameters: Parameters, memory: tuple[int, int]) -> None:
+    def __init__(self, parameters: Parameters, memory: MemoryMap) -> None:
         self._groups = parameters.groups
-        self._history = _History(parameters, memory)
+        self._extent = memory.extent
+        self._history = _History(parameters, (memory.base, memory.size))
         self._placed: list[_Placed] = []
+        self._skip: int | None = None
         self._known: dict[Unit, Clock] = {unit: dict.fromkeys(Unit, -1) for unit in Unit}
 
     def append(self, tagged: Tagged) -> None:
         unit = unit_of(tagged.descriptor)
         if unit is None:
+            if isinstance(tagged.descriptor, Skip):
+                assert self._skip is None
+                self._skip = len(self._placed)
             self._barrier(tagged)
             return
-        touched = list(accesses(tagged.descriptor, self._groups))
+        touched = list(accesses(tagged.descriptor, self._groups, self._extent))
         before = self._history.before(touched, unit)
         waits, known = self._waits(before, unit)
         if any(latest > known[other] for other, latest in before.items()):
@@ -97,6 +108,17 @@ class _Orderer:
         taken = [self._placed[latest].signals[-1] for latest in waits]
         self._placed.append(_Placed(tagged, dict(self._known[unit]), taken))
         self._history.note(touched, unit, position)
+
+    def end_skip(self) -> None:
+        """End with a barrier what the last Skip may skip."""
+        assert self._skip is not None
+        skip = self._placed[self._skip].tagged
+        self._barrier(Tagged(Nop(), skip.tag))
+        count = len(self._placed) - self._skip - 1
+        assert isinstance(skip.descriptor, Skip)
+        counted = replace(skip.descriptor, count=count)
+        self._placed[self._skip].tagged = Tagged(counted, skip.tag)
+        self._skip = None
 
     def finished(self) -> list[Tagged]:
         return [_with_order(placed) for placed in self._placed]
@@ -177,7 +199,7 @@ def _join(known: Clock, more: Clock) -> None:
 
 def _with_order(placed: _Placed) -> Tagged:
     descriptor = placed.tagged.descriptor
-    if isinstance(descriptor, Nop | Copy | End):
+    if isinstance(descriptor, Nop | Copy | End | Skip):
         return placed.tagged
-    order = Semaphores(tuple(placed.waits), tuple(placed.signals))
+    order = replace(descriptor.order, waits=tuple(placed.waits), signals=tuple(placed.signals))
     return Tagged(replace(descriptor, order=order), placed.tagged.tag)

@@ -37,6 +37,10 @@ class Ring:
         place = self._kept.get(key)
         return None if place is None else place[0]
 
+    def forget(self) -> None:
+        """Take nothing for still there."""
+        self._kept = {}
+
     def take(self, size: int, key: Hashable = None) -> int:
         """Return the start of `size` units; what lay there is forgotten.
 

@@ -8,10 +8,10 @@ zero give outputs and gradients of zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specbp.network import Pair
-from specbp.overlay.isa import WORD_BYTES
+from specbp.overlay.isa import WORD_BYTES, Move
 
 PER_WORD = 4
 """int16 in a word."""
@@ -43,17 +43,20 @@ class Shape:
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """An int16 tensor [samples][rows][columns][channels] in memory.
+    """An int16 tensor [samples][rows][columns][channels] in memory, or samples picked from one.
 
     Attributes:
-        address: physical.
-        samples: of the batch.
+        address: physical; of sample 0, or of slot 0.
+        samples: how many.
         shape: of a sample.
+        table: first entry of the index table where sample i lies in the slot that the entry
+            table + i names; None where samples lie one after the other.
     """
 
     address: int
     samples: int
     shape: Shape
+    table: int | None = None
 
     @property
     def position_bytes(self) -> int:
@@ -75,15 +78,40 @@ class FeatureMap:
         """Words of the whole tensor."""
         return self.samples * self.sample_bytes // WORD_BYTES
 
+    def part(self, first: int, count: int) -> FeatureMap:
+        """Return `count` of the samples, from `first` on."""
+        if self.table is None:
+            return replace(self, address=self.address + first * self.sample_bytes, samples=count)
+        return replace(self, samples=count, table=self.table + first)
+
+    def through(self, table: int, count: int) -> FeatureMap:
+        """Return the `count` samples whose slots the index table has from entry `table` on."""
+        return replace(self, samples=count, table=table)
+
+    def moves(self, first: int, count: int, buffer: int) -> Move:
+        """Return the outermost move over samples from `first` on.
+
+        Args:
+            first: of the samples.
+            count: of them.
+            buffer: words from a sample to the next.
+        """
+        return move_over(self.sample_bytes, self.table, first, count, buffer)
+
     def at(self, sample: int, row: int, column: int, word: int = 0) -> int:
-        """Return the address of a word of a position."""
+        """Return the address of a word of a position; of slot 0 where samples are picked."""
         return (
             self.address
-            + sample * self.sample_bytes
+            + (sample * self.sample_bytes if self.table is None else 0)
             + row * self.row_bytes
             + column * self.position_bytes
             + word * WORD_BYTES
         )
+
+
+def move_over(pitch: int, table: int | None, first: int, count: int, buffer: int) -> Move:
+    """Return the move over samples `pitch` bytes apart; see `FeatureMap.moves`."""
+    return Move(count, pitch, buffer, None if table is None else table + first)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def emit_softmax(emitter: Emitter, maps: SoftmaxMaps, fraction_bits: int) -> Non
         label_words = -(-count // PER_WORD)
         logits = emitter.scalar.take(count * words + label_words)
         labels = logits + count * words
-        emitter.load(maps.logits.at(first, 0, 0), Buffer.SCALAR, logits, count * words)
+        samples = [maps.logits.moves(first, count, words)]
+        emitter.load(maps.logits.at(first, 0, 0), Buffer.SCALAR, logits, words, samples)
         address = maps.labels + first // PER_WORD * WORD_BYTES
         emitter.load(address, Buffer.SCALAR, labels, label_words)
         result = emitter.output.take(2 * count * words)
@@ -71,6 +72,7 @@ def emit_softmax(emitter: Emitter, maps: SoftmaxMaps, fraction_bits: int) -> Non
                 count,
             )
         )
-        emitter.store(maps.probabilities.at(first, 0, 0), result, count * words)
-        if maps.deltas is not None:
-            emitter.store(maps.deltas.at(first, 0, 0), result + count * words, count * words)
+        for map_, start in ((maps.probabilities, result), (maps.deltas, result + count * words)):
+            if map_ is not None:
+                samples = [map_.moves(first, count, words)]
+                emitter.store(map_.at(first, 0, 0), start, words, samples)

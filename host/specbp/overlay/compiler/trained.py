@@ -126,6 +126,7 @@ def _phase(
             target.row_bytes * vertical.step,
             target.position_bytes * horizontal.step,
             target.shape.words,
+            target.table,
         ),
         load_vectors,
         lambda channels: words_of(channels) * PER_WORD,
@@ -145,6 +146,7 @@ def whole(target: FeatureMap) -> Target:
         target.row_bytes,
         target.position_bytes,
         target.shape.words,
+        target.table,
     )
 
 

@@ -13,13 +13,33 @@ from dataclasses import dataclass
 from specbp.errors import UsageError
 from specbp.overlay.compiler.emitter import ONE, ONE_WORD, Emitter, Region
 from specbp.overlay.compiler.limits import too_large
-from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window
+from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window, words_of
 from specbp.overlay.compiler.splitting import Span, Tile, boxes, size, spans, tiles
 from specbp.overlay.isa import WORD_BYTES, Addend, Buffer, Loop, Mac, Move, Result
 
 WORK = "weight gradient"
 INT32_WORDS = 2
 """Words of four int32."""
+
+
+@dataclass(frozen=True)
+class KernelPart:
+    """Part of the weights of a layer.
+
+    Attributes:
+        taps: rows of the kernel.
+        words: of input channels, four each.
+        bias: whether the bias belongs to it.
+    """
+
+    taps: Span
+    words: Span
+    bias: bool
+
+
+def whole_kernel(trained: Trained) -> KernelPart:
+    """Return all of a layer's weights, and its bias."""
+    return KernelPart((0, trained.kernel[0]), (0, words_of(trained.inputs)), bias=True)
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,7 @@ class WeightGradient:
         deltas: at its output.
         weight_shift: bits dropped from the sums of a weight.
         bias_shift: likewise of a bias.
+        part: of the weights, that are wanted.
     """
 
     layer: str
@@ -43,6 +64,7 @@ class WeightGradient:
     deltas: FeatureMap
     weight_shift: int
     bias_shift: int
+    part: KernelPart
 
 
 @dataclass(frozen=True)
@@ -101,7 +123,7 @@ def _emit_tile(
         f"{PER_WORD * chunk.words[0]}..{PER_WORD * chunk.words[1] - 1}"
     )
     rows = _deltas_at(emitter, pass_, tile, block)
-    if chunk == plan.chunks[0]:
+    if chunk == plan.chunks[0] and pass_.part.bias:
         _emit_bias(emitter, pass_, plan, block, tile, rows)
     region = _region(pass_, tile, chunk)
     base = PER_WORD * emitter.region_at(pass_.source, region)
@@ -239,7 +261,7 @@ def _deltas_at(emitter: Emitter, pass_: WeightGradient, tile: Tile, block: Span)
             [
                 Move(width, deltas.position_bytes, row),
                 Move(height, deltas.row_bytes, row * width),
-                Move(size(tile.samples), deltas.sample_bytes, row * width * height),
+                deltas.moves(tile.samples[0], size(tile.samples), row * width * height),
             ],
         )
     return found
@@ -280,12 +302,20 @@ def _plans(emitter: Emitter, pass_: WeightGradient) -> Iterator[_Plan]:
 
 def _chunkings(pass_: WeightGradient) -> Iterator[list[_Chunk]]:
     """Yield ways to cut the kernel: input channels first, then its rows too."""
-    words, taps = pass_.source.shape.words, pass_.window.kernel[0]
+    part = pass_.part
+    words, taps = size(part.words), size(part.taps)
+
+    def moved(some: Span, by: int) -> Span:
+        return some[0] + by, some[1] + by
+
     widths = {size(spans(words, most)[0]) for most in range(1, words + 1)}
     for width in sorted(widths):
-        yield [_Chunk((0, taps), some) for some in spans(words, width)]
+        slices = [moved(some, part.words[0]) for some in spans(words, width)]
+        yield [_Chunk(part.taps, some) for some in slices]
     for height in {size(spans(taps, most)[0]) for most in range(1, taps)}:
-        yield [_Chunk(rows, some) for some in spans(words, 1) for rows in spans(taps, height)]
+        slices = [moved(some, part.words[0]) for some in spans(words, 1)]
+        heights = [moved(rows, part.taps[0]) for rows in spans(taps, height)]
+        yield [_Chunk(rows, some) for some in slices for rows in heights]
 
 
 MAC_OVERHEAD = 30

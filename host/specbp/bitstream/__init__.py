@@ -1,0 +1,1 @@
+"""Builds of the overlay: bitstream, hardware handoff, self-test and manifest in a folder."""

@@ -1,0 +1,102 @@
+"""Puts a build together: names by content, hashes, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from specbp.bitstream import handoff, vectors
+from specbp.bitstream.configuration import configuration
+from specbp.bitstream.targets import Target
+from specbp.onboard import bitfile
+from specbp.onboard.build import FORMAT, MANIFEST, Build, open_build, sha256
+from specbp.overlay import hwh, register_map
+from specbp.overlay.parameters import Parameters
+
+SELFTEST = "selftest.bin"
+
+
+def make_simulated(folder: Path, parameters: Parameters, clock_mhz: float = hwh.CLOCK_MHZ) -> Build:
+    """Make a build for the simulated board in `folder`: its bitstream holds the parameters.
+
+    Everything else is as in a build for a real board, so that all that is done with one can be
+    done without Vivado.
+
+    Raises:
+        UsageError: there is no such clock.
+    """
+    content = bitfile.write(
+        bitfile.Bitfile(
+            f"{hwh.DESIGN}_wrapper",
+            parameters.build_identifier,
+            "specbp-simulation",
+            "simulated",
+            configuration(parameters),
+        )
+    )
+    return finish(
+        folder,
+        Target("simulated", "", "", ""),
+        parameters,
+        clock_mhz,
+        content,
+        handoff.text(parameters, clock_mhz).encode(),
+        {"tool": "specbp simulation"},
+    )
+
+
+def finish(
+    folder: Path,
+    target: Target,
+    parameters: Parameters,
+    clock_mhz: float,
+    bitstream: bytes,
+    hardware_handoff: bytes,
+    facts: Mapping[str, Any],
+) -> Build:
+    """Write a build into `folder` and check it.
+
+    Args:
+        folder: made where it is missing.
+        target: the board.
+        parameters: of the overlay.
+        clock_mhz: that it was built for.
+        bitstream: content of the .bit file.
+        hardware_handoff: content of the .hwh file.
+        facts: what else the manifest says: tool, timing slack, utilisation.
+
+    Raises:
+        UsageError: the files do not belong together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # pynq keeps what it knows of a bitstream by its name: other content, other name.
+    stem = f"{hwh.DESIGN}-{hashlib.sha256(bitstream + hardware_handoff).hexdigest()[:12]}"
+    contents = {
+        f"{stem}.bit": bitstream,
+        f"{stem}.hwh": hardware_handoff,
+        SELFTEST: vectors.selftest(parameters),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    manifest = {
+        "format": FORMAT,
+        "board": target.name,
+        "part": target.part,
+        "parameters": asdict(parameters),
+        "build_identifier": f"0x{parameters.build_identifier:08X}",
+        "interface": register_map.INTERFACE,
+        "clock_mhz": clock_mhz,
+        **facts,
+        "bitstream": f"{stem}.bit",
+        "handoff": f"{stem}.hwh",
+        "selftest": SELFTEST,
+        "files": {name: sha256(folder / name) for name in sorted(contents)},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    build = open_build(folder)
+    build.check()
+    return build

@@ -1,0 +1,179 @@
+"""Builds a bitstream with Vivado, whose scripts get all names and numbers from here."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from specbp.bitstream.handoff import clock_divisors
+from specbp.bitstream.making import finish
+from specbp.bitstream.targets import Target
+from specbp.doctor.machine import VIVADO_VERSIONS, find_vivado
+from specbp.errors import SpecbpError
+from specbp.onboard.build import Build
+from specbp.overlay import hwh, register_map
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.register import Register, of_cores
+from specbp.overlay.sources import HARDWARE, rtl_files
+
+SCRIPTS = HARDWARE / "vivado"
+TOP = "specbp_overlay"
+CONTROL_PORT, CLOCK_PIN, RESET_PIN, INTERRUPT_PIN = "s_axil", "clk_i", "rst_ni", "interrupt_o"
+DDR = {
+    # PYNQ-Z1 and PYNQ-Z2: 512 MB of DDR3 on 16 bits, for where their board files are missing.
+    "PCW_UIPARAM_DDR_MEMORY_TYPE": "DDR 3",
+    "PCW_UIPARAM_DDR_BUS_WIDTH": "16 Bit",
+    "PCW_UIPARAM_DDR_PARTNO": "MT41J256M16 RE-125",
+    "PCW_CRYSTAL_PERIPHERAL_FREQMHZ": "50",
+    "PCW_APU_PERIPHERAL_FREQMHZ": "650",
+    "PCW_UIPARAM_DDR_FREQ_MHZ": "525",
+}
+_UTILISATION = {
+    "lut": "Slice LUTs",
+    "ff": "Slice Registers",
+    "bram": "Block RAM Tile",
+    "dsp": "DSPs",
+}
+
+
+def build_with_vivado(
+    folder: Path, target: Target, parameters: Parameters, clock_mhz: float
+) -> Build:
+    """Build a bitstream for a real board into `folder`.
+
+    Raises:
+        SpecbpError: Vivado is missing or failed; the message says what does not need it.
+    """
+    program = find_vivado()
+    if program is None:
+        first, last = VIVADO_VERSIONS
+        raise SpecbpError(
+            f"a bitstream for {target.name} needs Vivado {first} to {last}, which is not on PATH: "
+            "install it and source its settings64.sh. All else works without: training, sim:rtl, "
+            "reports, deploying a bitstream built elsewhere, and specbp overlay build --board "
+            "simulated"
+        )
+    with tempfile.TemporaryDirectory(prefix="specbp-vivado-") as made:
+        work = Path(made)
+        given = settings(target, parameters, clock_mhz, work)
+        (work / "settings.tcl").write_text(tcl_list(given))
+        command = [
+            program,
+            "-mode",
+            "batch",
+            "-nojournal",
+            "-log",
+            str(work / "vivado.log"),
+            "-source",
+            str(SCRIPTS / "build.tcl"),
+            "-tclargs",
+            str(work / "settings.tcl"),
+        ]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+        if done.returncode:
+            errors = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "vivado.log").write_text(done.stdout)
+            raise SpecbpError(
+                f"Vivado failed: {(errors or ['no message'])[0]}; its log: {folder}/vivado.log"
+            )
+        return finish(
+            folder,
+            target,
+            parameters,
+            clock_mhz,
+            (work / f"{hwh.DESIGN}.bit").read_bytes(),
+            (work / f"{hwh.DESIGN}.hwh").read_bytes(),
+            facts(work),
+        )
+
+
+def settings(
+    target: Target, parameters: Parameters, clock_mhz: float, work: Path
+) -> dict[str, Any]:
+    """Return what the scripts are told, as `build.tcl` says; `work` is where they write."""
+    return {
+        "design": hwh.DESIGN,
+        "instance": hwh.INSTANCE,
+        "vlnv": hwh.VLNV,
+        "top": TOP,
+        "part": target.part,
+        "board_part": target.board_part,
+        "rtl": [str(path) for path in rtl_files()],
+        "parameters": [part for pair in parameters.verilog.items() for part in pair],
+        "user_id": f"0x{parameters.build_identifier:08X}",
+        "clock_mhz": f"{clock_mhz:g}",
+        "clock_divisors": list(clock_divisors(clock_mhz)),
+        "base": f"0x{hwh.BASE_ADDRESS:08X}",
+        "span": hwh.SPAN,
+        "controller_base": f"0x{hwh.CONTROLLER_BASE_ADDRESS:08X}",
+        "controller_span": hwh.CONTROLLER_SPAN,
+        "control_port": CONTROL_PORT,
+        "memory_ports": memory_ports(),
+        # Those of cores that are not built stay open.
+        "memory_connections": [
+            list(pair)
+            for pair in zip(memory_ports()[: parameters.cores], hwh.HP_PORTS, strict=False)
+        ],
+        "clock_pin": CLOCK_PIN,
+        "reset_pin": RESET_PIN,
+        "interrupt_pin": INTERRUPT_PIN,
+        "registers": list(_registers(of_cores(register_map.REGISTERS, parameters.cores))),
+        "ddr": [part for pair in DDR.items() for part in pair],
+        "ip_folder": str(work / "package"),
+        "project_folder": str(work / "project"),
+        "output": str(work),
+        "jobs": os.cpu_count() or 1,
+    }
+
+
+def memory_ports() -> list[str]:
+    """Return the AXI masters of the overlay's top module, as its ports are named."""
+    text = (HARDWARE / "rtl" / f"{TOP}.sv").read_text()
+    return re.findall(r"output\s+logic\s*\[31:0\]\s*(\w+)_awaddr\b", text)
+
+
+def tcl_list(value: Any) -> str:
+    """Return `value` as a Tcl list: a mapping as names and values in turn."""
+    if isinstance(value, Mapping):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple):
+        return " ".join(f"{{{tcl_list(part)}}}" for part in value)
+    text = str(value)
+    # Braces must balance, and a backslash would change its neighbour.
+    return re.sub(r"[{}\\]", "", text)
+
+
+def facts(output: Path) -> dict[str, Any]:
+    """Return what the manifest says of a run of Vivado: its version, slack and utilisation."""
+    lines = (line.partition(" ") for line in (output / "results.txt").read_text().splitlines())
+    found: dict[str, Any] = {name: value for name, _, value in lines}
+    for name in ("slack_ns", "hold_slack_ns"):
+        found[name] = float(found[name])
+    found["utilisation"] = utilisation((output / "utilisation.rpt").read_text())
+    return found
+
+
+def utilisation(report: str) -> dict[str, float]:
+    """Return LUTs, flip-flops, block RAMs of 36 Kb and DSPs of Vivado's utilisation report."""
+    found = {}
+    for name, row in _UTILISATION.items():
+        match = re.search(rf"^\|\s*{row}\*?\s*\|\s*([\d.]+)\s*\|", report, re.MULTILINE)
+        if match:
+            found[name] = float(match[1])
+    return found
+
+
+def _registers(registers: Iterable[Register]) -> Iterable[list[Any]]:
+    """Yield name, offset, description and fields; 64 bits as two registers, as in the handoff."""
+    for register in registers:
+        fields = [[field.name, field.low, min(field.width, 32)] for field in register.fields]
+        halves = ["_LOW", "_HIGH"] if register.bits == 64 else [""]
+        for number, half in enumerate(halves):
+            offset = f"0x{register.offset + 4 * number:03X}"
+            yield [register.name + half, offset, register.description, fields]

@@ -1,0 +1,85 @@
+"""A simulated board that is programmed by bitstream, as a real one is.
+
+What its logic is, the .bit file says (`specbp.bitstream.configuration`); what lies where, the .hwh
+file beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from specbp.bitstream.configuration import parameters_of_configuration
+from specbp.boards.simulated import MEMORY_BASE, SimulatedDevice
+from specbp.boards.verilated import Model
+from specbp.errors import SpecbpError
+from specbp.onboard import bitfile
+from specbp.overlay import hwh
+from specbp.overlay.parameters import Parameters
+from specbp.overlay.quiet import pynq_imports
+
+with pynq_imports():
+    from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+    from pynqmetadata.frontends import Metadata
+
+
+class ProgrammableDevice(SimulatedDevice):
+    """A simulated board that does what the bitstream downloaded to it says.
+
+    Memory keeps its content when it is programmed anew.
+    """
+
+    def download(self, bitstream: Any, parser: Any = None) -> None:
+        """Program the logic.
+
+        Raises:
+            SpecbpError: this is no bitstream for the simulation.
+        """
+        content = Path(bitstream.bitfile_name).read_bytes()
+        try:
+            self.configure(bitfile.parse(content).data)
+        except bitfile.BitfileError as error:
+            raise SpecbpError(f"{bitstream.bitfile_name}: {error}") from error
+        self.post_download(bitstream, parser, self.name)
+
+    def configure(self, data: bytes) -> None:
+        """Make the logic what the configuration `data` says.
+
+        Raises:
+            SpecbpError: it is no configuration of the simulation.
+        """
+        try:
+            parameters = parameters_of_configuration(data)
+        except (ValueError, TypeError) as error:
+            raise SpecbpError(
+                "this bitstream is not for the simulated board: "
+                "specbp overlay build --board simulated"
+            ) from error
+        self._become(parameters)
+
+    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
+        """Return what the hardware handoff beside the bitstream says, in pynq's form."""
+        handoff = Path(bitfile_name).with_suffix(".hwh")
+        parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
+        parser.mem_dict["PSDDR"] = {
+            "fullpath": "PSDDR",
+            "type": "DDR",
+            "used": 1,
+            "base_address": MEMORY_BASE,
+            "size": self._memory.size,
+        }
+        return parser
+
+    def _become(self, parameters: Parameters) -> None:
+        if parameters == self.model.parameters:
+            self.model.reset()
+            return
+        before = self.model
+        self.model = Model(parameters, len(before.memory), MEMORY_BASE)
+        self.model.memory[:] = before.memory
+        before.close()
+        self._memory.use(self.model.memory)
+        self._peripherals[hwh.BASE_ADDRESS] = self.model
+        # pynq holds on to the waiting room.
+        self._waiting.model = self.model
+        self._clock_changed()

@@ -1,0 +1,196 @@
+"""`specbp board`: deploy to a board, look at one, or simulate one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from specbp.errors import SpecbpError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from specbp.deploy.connection import Connection
+    from specbp.deploy.deploying import Deployed
+
+board = typer.Typer(
+    help="Boards: deploy a build of the overlay, look at a board, simulate one.",
+    no_args_is_help=True,
+)
+Host = Annotated[str, typer.Argument(metavar="[USER@]HOST[:PORT]", help="the board; user xilinx")]
+KnownHosts = Annotated[
+    Path | None,
+    typer.Option(
+        help="file of host keys", envvar="SPECBP_KNOWN_HOSTS", show_default="~/.ssh/known_hosts"
+    ),
+]
+Key = Annotated[
+    list[Path] | None,
+    typer.Option("--key", help="private key; may be repeated", show_default="~/.ssh, the agent"),
+]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+@board.command()
+def deploy(
+    host: Host,
+    build: Annotated[
+        Path | None,
+        typer.Option(help="folder of the build", show_default="the newest in build/overlay"),
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="go back to the version before")
+    ] = False,
+    wait: Annotated[float, typer.Option(min=0, help="for a run in progress to end, s")] = 0.0,
+    known_hosts: KnownHosts = None,
+    key: Key = None,
+    json_output: Json = False,
+) -> None:
+    """Bring a build to a board, test it there, and only then switch to it.
+
+    Passwords come from SPECBP_BOARD_PASSWORD and SPECBP_SUDO_PASSWORD, or are asked for; they are
+    written nowhere. After a broken connection the same command goes on where it was. Example:
+
+    specbp board deploy xilinx@192.168.2.99 --build build/overlay/pynq-z2-1x32
+    """
+    from specbp.backends.opening import require_boards
+
+    require_boards()
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from specbp.deploy.contents import version_of
+    from specbp.deploy.deploying import Listener, roll_back
+    from specbp.deploy.deploying import deploy as deploy_version
+    from specbp.overlay.parameters import Parameters
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    version = None if rollback else version_of(build or _newest_build())
+
+    async def work(connection: Connection) -> Deployed:
+        if version is None:
+            return await roll_back(connection, Listener(lambda step: console.print(step)), wait)
+        task = bar.add_task(version.name, total=version.size)
+        listener = Listener(
+            lambda step: console.print(f"{version.name}: {step}", highlight=False),
+            lambda sent: bar.advance(task, sent),
+        )
+        return await deploy_version(connection, version, listener, wait)
+
+    with bar:
+        done = _on_board(host, known_hosts, key, work)
+    if json_output:
+        sys.stdout.write(json.dumps(vars(done), indent=2) + "\n")
+        return
+    loaded, test = done.loaded, done.selftest
+    print(
+        f"{host}: version {done.version} {'is current now' if done.switched else 'was current'}: "
+        f"{Parameters(**loaded['parameters']).size}, build {loaded['build_identifier']}, "
+        f"{loaded['clock_mhz']:g} MHz; self-test of {test['steps']} steps passed, "
+        f"{test['tensors']} tensors, {test['cycles'][-1]:,} cycles a step"
+    )
+
+
+@board.command()
+def doctor(
+    host: Host, known_hosts: KnownHosts = None, key: Key = None, json_output: Json = False
+) -> None:
+    """Say what a board has, what it lacks, and how to get that.
+
+    Nothing is programmed. Example:
+
+    specbp board doctor xilinx@192.168.2.99
+    """
+    from specbp.backends.opening import require_boards
+
+    require_boards()
+    from specbp.cli.doctor import show
+    from specbp.doctor.board import examine
+
+    show(_on_board(host, known_hosts, key, examine), json_output)
+
+
+@board.command()
+def serve(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 7967,
+    lanes: Annotated[int, typer.Option(help="of the overlay until one is programmed")] = 16,
+    allow_anyone: Annotated[
+        bool,
+        typer.Option("--allow-anyone", help="listen where other machines can reach it"),
+    ] = False,
+) -> None:
+    """Simulate a board that speaks PYNQ.remote: pynq.pl_server.RemoteDevice drives it.
+
+    Ctrl-C ends it. Example, in two terminals:
+
+    specbp board serve
+
+    specbp run --backend remote://127.0.0.1:7967 --train 64 --epochs 1
+    """
+    from specbp.backends.opening import require_simulation
+
+    require_simulation("specbp board serve")
+    from specbp.overlay.parameters import Parameters
+    from specbp.remote.server import Server, is_loopback
+
+    server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone)
+    if not is_loopback(host):
+        Console(stderr=True).print(
+            f"warning: {host} can be reached from other machines, and PYNQ.remote has no "
+            "authentication: anyone there can program and use this board",
+            style="yellow",
+        )
+    server.start()
+    print(f"a simulated PYNQ.remote board on {host}:{server.port}", flush=True)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        server.close()
+
+
+def _on_board(
+    host: str,
+    known_hosts: Path | None,
+    keys: list[Path] | None,
+    work: Callable[[Connection], Awaitable[Any]],
+) -> Any:
+    """Do `work` with a connection to the board at `host`."""
+    import asyncio
+    from dataclasses import replace
+
+    from specbp.deploy.address import access_from_environment, parse_address
+    from specbp.deploy.connection import connect
+
+    access = access_from_environment()
+    if known_hosts is not None:
+        access = replace(access, known_hosts=known_hosts)
+    if keys:
+        access = replace(access, keys=tuple(keys))
+
+    async def working() -> Any:
+        async with connect(parse_address(host), access) as connection:
+            return await work(connection)
+
+    return asyncio.run(working())
+
+
+def _newest_build() -> Path:
+    from specbp.onboard.build import MANIFEST
+
+    found = sorted(
+        Path("build/overlay").glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime
+    )
+    if not found:
+        raise SpecbpError(
+            "there is no build in build/overlay: specbp overlay build, or name one with --build"
+        )
+    return found[-1].parent

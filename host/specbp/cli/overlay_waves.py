@@ -1,0 +1,65 @@
+"""`specbp overlay waves`: a waveform of a training step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from specbp.cli.arguments import DataRoot
+from specbp.cli.on_overlay import overlay_experiment
+from specbp.cli.options import with_experiment_options
+
+
+@with_experiment_options
+def waves(
+    given: dict[str, Any],
+    output: Annotated[Path, typer.Option(help="FST file to write")] = Path("specbp.fst"),
+    first: Annotated[
+        int, typer.Option(min=0, help="first clock cycle, from the start of the step's program")
+    ] = 0,
+    cycles: Annotated[int, typer.Option(min=1, help="how many")] = 2000,
+    data_root: DataRoot = None,
+) -> None:
+    """Write what every signal of the simulated overlay does in a training step.
+
+    The window is given in clock cycles; `specbp overlay info` tells how many a
+    pass takes. GTKWave and Surfer read the file. Example:
+
+    specbp overlay waves --model lenet5 --dataset fashion-mnist --first 100000 --cycles 500
+    """
+    experiment = overlay_experiment(
+        given, "specbp overlay waves", because="it is the simulated one"
+    )
+
+    from specbp.backends.executors import SimulatedExecutor
+    from specbp.backends.opening import require_simulation
+    from specbp.backends.recipe import Recipe
+    from specbp.cli.training import dataset_reader
+    from specbp.errors import UsageError
+    from specbp.lockstep.sides import OverlaySide
+    from specbp.overlay.parameters import Parameters
+
+    require_simulation()
+    recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    assert experiment.lanes is not None
+    executors: list[SimulatedExecutor] = []
+
+    def traced(parameters: Parameters, size: int) -> SimulatedExecutor:
+        executors.append(SimulatedExecutor(parameters, size, kind="checked"))
+        return executors[0]
+
+    side = OverlaySide(recipe, Parameters(lanes=experiment.lanes), traced)
+    model = executors[0].device.model
+    started = model.cycles
+    model.trace(output, started + first, started + first + cycles - 1)
+    for _ in side.step(0):
+        pass
+    ran = model.cycles - started
+    side.close()
+    if first >= ran:
+        raise UsageError(f"--first {first:,}: the step ended after {ran:,} cycles")
+    print(f"{output}: cycles {first:,} to {min(first + cycles, ran) - 1:,} of {ran:,}")

@@ -1,0 +1,1 @@
+"""Boards over SSH: connecting, deploying a build, and running programs there."""

@@ -1,0 +1,54 @@
+"""What is deployed: the files of a build and the runner, as a version named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from specbp.deploy import archive
+from specbp.onboard.build import MANIFEST, Build, open_build
+
+NAME_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Version:
+    """Files to have on a board.
+
+    Attributes:
+        build: the build that they are of.
+        files: content by name, in the order in which they are sent.
+    """
+
+    build: Build
+    files: dict[str, bytes]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each file, by name."""
+        return {name: hashlib.sha256(content).hexdigest() for name, content in self.files.items()}
+
+    @property
+    def name(self) -> str:
+        """The beginning of a hash of all files."""
+        listed = "\n".join(f"{digest}  {name}" for name, digest in sorted(self.hashes.items()))
+        return hashlib.sha256(listed.encode()).hexdigest()[:NAME_DIGITS]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(map(len, self.files.values()))
+
+
+def version_of(folder: Path) -> Version:
+    """Return the version that the build in `folder` makes with this package's runner.
+
+    Raises:
+        UsageError: there is no build, or its files do not belong together.
+    """
+    build = open_build(folder)
+    build.check()
+    names = sorted([*build.manifest["files"], MANIFEST])
+    files = {name: (folder / name).read_bytes() for name in names}
+    return Version(build, {archive.NAME: archive.archive(), **files})

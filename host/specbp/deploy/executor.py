@@ -1,0 +1,157 @@
+"""Runs programs on a board: one request for a whole batch, one answer with its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specbp.backends.executors import Program, deadline_s
+from specbp.deploy.pool import Board
+from specbp.errors import UsageError
+from specbp.overlay.parameters import Parameters
+
+WATCHDOG = 100_000_000
+"""Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
+Ranges = Sequence[tuple[int, int]]
+
+
+class BoardExecutor:
+    """Runs programs on a board; see `specbp.backends.executors.Executor`.
+
+    Args:
+        board: the board, shared with others of this process.
+        parameters: that the programs need.
+
+    Raises:
+        UsageError: the overlay deployed there has other parameters.
+    """
+
+    def __init__(self, board: Board, parameters: Parameters) -> None:
+        deployed = Parameters(**board.about["parameters"])
+        if deployed != parameters:
+            raise UsageError(
+                f"{board.address} has an overlay with {_different(deployed, parameters)}: deploy "
+                f"one that has: specbp overlay build --cores {parameters.cores} "
+                f"--lanes {parameters.lanes}, then "
+                f"specbp board deploy {board.address}"
+            )
+        self._board = board
+        self._clock_mhz = float(board.about["clock_mhz"])
+        self._memory = np.empty(0, np.uint8)
+        self._number: int | None = None
+        self._stored: dict[int, tuple[int, NDArray[np.uint32]]] = {}
+        self._behind = False
+
+    @property
+    def clock_mhz(self) -> float:
+        """The overlay's clock, as the board read it back."""
+        return self._clock_mhz
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the board says of itself."""
+        about = self._board.about
+        named = f"{about['board']}, {about['device']}, pynq {about['pynq']}"
+        return {"simulated": about["simulated"], "board": named}
+
+    def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
+        """Return memory of the board and the host's own copy of it; once."""
+        answer = self._ask("allocating memory", {"do": "allocate", "size": size}).header
+        self._number = answer["memory"]
+        self._memory = np.zeros(size, np.uint8)
+        return int(answer["address"]), self._memory
+
+    def run(self, program: Program) -> int:
+        """Run `program`; the host is not in the loop until it has ended."""
+        number, known = self._store(program)
+        words = np.concatenate(program.words)
+        rows = np.flatnonzero((known != words).any(axis=1))
+        changed = words[rows]
+        limit = deadline_s(program.products)
+        answer = self._board.ask(
+            "running a program",
+            {
+                "do": "run",
+                "memory": self._number,
+                "program": number,
+                "given": list(program.given),
+                "shown": list(program.shown),
+                "deadline_s": limit,
+                "watchdog": WATCHDOG,
+            },
+            {"rows": rows, "changed": changed, "content": _gathered(self._memory, program.given)},
+            limit + self._board.deadlines.margin,
+        )
+        known[rows] = changed
+        _scatter(self._memory, program.shown, answer.arrays["content"])
+        self._clock_mhz = float(answer.header["clock_mhz"])
+        self._behind = True
+        return max(int(core["cycles"]) for core in answer.header["cores"])
+
+    def push(self) -> None:
+        """Bring all that the host has written to the board."""
+        everything = [(0, len(self._memory))]
+        request = {"do": "write", "memory": self._number, "ranges": everything}
+        self._ask("writing memory", request, {"content": self._memory})
+        self._behind = False
+
+    def pull(self) -> None:
+        """Bring all that the board has written to the host."""
+        if self._behind:
+            everything = [(0, len(self._memory))]
+            request = {"do": "read", "memory": self._number, "ranges": everything}
+            self._memory[:] = self._ask("reading memory", request).arrays["content"]
+            self._behind = False
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        labels = np.flatnonzero(valid).tolist()
+        self._ask("writing the labels", {"do": "set_valid", "labels": labels})
+
+    def close(self) -> None:
+        """Give memory back; the board stays with this process."""
+        if self._number is not None and not self._board.broken:
+            self._ask("giving memory back", {"do": "free", "memory": self._number})
+        self._number = None
+
+    def _store(self, program: Program) -> tuple[int, NDArray[np.uint32]]:
+        """Return the number of `program` on the board, and its words as they are there."""
+        if id(program) not in self._stored:
+            lengths = [len(one) for one in program.words]
+            request = {"do": "program", "memory": self._number, "lengths": lengths}
+            words = np.concatenate(program.words)
+            answer = self._ask("storing a program", request, {"words": words})
+            self._stored[id(program)] = answer.header["program"], words
+        return self._stored[id(program)]
+
+    def _ask(
+        self,
+        step: str,
+        header: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Any:
+        return self._board.ask(step, header, arrays)
+
+
+def _gathered(memory: NDArray[np.uint8], ranges: Ranges) -> NDArray[np.uint8]:
+    parts = [memory[offset : offset + length] for offset, length in ranges]
+    return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+
+
+def _scatter(memory: NDArray[np.uint8], ranges: Ranges, content: NDArray[np.uint8]) -> None:
+    start = 0
+    for offset, length in ranges:
+        memory[offset : offset + length] = content[start : start + length]
+        start += length
+
+
+def _different(deployed: Parameters, needed: Parameters) -> str:
+    found, wanted = vars(deployed), vars(needed)
+    return ", ".join(
+        f"{name} = {found[name]}, this needs {wanted[name]}"
+        for name in found
+        if found[name] != wanted[name]
+    )

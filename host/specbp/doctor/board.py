@@ -1,0 +1,128 @@
+"""What a board can run; nothing there is programmed, and no register read."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from specbp.deploy.archive import NAME, archive
+from specbp.deploy.connection import BoardError, Connection
+from specbp.deploy.runner import PROFILE, ROOT
+from specbp.doctor.finding import Finding
+from specbp.onboard import messages
+
+LEAST_PYTHON = (3, 8)
+LEAST_FREE_BYTES = 50_000_000
+PYNQ_VERSIONS = ("2.7", "3.0", "3.1")
+
+
+async def examine(connection: Connection) -> list[Finding]:
+    """Return what was found on the board.
+
+    The runner is sent along for this and deleted afterwards: nothing need be deployed.
+
+    Raises:
+        BoardError: the board does not answer, or its Python does not start.
+    """
+    home = (await connection.run("pwd", "looking for the home folder")).strip()
+    folder = (await connection.run("mktemp -d", "making a folder")).strip()
+    path = f"{folder}/{NAME}"
+    try:
+        async with connection.ssh.start_sftp_client() as sftp, sftp.open(path, "wb") as file:
+            await connection.within(
+                connection.deadlines.block, "sending the runner", file.write(archive())
+            )
+        arguments = shlex.join([path, "--about", "--root", f"{home}/{ROOT}"])
+        command = f"bash -c {shlex.quote(PROFILE)} runner {arguments}"
+        done = await connection.within(
+            connection.deadlines.start,
+            "looking at the board",
+            connection.ssh.run(command, encoding=None, check=False),
+        )
+    finally:
+        await connection.run(f"rm -rf {shlex.quote(folder)}", "cleaning up")
+    try:
+        message = messages.read(io.BytesIO(done.stdout))
+        assert message is not None
+    except (messages.MessageError, AssertionError):
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BoardError(
+            f"{connection.address}: its Python does not run the runner: "
+            f"{said[-1] if said else 'no message'}"
+        ) from None
+    sudo = await connection.run("sudo -n true 2>/dev/null && echo free || echo asks", "sudo")
+    return list(_findings(message.header, sudo.strip() == "free"))
+
+
+def _findings(about: Mapping[str, Any], free_sudo: bool) -> Iterator[Finding]:
+    yield _at_least("Python", about["python"], LEAST_PYTHON)
+    yield Finding(
+        "image",
+        "ok" if about["image"] else "missing",
+        about["image"] or "unknown",
+        "",
+        "" if about["image"] else "PYNQ images 2.7 to 3.1 were looked at",
+    )
+    yield Finding("board", "ok" if about["board"] else "wrong", about["board"] or "unknown",
+                  "pynq", "" if about["board"] else "use a PYNQ image: it sets BOARD")  # fmt: skip
+    yield _pynq(about["pynq"])
+    yield Finding("numpy", "ok", about["numpy"])
+    yield Finding("sudo", "ok", "asks for no password" if free_sudo else "asks for a password")
+    yield Finding("XRT", "ok" if about["xrt"] else "missing", about["xrt"] or "XILINX_XRT not set",
+                  "buffers with pynq 3", "" if about["xrt"] else "/etc/profile.d of the image "
+                  "sets it; devices are found without it on simulated boards")  # fmt: skip
+    yield Finding("devices", "ok" if about["devices"] else "wrong", ", ".join(about["devices"]),
+                  "everything", "" if about["devices"] else "pynq finds none: is XRT set up, and "
+                  "the image one for this board?")  # fmt: skip
+    free = int(about["free_bytes"])
+    yield Finding("free space", "ok" if free > LEAST_FREE_BYTES else "wrong",
+                  f"{free / 1e6:,.0f} MB", "deploying",
+                  "" if free > LEAST_FREE_BYTES else "delete files on the SD card")  # fmt: skip
+    clock = about["clock_mhz"]
+    yield Finding(
+        "clock",
+        "ok" if clock else "missing",
+        f"{clock:g} MHz" if clock else "",
+        "",
+        "" if clock else "needs root: it is read when a build is deployed",
+    )
+    yield from _overlay(about)
+
+
+def _overlay(about: Mapping[str, Any]) -> Iterator[Finding]:
+    loaded = about["loaded"]
+    if loaded["bitstream"] is None:
+        yield Finding("loaded overlay", "missing", "none that pynq remembers", "",
+                      "specbp board deploy")  # fmt: skip
+    else:
+        known = loaded["known_as"]
+        yield Finding("loaded overlay", "ok" if known else "wrong", loaded["bitstream"],
+                      "", f"version {known}" if known else "its hash is that of no version "
+                      "deployed here: specbp board deploy programs one that is")  # fmt: skip
+    current, previous = about["current"], about["previous"]
+    found = f"{current}, before it {previous or 'none'}" if current else "none"
+    yield Finding("deployed", "ok" if current else "missing", found, "pynq://",
+                  "" if current else "specbp board deploy")  # fmt: skip
+
+
+def _at_least(what: str, found: str, least: tuple[int, int]) -> Finding:
+    enough = tuple(int(part) for part in found.split(".")[:2]) >= least
+    wanted = ".".join(map(str, least))
+    return Finding(what, "ok" if enough else "wrong", found, "the runner",
+                   "" if enough else f"use an image with Python {wanted} or newer")  # fmt: skip
+
+
+def _pynq(found: str | None) -> Finding:
+    cure = "use a PYNQ image; never pip-install pynq on a board"
+    if found is None:
+        return Finding("pynq", "wrong", "", "everything", cure)
+    tested = found.startswith(PYNQ_VERSIONS)
+    return Finding(
+        "pynq",
+        "ok" if tested else "wrong",
+        found,
+        "the runner",
+        "" if tested else f"versions {', '.join(PYNQ_VERSIONS)} know this board",
+    )

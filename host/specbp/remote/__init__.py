@@ -1,0 +1,1 @@
+"""PYNQ.remote, pynq's own protocol over gRPC: a simulated board that speaks it, and using one."""

@@ -1,0 +1,1 @@
+"""The tests; a package, since pynq installs one of the same name, which would come first."""

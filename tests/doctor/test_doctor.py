@@ -1,0 +1,84 @@
+"""What a machine or a board has, and how to get what it lacks."""
+
+import asyncio
+
+import pytest
+
+from specbp.doctor import machine
+
+
+def test_this_machine():
+    found = {one.what: one for one in machine.examine()}
+    assert found["torch"].state == found["digits"].state == "ok"
+    assert {"Python", "pynq", "verilator", "C++ compiler", "GPU", "cifar100", "Vivado"} <= set(
+        found
+    )
+    for one in found.values():
+        assert one.found or one.cure, one
+        assert one.state == "ok" or one.cure, one
+
+
+def test_what_is_missing_is_said_with_its_cure(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SPECBP_VIVADO", raising=False)
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: None)
+    found = {one.what: one for one in [*machine._software(), machine._vivado()]}
+    assert 'pip install "specbp[boards]"' in found["asyncssh"].cure
+    assert "settings64.sh" in found["Vivado"].cure and found["Vivado"].state == "missing"
+
+
+def about(**changes):
+    return {
+        "python": "3.10.4", "numpy": "1.21.5", "pynq": "3.0.1", "image": "3.0.1",
+        "board": "Pynq-Z2", "xrt": "/usr", "devices": ["Pynq-Z2"], "free_bytes": 10**9,
+        "clock_mhz": 100.0, "current": "abc", "previous": None,
+        "loaded": {"bitstream": "/x/specbp.bit", "sha256": "1", "known_as": "abc"}, **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "cure"),
+    [
+        ({"python": "3.6.5"}, "Python", "3.8"),
+        ({"pynq": None}, "pynq", "never pip-install"),
+        ({"pynq": "4.0.0"}, "pynq", "know this board"),
+        ({"free_bytes": 10**6}, "free space", "delete"),
+        ({"devices": []}, "devices", "XRT"),
+        (
+            {"loaded": {"bitstream": "/base.bit", "sha256": "2", "known_as": None}},
+            "loaded overlay",
+            "no version deployed here",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_board(changes, what, cure):
+    from specbp.doctor.board import _findings
+
+    assert all(one.state == "ok" for one in _findings(about(), True))
+    found = {one.what: one for one in _findings(about(**changes), True)}
+    assert found[what].state == "wrong" and cure in found[what].cure
+
+
+def test_a_board_on_loopback(tmp_path):
+    pytest.importorskip("pynq")
+    pytest.importorskip("asyncssh")
+    from specbp.deploy.address import Access, parse_address
+    from specbp.deploy.connection import connect
+    from specbp.doctor.board import examine
+    from tests.deploy.loopback import LoopbackBoard
+
+    board = LoopbackBoard(tmp_path)
+
+    async def look():
+        access = Access(board.known_hosts, environment=board.environment)
+        async with connect(parse_address(board.address), access) as connection:
+            return await examine(connection)
+
+    try:
+        found = {one.what: one for one in asyncio.run(look())}
+    finally:
+        board.close()
+    assert found["pynq"].found == "3.1.2" and found["board"].found == "Pynq-Z2"
+    assert found["sudo"].found == "asks for a password"
+    assert found["deployed"].state == "missing"
+    assert not list(board.home.glob("specbp*"))

@@ -1,0 +1,105 @@
+"""A PYNQ.remote board in another process, driven by pynq's own client."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("pynq", reason="needs the extra fpga")
+
+from specbp.errors import SpecbpError, UsageError
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    from specbp.bitstream.making import make_simulated
+    from specbp.overlay.parameters import Parameters
+
+    return make_simulated(tmp_path_factory.mktemp("build"), Parameters())
+
+
+@pytest.fixture(scope="module")
+def port():
+    server = subprocess.Popen(
+        [sys.executable, "-m", "specbp", "board", "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said = server.stdout.readline()
+    yield int(said.split("127.0.0.1:")[1].split()[0])
+    server.terminate()
+    server.wait()
+
+
+def test_pynqs_own_client_does_what_pynqs_self_test_does(port):
+    import numpy as np
+    from pynq.pl_server.remote_device import RemoteDevice
+
+    device = RemoteDevice(ip_addr="127.0.0.1", port=port)
+    assert (device.name, device.arch) == ("simulated", "armv7l")
+    device.write_file("/tmp/some.bin", b"some bytes")
+    assert device.read_file("/tmp/some.bin") == b"some bytes"
+    buffer = device.allocate((1024,), "u4")
+    buffer[:] = np.arange(1024)
+    buffer.sync_to_device()
+    buffer[:] = 0
+    buffer.sync_from_device()
+    # pynq 3.1.2 cannot make an array of its buffer and another array.
+    assert (np.asarray(buffer) == np.arange(1024)).all() and buffer.physical_address
+    with pytest.raises(RuntimeError, match="no registers at address 0x80000000"):
+        device.mmap(0x80000000, 4)
+
+
+def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch):
+    from specbp.backends.opening import open_training
+    from specbp.datasets.loading import load
+    from specbp.experiment import experiment_from
+
+    monkeypatch.setenv("SPECBP_BUILD", str(build.folder))
+    fields = {"dataset": "digits", "train": 16, "test": 8, "epochs": 1, "batch_size": 8}
+    dataset = load("digits", train=16, test=8)
+    board, cpu = (
+        open_training(experiment_from(fields | backend, "here"), dataset)
+        for backend in ({"backend": f"remote://127.0.0.1:{port}"}, {"arithmetic": "int16"})
+    )
+    rows, expected = board.advance(2), cpu.advance(2)
+    assert [row["loss"] for row in rows] == [row["loss"] for row in expected]
+    assert all(row["cycles"] > 10_000 and row["clock_mhz"] == 100 for row in rows)
+    assert board.weights_sha256() == cpu.weights_sha256()
+    assert board.about == {"simulated": True, "board": "simulated, PYNQ.remote"}
+    board.close()
+
+
+def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path):
+    import shutil
+
+    import grpc
+    import pynq
+    from pynq.pl_server.remote_device import RemoteDevice
+
+    from specbp.onboard import bitfile
+    from specbp.remote.executor import forget_clocks
+
+    old = bitfile.parse(build.bitstream.read_bytes())
+    (tmp_path / "real.bit").write_bytes(bitfile.write(old._replace(data=b"\xff" * 400)))
+    shutil.copy(build.handoff, tmp_path / "real.hwh")
+    device = RemoteDevice(ip_addr="127.0.0.1", port=port)
+    forget_clocks()
+    with pytest.raises(grpc.RpcError, match="not for the simulated board"):
+        pynq.Overlay(str(tmp_path / "real.bit"), device=device)
+
+
+def test_only_loopback_unless_asked_for():
+    from specbp.remote.server import Server, is_loopback
+
+    with pytest.raises(UsageError, match=r"no authentication.*--allow-anyone"):
+        Server("0.0.0.0", 0)
+    assert is_loopback("::1") and is_loopback("127.0.0.2") and not is_loopback("board.local")
+
+
+def test_nobody_answers():
+    from specbp.overlay.parameters import Parameters
+    from specbp.remote.executor import RemoteExecutor
+
+    with pytest.raises(SpecbpError, match=r"no PYNQ.remote board answers"):
+        RemoteExecutor("127.0.0.1", 1, Parameters())
