@@ -8,19 +8,19 @@ import pytest
 pytest.importorskip("pynq", reason="needs the extra fpga")
 pytest.importorskip("asyncssh", reason="needs the extra boards")
 
+from specbp.bitstream.making import make_simulated
+from specbp.boards.build import build as build_model
 from specbp.deploy.address import Access, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.contents import version_of
 from specbp.deploy.deploying import Listener, deploy
+from specbp.overlay.parameters import Parameters
 from tests.deploy.loopback import LoopbackBoard
 
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory):
     """Folders of two builds that differ in their clock."""
-    from specbp.bitstream.making import make_simulated
-    from specbp.overlay.parameters import Parameters
-
     folder = tmp_path_factory.mktemp("builds")
     for clock in (100, 50):
         make_simulated(folder / str(clock), Parameters(), clock)
@@ -29,6 +29,8 @@ def builds(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
+    # Compiling the simulation takes longer than programming a board may.
+    build_model(Parameters())
     found = LoopbackBoard(tmp_path_factory.mktemp("board"))
     yield found
     found.close()

@@ -98,7 +98,7 @@ def _overlay(about: Mapping[str, Any]) -> Iterator[Finding]:
                       "specbp board deploy")  # fmt: skip
     else:
         known = loaded["known_as"]
-        yield Finding("loaded overlay", "ok" if known else "wrong", loaded["bitstream"],
+        yield Finding("loaded overlay", "ok" if known else "missing", loaded["bitstream"],
                       "", f"version {known}" if known else "its hash is that of no version "
                       "deployed here: specbp board deploy programs one that is")  # fmt: skip
     current, previous = about["current"], about["previous"]

@@ -71,6 +71,7 @@ struct Model {
   std::unique_ptr<specbp::Port<Signals1>> port_1;
 #endif
   uint64_t cycle = 0;
+  bool turn = false;  // of port 1
 #if VM_TRACE
   std::unique_ptr<VerilatedFstC> trace;
   uint64_t trace_first = 0, trace_last = 0;
@@ -93,18 +94,27 @@ struct Model {
   template <typename What>
   void ports(What what) {
 #if SPECBP_CORES > 1
-    if (cycle % 2) what(*port_1);
+    if (turn) what(*port_1);
 #endif
     what(*port_0);
 #if SPECBP_CORES > 1
-    if (cycle % 2 == 0) what(*port_1);
+    if (!turn) what(*port_1);
 #endif
+  }
+
+  // Whose turn it is starts anew when the memory has rested: what a program takes must not depend
+  // on the parity of the cycle in which it starts.
+  void take_turn() {
+    bool rests = true;
+    ports([&rests](auto& port) { rests = rests && port.rests(); });
+    turn = !rests && !turn;
   }
 
   // A cycle has two halves: inputs settle, then the clock rises. Between them a caller may look
   // at what is handed over in this cycle.
   void settle() {
     memory.refill();
+    take_turn();
     ports([this](auto& port) { port.drive(cycle); });
     low();
   }

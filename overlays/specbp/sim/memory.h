@@ -98,6 +98,9 @@ class Port {
   Port(Memory& memory, Signals signals, uint64_t number)
       : memory_(memory), timing_(memory.timing), top_(signals), number_(number) {}
 
+  // Whether nothing is asked of it.
+  bool rests() const { return reads_.empty() && writes_.empty(); }
+
   void clear() {
     reads_.clear();
     writes_.clear();
