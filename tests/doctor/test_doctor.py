@@ -37,26 +37,28 @@ def about(**changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "what", "cure"),
+    ("changes", "what", "state", "cure"),
     [
-        ({"python": "3.6.5"}, "Python", "3.8"),
-        ({"pynq": None}, "pynq", "never pip-install"),
-        ({"pynq": "4.0.0"}, "pynq", "know this board"),
-        ({"free_bytes": 10**6}, "free space", "delete"),
-        ({"devices": []}, "devices", "XRT"),
+        ({"python": "3.6.5"}, "Python", "wrong", "3.8"),
+        ({"pynq": None}, "pynq", "wrong", "never pip-install"),
+        ({"pynq": "4.0.0"}, "pynq", "wrong", "know this board"),
+        ({"free_bytes": 10**6}, "free space", "wrong", "delete"),
+        ({"devices": []}, "devices", "wrong", "XRT"),
         (
+            # A new board has one, too.
             {"loaded": {"bitstream": "/base.bit", "sha256": "2", "known_as": None}},
             "loaded overlay",
+            "missing",
             "no version deployed here",
         ),
     ],
 )
-def test_what_is_wrong_with_a_board(changes, what, cure):
+def test_what_a_board_lacks(changes, what, state, cure):
     from specbp.doctor.board import _findings
 
     assert all(one.state == "ok" for one in _findings(about(), True))
     found = {one.what: one for one in _findings(about(**changes), True)}
-    assert found[what].state == "wrong" and cure in found[what].cure
+    assert found[what].state == state and cure in found[what].cure
 
 
 def test_a_board_on_loopback(tmp_path):
