@@ -17,6 +17,7 @@ from specbp.matrix.expand import expand, matrix_from
 from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay.parameters import Parameters
+from specbp.report.compare import summarise
 from tests.deploy.conftest import deployed
 from tests.deploy.loopback import LOGIN, SUDO
 
@@ -66,11 +67,19 @@ def same_runs(frames, backends):
     return theirs
 
 
+def as_predicted(frames):
+    """The report has cycles predicted, simulated and measured; they agree."""
+    (row,) = summarise(frames).cycles
+    assert row.simulated == row.measured
+    assert abs(row.ratio - 1) < 0.02, row
+
+
 def test_two_cells_on_a_board_are_those_of_the_simulation(board, small, tmp_path):
-    backends = ["sim:rtl", f"pynq://{board.address}"]
+    backends = ["sim:model", "sim:rtl", f"pynq://{board.address}"]
     frames = run_matrix(tmp_path / "results", backends, small, repeats=2)
-    theirs = same_runs(frames, backends)
+    theirs = same_runs(frames, backends[1:])
     assert len(theirs) == 2
+    as_predicted(frames)
     # The board says itself that its FPGA is simulated here.
     assert list(theirs["board"].unique()) == ["Pynq-Z2, simulated, pynq 3.1.2"]
     secrets = (LOGIN, SUDO)
@@ -86,10 +95,11 @@ def test_two_cores_speculate_on_a_board(bare_board, small, tmp_path):
     build_model(parameters)
     build = make_simulated(tmp_path / "build", parameters).folder
     assert deployed(bare_board, build).switched
-    backends = ["sim:rtl", f"pynq://{bare_board.address}"]
+    backends = ["sim:model", "sim:rtl", f"pynq://{bare_board.address}"]
     method = {"schedule": "speculative", "reuse": "replay", "gate_threshold": 0.1}
     frames = run_matrix(tmp_path / "results", backends, small, **method)
-    (run,) = same_runs(frames, backends).to_dict("records")
+    (run,) = same_runs(frames, backends[1:]).to_dict("records")
+    as_predicted(frames)
     steps = frames.steps[frames.steps["cell"] == run["cell"]]
     assert steps["accepts"].sum() and steps["rejects"].sum()
 
