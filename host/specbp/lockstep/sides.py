@@ -12,9 +12,9 @@ from torch import Tensor
 from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
 from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.scales import PROBABILITY_BITS, Scales
-from specbp.backends.opening import open_step
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe
+from specbp.backends.steps import open_step
 from specbp.network import Layer, Network, Weights
 from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
