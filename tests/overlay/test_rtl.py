@@ -17,9 +17,8 @@ from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
 BUDGET = Resources(13_900, 1_680, 10_300, 36, LANES + 9)
-"""What a core of 16 lanes and the registers may take; here the LUTs as memory are beside the
-others. With 32 lanes it is 400 LUTs and 8 block RAMs more: two of those take less than half an
-XC7Z020's LUTs. A DSP for each lane, 6 for SGD, 1 for the softmax."""
+"""What a core of 16 lanes and the registers may take. A DSP for each lane, 6 for SGD, 1 for the
+softmax, 2 for the addresses of indexed moves."""
 
 
 @pytest.mark.parametrize("define", [(), ("+define+SPECBP_CLOCK_GATES",)], ids=["", "gates"])
