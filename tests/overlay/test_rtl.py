@@ -16,8 +16,9 @@ from specbp.overlay.resources import Resources, _counted, estimate
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
-BUDGET = Resources(13_900, 1_680, 10_300, 36, LANES + 9)
-"""What a core of 16 lanes and the registers may take. A DSP for each lane, 6 for SGD, 1 for the
+BUDGET = Resources(12_300, 1_680, 10_300, 36, LANES + 9)
+"""What a core of 16 lanes and the registers may take; here the LUTs as memory are beside the
+others. A DSP for each lane, 6 for SGD, 1 for the
 softmax, 2 for the addresses of indexed moves."""
 
 
