@@ -135,7 +135,7 @@ def test_a_board_that_stops_in_the_middle_of_a_batch(board, small, monkeypatch):
 
 def test_an_overlay_that_does_not_answer(board, small, monkeypatch):
     monkeypatch.setattr("specbp.deploy.executor.deadline_s", lambda _: 1.0)
-    monkeypatch.setattr("specbp.deploy.executor.WATCHDOG", 100_000)
+    monkeypatch.setattr("specbp.deploy.executor.DEFAULT_WATCHDOG", 100_000)
     board.fail(no_answer=True)
     with pytest.raises(pool.BoardError, match=r"(?s)waits for memory.*STATUS"):
         training(board, small).advance(1)

@@ -78,7 +78,7 @@ def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path):
     from pynq.pl_server.remote_device import RemoteDevice
 
     from specbp.onboard import bitfile
-    from specbp.remote.executor import forget_clocks
+    from specbp.overlay.clocks import forget_clocks
 
     old = bitfile.parse(build.bitstream.read_bytes())
     (tmp_path / "real.bit").write_bytes(bitfile.write(old._replace(data=b"\xff" * 400)))

@@ -171,14 +171,68 @@ class InterpreterExecutor:
         """Do nothing."""
 
 
-class SimulatedExecutor:
+class DriverExecutor:
+    """Runs programs through the overlay's driver in this process.
+
+    Args:
+        driver: of an overlay that is programmed.
+        delays: yields for each run how many cycles each core waits after the start, to look for
+            races between cores; none wait unless given.
+    """
+
+    def __init__(self, driver: Any, delays: Callable[[], Sequence[int]] = tuple) -> None:
+        self._held_driver = driver
+        self._delays = delays
+        self._buffers: list[Any] = []
+
+    @property
+    def clock_mhz(self) -> float:
+        """The overlay's clock, as it is set."""
+        return float(self._driver().clock_hz) / 1e6
+
+    def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
+        """Return memory of the board."""
+        buffer = self._driver().allocate(size)
+        buffer[:] = 0
+        self._buffers.append(buffer)
+        return int(buffer.device_address), np.asarray(buffer)
+
+    def run(self, program: Program) -> int:
+        """Run `program`."""
+        done = self._run(program.words, deadline_s(program.products))
+        return max(int(one.cycles) for one in done)
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        self._driver().clear_labels(np.flatnonzero(valid).tolist())
+
+    def push(self) -> None:
+        """Do nothing: `run` brings everything."""
+
+    def pull(self) -> None:
+        """Do nothing: `run` brings everything back."""
+
+    def _driver(self) -> Any:
+        """Return the driver, ready to be used."""
+        return self._held_driver
+
+    def _run(self, words: Sequence[NDArray[np.uint32]], deadline: float) -> list[Run]:
+        driver = self._driver()
+        for buffer in self._buffers:
+            buffer.flush()
+        done: list[Run] = driver.run_cores(words, self._buffers, deadline, delays=self._delays())
+        for buffer in self._buffers:
+            buffer.invalidate()
+        return done
+
+
+class SimulatedExecutor(DriverExecutor):
     """Runs programs on the Verilated overlay, through pynq and the driver that a board has too.
 
     Args:
         parameters: of the overlay.
         memory_bytes: for the tensors and programs together.
-        delays: yields for each run how many cycles each core waits after the start, to look for
-            races between cores; none wait unless given.
+        delays: see `DriverExecutor`.
         kind: the build of the model: fast or checked.
 
     Attributes:
@@ -201,63 +255,26 @@ class SimulatedExecutor:
         self.device = SimulatedDevice(
             parameters, memory_bytes=memory_bytes + SPARE_MEMORY, kind=kind
         )
-        self._driver = pynq.Overlay(self.device.bitstream, device=self.device).specbp_0
-        self._driver.require(parameters)
-        self._buffers: list[Any] = []
-        self._delays = delays
-
-    @property
-    def clock_mhz(self) -> float:
-        """The overlay's clock, as it is set."""
-        self.device.activate()
-        return float(self._driver.clock_hz) / 1e6
-
-    def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
-        """Return memory of the simulated board."""
-        buffer = self._driver.allocate(size)
-        buffer[:] = 0
-        self._buffers.append(buffer)
-        return buffer.device_address, np.asarray(buffer)
-
-    def run(self, program: Program) -> int:
-        """Run `program`."""
-        done = self._run(program.words, deadline_s(program.products))
-        return max(int(one.cycles) for one in done)
-
-    def measure(self, descriptors: Sequence[Descriptor]) -> Run:
-        """Run any program on core 0 and return all that the overlay counts."""
-        return self._run([encode(descriptors)], deadline_s(_products(descriptors)))[0]
-
-    def _run(self, words: Sequence[NDArray[np.uint32]], deadline: float) -> list[Run]:
-        self.device.activate()
-        for buffer in self._buffers:
-            buffer.flush()
-        done: list[Run] = self._driver.run_cores(
-            words, self._buffers, deadline, delays=self._delays()
-        )
-        for buffer in self._buffers:
-            buffer.invalidate()
-        return done
-
-    def set_valid(self, valid: NDArray[np.bool_]) -> None:
-        """Write which labels may be accepted, and clear the counters of all."""
-        self.device.activate()
-        self._driver.clear_labels(np.flatnonzero(valid).tolist())
+        overlay = pynq.Overlay(self.device.bitstream, device=self.device)
+        super().__init__(overlay.specbp_0, delays)
+        self._held_driver.require(parameters)
 
     @property
     def about(self) -> Mapping[str, Any]:
         """It is simulated."""
         return {"simulated": True, "board": self.device.name}
 
-    def push(self) -> None:
-        """Do nothing: `run` brings everything."""
-
-    def pull(self) -> None:
-        """Do nothing: `run` brings everything back."""
+    def measure(self, descriptors: Sequence[Descriptor]) -> Run:
+        """Run any program on core 0 and return all that the overlay counts."""
+        return self._run([encode(descriptors)], deadline_s(_products(descriptors)))[0]
 
     def close(self) -> None:
         """End the simulation."""
         self.device.close()
+
+    def _driver(self) -> Any:
+        self.device.activate()
+        return super()._driver()
 
 
 def deadline_s(products: int) -> float:

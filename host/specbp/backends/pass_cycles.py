@@ -66,9 +66,5 @@ def _ends(compiled: Compiled) -> Iterator[int]:
     tagged = compiled.tagged
     last = len(tagged) - isinstance(tagged[-1].descriptor, End)
     for place in range(1, last + 1):
-        here = tagged[place - 1].tag
-        if place == last or (tagged[place].tag.layer, tagged[place].tag.work) != (
-            here.layer,
-            here.work,
-        ):
+        if place == last or tagged[place].tag.of_pass != tagged[place - 1].tag.of_pass:
             yield place

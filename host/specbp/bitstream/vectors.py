@@ -22,7 +22,9 @@ from specbp.experiment import experiment_from
 from specbp.lockstep.compare import Difference, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.onboard import messages
+from specbp.onboard.ranges import gathered
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.faults import DEFAULT_WATCHDOG
 from specbp.overlay.isa import encode
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import given_names
@@ -35,7 +37,6 @@ SCHEDULES: Mapping[int, Mapping[str, Any]] = {
 }
 """By cores: what makes use of all that they have."""
 DEADLINE_S = 60.0
-WATCHDOG = 100_000_000
 _OTHER_BASE = 1 << 20
 """To see which words of a program hold addresses, it is compared with itself elsewhere."""
 
@@ -111,7 +112,7 @@ class _Recorder(InterpreterExecutor):
             "lengths": [len(program) for program in compiled.programs],
             "valid": self._valid,
             "relocated": relocated.tolist(),
-            "watchdog": WATCHDOG,
+            "watchdog": DEFAULT_WATCHDOG,
             "deadline_s": DEADLINE_S,
             "steps": steps,
         }
@@ -132,4 +133,4 @@ def _bytes(
     compiled: Compiled, names: Sequence[tuple[str, str]], memory: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     named = _named(compiled, names)
-    return np.concatenate([memory[offset : offset + length] for _, _, offset, length in named])
+    return gathered(memory, [(offset, length) for _, _, offset, length in named])

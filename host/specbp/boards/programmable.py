@@ -16,11 +16,6 @@ from specbp.errors import SpecbpError
 from specbp.onboard import bitfile
 from specbp.overlay import hwh
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.quiet import pynq_imports
-
-with pynq_imports():
-    from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
-    from pynqmetadata.frontends import Metadata
 
 
 class ProgrammableDevice(SimulatedDevice):
@@ -57,18 +52,9 @@ class ProgrammableDevice(SimulatedDevice):
             ) from error
         self._become(parameters)
 
-    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """Return what the hardware handoff beside the bitstream says, in pynq's form."""
-        handoff = Path(bitfile_name).with_suffix(".hwh")
-        parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
-        parser.mem_dict["PSDDR"] = {
-            "fullpath": "PSDDR",
-            "type": "DDR",
-            "used": 1,
-            "base_address": MEMORY_BASE,
-            "size": self._memory.size,
-        }
-        return parser
+    def _handoff(self, bitfile_name: str) -> Path:
+        """Return the hardware handoff beside a bitstream."""
+        return Path(bitfile_name).with_suffix(".hwh")
 
     def _become(self, parameters: Parameters) -> None:
         if parameters == self.model.parameters:

@@ -22,6 +22,7 @@ from specbp.boards.memory import DeviceMemory
 from specbp.boards.peripherals import ClockRegisters, InterruptController, Peripheral, Window
 from specbp.boards.verilated import BusError, Model
 from specbp.overlay import hwh
+from specbp.overlay.clocks import forget_clocks
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
 from specbp.overlay.sources import HARDWARE
@@ -31,7 +32,6 @@ with pynq_imports():
     from pynq.interrupt import _InterruptController
     from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
     from pynq.pl_server.device import Device
-    from pynq.ps import Clocks
     from pynqmetadata.frontends import Metadata
 
 import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
@@ -131,9 +131,8 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         return self._memory
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """Return what the generated hardware handoff says, in pynq's form."""
-        handoff = HARDWARE / "generated" / hwh.file_name(self.model.parameters.cores)
-        parser = RuntimeMetadataParser(Metadata(input=str(handoff)))
+        """Return what the hardware handoff says, in pynq's form."""
+        parser = RuntimeMetadataParser(Metadata(input=str(self._handoff(bitfile_name))))
         parser.mem_dict["PSDDR"] = {
             "fullpath": "PSDDR",
             "type": "DDR",
@@ -157,7 +156,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
             _InterruptController._uio_devices.pop(IRQ, None)
             _InterruptController._controllers.clear()
             del Device._active_device
-            _forget_clocks()
+            forget_clocks()
         self.model.close()
         self._folder.cleanup()
 
@@ -172,9 +171,13 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         if before is not None:
             before._interrupts = list(_InterruptController._controllers)
         Device.active_device = self
-        _forget_clocks()
+        forget_clocks()
         _InterruptController._controllers[:] = self._interrupts
         _InterruptController._uio_devices[IRQ] = self._waiting
+
+    def _handoff(self, bitfile_name: str) -> Path:
+        """Return the hardware handoff of a bitstream: the generated one."""
+        return HARDWARE / "generated" / hwh.file_name(self.model.parameters.cores)
 
     def _clock_changed(self) -> None:
         self.model.set_timing(self._timing, self.clock_hz)
@@ -233,10 +236,3 @@ def _active() -> SimulatedDevice | None:
     """Return the simulated device that is active, if one is."""
     active = getattr(Device, "_active_device", None)
     return active if isinstance(active, SimulatedDevice) else None
-
-
-def _forget_clocks() -> None:
-    """Pynq's clocks belong to the first device they saw, for ever, unless forgotten."""
-    if "_real_instance" in vars(Clocks):
-        del Clocks._real_instance
-    Clocks.device = None

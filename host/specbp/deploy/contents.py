@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from specbp.deploy import archive
@@ -24,12 +25,12 @@ class Version:
     build: Build
     files: dict[str, bytes]
 
-    @property
+    @cached_property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each file, by name."""
         return {name: hashlib.sha256(content).hexdigest() for name, content in self.files.items()}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The beginning of a hash of all files."""
         listed = "\n".join(f"{digest}  {name}" for name, digest in sorted(self.hashes.items()))

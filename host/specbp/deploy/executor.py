@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from specbp.backends.executors import Program, deadline_s
 from specbp.deploy.pool import Board
 from specbp.errors import UsageError
+from specbp.onboard.ranges import gathered, scatter
+from specbp.overlay.faults import DEFAULT_WATCHDOG
 from specbp.overlay.parameters import Parameters
-
-WATCHDOG = 100_000_000
-"""Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
-Ranges = Sequence[tuple[int, int]]
 
 
 class BoardExecutor:
@@ -80,13 +78,13 @@ class BoardExecutor:
                 "given": list(program.given),
                 "shown": list(program.shown),
                 "deadline_s": limit,
-                "watchdog": WATCHDOG,
+                "watchdog": DEFAULT_WATCHDOG,
             },
-            {"rows": rows, "changed": changed, "content": _gathered(self._memory, program.given)},
+            {"rows": rows, "changed": changed, "content": gathered(self._memory, program.given)},
             limit + self._board.deadlines.margin,
         )
         known[rows] = changed
-        _scatter(self._memory, program.shown, answer.arrays["content"])
+        scatter(self._memory, program.shown, answer.arrays["content"])
         self._clock_mhz = float(answer.header["clock_mhz"])
         self._behind = True
         return max(int(core["cycles"]) for core in answer.header["cores"])
@@ -134,18 +132,6 @@ class BoardExecutor:
         arrays: Mapping[str, NDArray[Any]] | None = None,
     ) -> Any:
         return self._board.ask(step, header, arrays)
-
-
-def _gathered(memory: NDArray[np.uint8], ranges: Ranges) -> NDArray[np.uint8]:
-    parts = [memory[offset : offset + length] for offset, length in ranges]
-    return np.concatenate(parts) if parts else np.empty(0, np.uint8)
-
-
-def _scatter(memory: NDArray[np.uint8], ranges: Ranges, content: NDArray[np.uint8]) -> None:
-    start = 0
-    for offset, length in ranges:
-        memory[offset : offset + length] = content[start : start + length]
-        start += length
 
 
 def _different(deployed: Parameters, needed: Parameters) -> str:

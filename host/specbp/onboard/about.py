@@ -9,13 +9,17 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from specbp.onboard.build import MANIFEST, sha256
 from specbp.overlay.quiet import pynq_imports
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Result = TypeVar("Result")
 LOADED = "loaded.json"
 RELEASE_FILES = ("/home/xilinx/REVISION", "/etc/pynq-release")
 
@@ -95,30 +99,24 @@ def _pynqs_bitstream() -> str | None:
 
 
 def _pynq_version() -> str | None:
-    try:
-        with pynq_imports():
-            import pynq
-    except Exception:
-        return None
-    return str(pynq.__version__)
+    return _asked(lambda pynq: str(pynq.__version__))
 
 
 def _devices() -> list[str]:
-    try:
-        with pynq_imports():
-            from pynq import Device
-
-            return [str(device.name) for device in Device.devices]
-    except Exception:
-        return []
+    return _asked(lambda pynq: [str(device.name) for device in pynq.Device.devices]) or []
 
 
 def _clock_mhz() -> float | None:
+    return _asked(lambda pynq: float(pynq.Clocks.fclk0_mhz))
+
+
+def _asked(ask: Callable[[Any], Result]) -> Result | None:
+    """Return what pynq says; None where it cannot: what it raises, no two versions agree on."""
     try:
         with pynq_imports():
-            from pynq import Clocks
+            import pynq
 
-            return float(Clocks.fclk0_mhz)
+            return ask(pynq)
     except Exception:
         return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specbp.onboard.build import Build
+from specbp.onboard.ranges import gathered, scatter
 from specbp.overlay import hwh
 from specbp.overlay.faults import BuildMismatchError
 from specbp.overlay.quiet import pynq_imports
@@ -82,16 +83,11 @@ class LoadedOverlay:
 
     def write(self, number: int, ranges: Sequence[tuple[int, int]], content: NDArray[Any]) -> None:
         """Write the bytes `content` into ranges of memory, one after the other."""
-        memory, start = self._memories[number], 0
-        for offset, length in ranges:
-            memory[offset : offset + length] = content[start : start + length]
-            start += length
+        scatter(self._memories[number], ranges, content)
 
     def read(self, number: int, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
         """Return ranges of memory, one after the other, as bytes."""
-        memory = np.asarray(self._memories[number])
-        parts = [memory[offset : offset + length] for offset, length in ranges]
-        return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+        return gathered(np.asarray(self._memories[number]), ranges)
 
     def run(
         self,

@@ -162,13 +162,9 @@ class _Running:
 
     def _close_pass(self, place: int) -> None:
         following = self.program[place + 1 : place + 2]
-        if following and _pass(following[0].tag) == _pass(self.program[place].tag):
+        if following and following[0].tag.of_pass == self.program[place].tag.of_pass:
             return
         end = math.ceil(self.model.computed if following else self.model.complete)
         end = max(end, self._done)
         self._passes.append(PassCycles(self.program[place].tag, end - self._done, self._products))
         self._done, self._products = end, 0
-
-
-def _pass(tag: Tag) -> tuple[str, str]:
-    return tag.layer, tag.work

@@ -17,6 +17,7 @@ from specbp.errors import UsageError
 from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
 from specbp.overlay.faults import (
+    DEFAULT_WATCHDOG,
     BuildMismatchError,
     DeadlineError,
     OverlayError,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     """Descriptors, or their words."""
 
 IDENTIFIER = 0x53504250
-DEFAULT_WATCHDOG = 100_000_000
-"""Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
 DRAIN_DEADLINE_S = 1.0
 POLL_S = 0.002
 LABELS = 1 << registers.LABEL.field("value").width

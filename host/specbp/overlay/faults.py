@@ -10,6 +10,9 @@ from specbp.overlay.hwh import MOST_CORES
 from specbp.overlay.register import Register, of_cores
 from specbp.overlay.register_map import Error, Opcode, Response
 
+DEFAULT_WATCHDOG = 100_000_000
+"""Cycles in which nothing may be dispatched or completed: 1 s at 100 MHz."""
+
 
 class OverlayError(SpecbpError):
     """The overlay stopped at an error.

@@ -44,8 +44,8 @@ def lines(compiled: Compiled, core: int = 0) -> Iterator[str]:
     if len(compiled.programs) > 1:
         yield f"== core {core}"
     for position, one in enumerate(program):
-        if (one.tag.layer, one.tag.work) != heading:
-            heading = one.tag.layer, one.tag.work
+        if one.tag.of_pass != heading:
+            heading = one.tag.of_pass
             yield f"-- {one.tag.layer}: {one.tag.work}"
         words = [f"{position:{width}}", f"{_name(one.descriptor):15}", _fields(one.descriptor)]
         words += [_order(one.descriptor), f"; {one.tag.tile}" if one.tag.tile else ""]

@@ -83,7 +83,7 @@ def usage(compiled: Compiled) -> Usage:
             useful = products[one.tag.layer] / (lanes * one.cycles)
         multiplying = one.products / one.cycles if one.cycles else 0.0
         tag = one.tag
-        bound = bounds[tag.layer, tag.work]
+        bound = bounds[tag.of_pass]
         passes.append(PassUsage(tag.layer, tag.work, one.cycles, multiplying, useful, bound))
     return Usage(
         tuple(passes),
@@ -98,7 +98,7 @@ def _memory_bounds(program: Iterable[Tagged]) -> dict[tuple[str, str], int]:
     """Return for each pass the words it reads or those it writes, whichever are more."""
     moved: dict[tuple[str, str], list[int]] = {}
     for one in program:
-        words = moved.setdefault((one.tag.layer, one.tag.work), [0, 0])
+        words = moved.setdefault(one.tag.of_pass, [0, 0])
         it = one.descriptor
         if isinstance(it, Load | LoadTransposed | Store):
             rows = 4 if isinstance(it, LoadTransposed) else 1

@@ -54,7 +54,6 @@ class DataParallel:
             self._chain.arithmetic.add(*gradients),
             torch.cat([outcome.probabilities for outcome in outcomes]),
             torch.cat(losses),
-            accepts=None,
             times=speculative_times(recorder.spans),
             spans=recorder.spans,
         )

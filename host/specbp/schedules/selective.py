@@ -53,7 +53,6 @@ class Selective:
             gradients,
             outcome.probabilities,
             losses,
-            accepts=None,
             times=sequential_times(recorder.spans),
             spans=recorder.spans,
         )

@@ -38,7 +38,6 @@ class Sequential:
             gradients,
             outcome.probabilities,
             losses,
-            accepts=None,
             times=sequential_times(recorder.spans),
             spans=recorder.spans,
         )

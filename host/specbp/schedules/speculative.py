@@ -222,7 +222,6 @@ class Speculative:
             gradients,
             outcome.probabilities,
             losses,
-            int(accepted.sum()),
             speculative_times(spans),
             spans,
             accepted,

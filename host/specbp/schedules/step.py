@@ -73,7 +73,6 @@ class BatchGradients:
         gradients: of each layer with weights, for the update; in memory the caller may change.
         probabilities: actual softmax [batch, classes].
         losses: actual loss of each sample [batch], in nat.
-        accepts: samples whose speculated gradient was kept; None where nothing is speculated.
         times: where the time went.
         spans: the same, engine by engine.
         accepted: for each sample whether its speculated gradient was kept, bool [batch]; None
@@ -83,10 +82,14 @@ class BatchGradients:
     gradients: Sequence[Weights]
     probabilities: Tensor
     losses: Tensor
-    accepts: int | None
     times: PhaseTimes
     spans: Sequence[Span]
     accepted: Tensor | None = None
+
+    @property
+    def accepts(self) -> int | None:
+        """How many speculated gradients were kept; None where nothing is speculated."""
+        return None if self.accepted is None else int(self.accepted.sum())
 
 
 def shared_update(engine: Engine, tasks: Sequence[Task]) -> list[Span]:
@@ -94,9 +97,9 @@ def shared_update(engine: Engine, tasks: Sequence[Task]) -> list[Span]:
 
     A single task is done by the caller: handing it over would only cost.
     """
-    recorder = Recorder()
     if len(tasks) == 1:
         return own_update(tasks)
+    recorder = Recorder()
     work_through(engine, tasks, lambda number: recorder.span(number, "update"))
     return recorder.spans
 

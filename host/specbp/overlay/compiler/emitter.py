@@ -37,6 +37,11 @@ class Tag:
     work: str
     tile: str = ""
 
+    @property
+    def of_pass(self) -> tuple[str, str]:
+        """Layer and work, which all tiles of a pass share."""
+        return self.layer, self.work
+
 
 @dataclass(frozen=True)
 class Tagged:
