@@ -333,14 +333,17 @@ class CoreModel:
             self._words_end = max(start + 1, self._words_end + GAP) + it.run * runs
         elif isinstance(it, LoadTransposed):
             self._transpose(start, it.run, runs)
+        elif isinstance(it, Load):
+            self._stream(start, *it.requests, it.address)
         else:
-            self._stream(start, it.run, runs, it.address, moves)
+            self._stream(start, it.run, (), it.address)
         self._queues[Unit.LOAD].left.append(self._requested)
         self._loads.add(self._words_end)
         return self._words_end + 1
 
-    def _stream(self, start: float, run: int, runs: int, address: int, moves: Moves) -> None:
+    def _stream(self, start: float, run: int, moves: Moves, address: int) -> None:
         """Read runs as fast as the memory port gives them."""
+        runs = math.prod(move.count for move in moves)
         bursts = runs * _bursts(run, address, moves)
         beats = runs * run / bursts
         period = max(beats, (self._read_latency + 1 + beats) / self._reads)

@@ -262,7 +262,19 @@ class Load:
     def words(self) -> tuple[int, ...]:
         """The words that are not zero, from word 0 on."""
         head = Opcode.LOAD | self.order.bits
-        return head, self.address, *_moving(self.base, self.buffer, self.run, self.moves)
+        moving = _moving(self.base, self.buffer, self.run, self.moves)
+        run, _ = self.requests
+        return head, self.address, *moving, run if run > self.run else 0
+
+    @property
+    def requests(self) -> tuple[int, Moves]:
+        """Run and moves as they are asked of memory: runs without a gap between them are joined."""
+        if self.moves and self.moves[0].table is None:
+            first, *others = self.moves
+            joined = self.run * first.count
+            if first.memory == self.run * WORD_BYTES and joined <= MOST_COUNT:
+                return joined, tuple(others)
+        return self.run, self.moves
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ module descriptor_decoder #(
       OpcodeSkip: fits = alone && skip_fits;
       OpcodeLoad: begin
         unit_o[UnitLoad] = 1'b1;
-        fits = tag_fits && words_fit && memory_fits && buffer_fits && index_fits;
+        fits = tag_fits && words_fit && memory_fits && buffer_fits && index_fits
+            && d[10][31:16] == '0;
       end
       OpcodeFill: begin
         unit_o[UnitLoad] = 1'b1;

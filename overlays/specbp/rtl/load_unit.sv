@@ -87,7 +87,8 @@ module load_unit #(
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
   logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
-  logic        indexed_fits, looking_up;
+  logic        indexed_fits, looking_up, joined;
+  logic [15:0] requested;
   logic [31:0] run_address;
   logic [4:0]  burst_beats;
   logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
@@ -112,6 +113,9 @@ module load_unit #(
     .index_o     (load_index)
   );
 
+  // Runs without a gap between them are requested as one.
+  assign joined        = !transposed_in && load.row_stride[15:0] != '0;
+  assign requested     = joined ? load.row_stride[15:0] : load.run;
   assign fill_in       = load.order.opcode == OpcodeFill;
   assign transposed_in = load.order.opcode == OpcodeLoadTransposed;
   assign request_o     = load_valid && !requesting && writes_ready
@@ -128,7 +132,8 @@ module load_unit #(
     .abort_i,
     .start_i        (start && !fill_in),
     .first_i        (load.address),
-    .counts_i       ({load.counts, transposed_in ? 16'd4 : 16'd1}),
+    .counts_i       ({load.counts[2:1], joined ? 16'd1 : load.counts[0],
+                      transposed_in ? 16'd4 : 16'd1}),
     .strides_i      ({load.memory_strides, load.row_stride}),
     .indexed_i      (load.indexed),
     .table_base_i   (load.table_base),
@@ -144,7 +149,7 @@ module load_unit #(
     .step_i         (run_taken)
   );
 
-  assign run_fits  = indexed_fits && inside_window(run_address, {13'd0, load.run, 3'd0}, window_i);
+  assign run_fits  = indexed_fits && inside_window(run_address, {13'd0, requested, 3'd0}, window_i);
   assign rows_room = !transposed_in || rows_ahead_q < 4'd8;
   assign run_valid = run_here && run_fits && rows_room;
   assign run_taken = run_valid && run_ready;
@@ -158,7 +163,7 @@ module load_unit #(
     .cmd_valid_i    (run_valid),
     .cmd_ready_o    (run_ready),
     .cmd_address_i  (run_address),
-    .cmd_beats_i    (load.run),
+    .cmd_beats_i    (requested),
     .burst_valid_o  (read_valid_o),
     .burst_ready_i  (read_ready_i),
     .burst_address_o(read_o.address),

@@ -26,9 +26,9 @@ module semaphores (
 );
   import specbp_pkg::*;
 
-  logic [15:0]               available;
-  logic [1:0][3:0]           taken;
-  logic [2*Units-1:0][3:0]   given;
+  logic [15:0]                available;
+  logic [1:0][3:0]            taken;
+  logic [Units-1:0][1:0][3:0] given;
 
   always_comb begin
     grant_o        = '0;
@@ -47,14 +47,15 @@ module semaphores (
   end
 
   for (genvar unit = 0; unit < Units; unit++) begin : g_units
-    assign given[2*unit+:2]      = give_i[unit] ? signals_i[unit].own : '0;
+    assign given[unit]           = give_i[unit] ? signals_i[unit].own : '0;
     assign shared_given_o[unit]  = give_i[unit] ? signals_i[unit].shared : '0;
     assign shared_wanted_o[unit] = request_i[unit] ? waits_i[unit].shared : '0;
   end
 
   semaphore_counts #(
     .Takers(2),
-    .Givers(2 * Units)
+    .Givers(Units),
+    .AtOnce(2)
   ) u_counts (
     .clk_i,
     .rst_ni,

@@ -24,7 +24,8 @@ module shared_semaphores #(
 
   semaphore_counts #(
     .Takers(Cores),
-    .Givers(Cores * Units)
+    .Givers(Cores * Units),
+    .AtOnce(1)
   ) u_counts (
     .clk_i,
     .rst_ni,

@@ -113,7 +113,7 @@ package specbp_pkg;
 
   // LOAD, FILL, LOAD_TRANSPOSED, LOAD_INDEX, STORE: words 10:0.
   typedef struct packed {
-    logic [31:0]      row_stride;      // word 10
+    logic [31:0]      row_stride;      // word 10; of LOAD the words requested at once, or 0
     logic             indexed;         // dimension 2, through the index table
     logic [4:0]       zero_9;
     logic [9:0]       table_base;

@@ -17,10 +17,10 @@ from specbp.overlay.compiler.splitting import Span
 from specbp.overlay.compiler.stages import Pooled, Rectified, Stage, Weighted
 from specbp.overlay.compiler.trained import forward, input_gradient
 from specbp.overlay.compiler.update import emit_update
-from specbp.overlay.compiler.weight_gradient import (
+from specbp.overlay.compiler.weight_gradient import emit_weight_gradient
+from specbp.overlay.compiler.weight_gradient_plan import (
     KernelPart,
     WeightGradient,
-    emit_weight_gradient,
     whole_kernel,
 )
 from specbp.overlay.isa import WORD_BYTES

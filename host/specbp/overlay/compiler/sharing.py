@@ -13,7 +13,7 @@ from specbp.overlay.compiler.passes import Passes
 from specbp.overlay.compiler.shapes import Trained, words_of
 from specbp.overlay.compiler.splitting import Span, size
 from specbp.overlay.compiler.stages import Weighted
-from specbp.overlay.compiler.weight_gradient import KernelPart, whole_kernel
+from specbp.overlay.compiler.weight_gradient_plan import KernelPart, whole_kernel
 from specbp.overlay.compiler.work import work_of
 from specbp.overlay.parameters import Parameters
 

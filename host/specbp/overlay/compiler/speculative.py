@@ -18,6 +18,7 @@ weight gradients at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -315,25 +316,56 @@ class _Step:
             first.passes.update(stage)
 
     def _balance(self) -> _Shared:
-        """Share out forward and deltas so that both cores have as much to do."""
+        """Share out forward and deltas so that the core with more to do has as little as can be."""
         parameters, maps, samples = self._parameters, self._maps, self._samples
-        batch = Pick(0, samples)
-        forward = work_of_passes(parameters, maps, lambda passes: passes.forward(batch))
+
+        def forward(count: int) -> int:
+            part = Pick(0, count)
+            return work_of_passes(parameters, maps, lambda passes: passes.forward(part))
+
+        def deltas(count: int) -> int:
+            part = Pick(0, count)
+            return work_of_passes(parameters, maps, lambda passes: passes.deltas(part, part))
+
         refresh = work_of_passes(parameters, maps, self._refresh)
-        deltas = work_of_passes(parameters, maps, lambda passes: passes.deltas(batch, batch))
-        ahead = forward - refresh - deltas
+        ahead = forward(samples) - refresh - deltas(samples)
         if ahead < 0:
-            moved = round(-ahead / 2 / (deltas / samples))
-            return _Shared(samples, min(moved, samples - 1))
+            other = forward(samples) - refresh
+            return _Shared(samples, _samples_to_move(deltas, other, samples, 1))
         # Labels lie in fours.
-        moved = round(ahead / 2 / (forward / samples) / PER_WORD) * PER_WORD
-        kept = -(-(samples - moved) // PER_WORD) * PER_WORD
-        return _Shared(min(kept, samples), 0)
+        other = refresh + deltas(samples)
+        return _Shared(samples - _samples_to_move(forward, other, samples, PER_WORD), 0)
 
     @staticmethod
     def _table(pick: Pick) -> int:
         assert pick.table is not None
         return pick.table
+
+
+def _samples_to_move(work: Callable[[int], int], other: int, samples: int, multiple: int) -> int:
+    """Return how many samples of the longer work the other core should take.
+
+    Args:
+        work: of some samples; taken to grow by as much with each, from that of the fewest on.
+        other: what the other core has to do besides.
+        samples: of the batch.
+        multiple: what is left of the batch, of samples, is one.
+    """
+    rest = samples % multiple
+    ways = range(rest, samples, multiple)
+    if len(ways) < 2:
+        return 0
+    least = rest or multiple
+    least_work = work(least)
+    each = (work(samples) - least_work) / (samples - least)
+
+    def longest(moved: int) -> float:
+        kept_work = least_work + (samples - moved - least) * each
+        moved_work = least_work + (moved - least) * each if moved else 0.0
+        return max(kept_work, other + moved_work)
+
+    best: int = min((0, *ways), key=longest)
+    return best
 
 
 def redo_samples(samples: int) -> int:

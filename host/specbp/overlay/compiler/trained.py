@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specbp.overlay.compiler.correlation import Bias, Chunk, Correlation, Rows, Target
+from specbp.overlay.compiler.correlation_pass import Bias, Chunk, Correlation, Rows, Target
 from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.phases import Phase, phases
