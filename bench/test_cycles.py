@@ -1,8 +1,6 @@
 """The cycle model against the RTL, whole steps and pass by pass. Prints a table for each model.
 
-Counts, not times: a busy machine does no harm. Only the sum is held to 2%. A pass is what the
-program grows by with it: one that hides behind its neighbours adds less than its work, and what the
-model lays into one pass may lie in the next. How many are further off is printed.
+Counts, not times: a busy machine does no harm.
 """
 
 import pytest
@@ -12,7 +10,7 @@ pytest.importorskip("pynq", reason="needs the extra fpga")
 from specbp.arithmetic.int16 import Int16
 from specbp.backends.executors import SimulatedExecutor
 from specbp.backends.overlay_step import OverlayStep
-from specbp.backends.pass_cycles import measure_passes
+from specbp.backends.pass_cycles import measure_passes, measure_step
 from specbp.models import build
 from specbp.overlay.parameters import Parameters
 from tests.overlay.networks import SmallRecipe
@@ -23,6 +21,8 @@ CASES = [
     ("cifar-cnn", (3, 32, 32), 100, 32, 1),
 ]
 WITHIN = 0.02
+A_FEW = 150
+"""Cycles that do not count: in a pass of some thousands how fetches and loads meet is chance."""
 
 
 @pytest.mark.parametrize(("model", "shape", "classes", "lanes", "batch"), CASES)
@@ -37,6 +37,7 @@ def test_predicted_cycles(model, shape, classes, lanes, batch):
     assert isinstance(step.executor, SimulatedExecutor)
     try:
         passes = list(measure_passes(step.compiled, step.executor))
+        whole = measure_step(step.compiled, step.executor)
     finally:
         step.executor.close()
     print(f"\n{model}, batch {batch}, {lanes} lanes")
@@ -45,12 +46,11 @@ def test_predicted_cycles(model, shape, classes, lanes, batch):
             f"{one.tag.layer:14}{one.tag.work:18}{one.cycles:10,}{one.predicted:10,}"
             f"{one.error:8.1%}{one.multiplying / max(one.cycles, 1):6.0%}"
         )
-    total = sum(one.cycles for one in passes)
-    predicted = sum(one.predicted for one in passes)
-    print(f"{'step':32}{total:10,}{predicted:10,}{predicted / total - 1:8.2%}")
-    assert abs(predicted / total - 1) <= WITHIN
-    beyond = [one for one in passes if abs(one.predicted - one.cycles) > WITHIN * one.cycles]
-    share = sum(one.cycles for one in beyond) / total
-    print(
-        f"{len(beyond)} of {len(passes)} passes are predicted worse than {WITHIN:.0%}: {share:.1%}"
-    )
+    print(f"{'step':32}{whole.cycles:10,}{whole.predicted:10,}{whole.error:8.2%}")
+    assert abs(whole.error) <= WITHIN
+    beyond = [
+        one for one in passes if abs(one.predicted - one.cycles) > max(WITHIN * one.cycles, A_FEW)
+    ]
+    share = sum(one.cycles for one in beyond) / sum(one.cycles for one in passes)
+    print(f"{len(beyond)} of {len(passes)} passes, {share:.1%} of the cycles, are further off")
+    assert share <= WITHIN

@@ -1,35 +1,35 @@
 """What each pass of a step takes on the simulated overlay, beside what is predicted.
 
-A pass is measured by running the program up to its end and once more up to its beginning, each with
-an END behind: the difference is what the pass adds. Passes overlap, so one that hides behind its
-neighbours adds little. The prediction is made of the same two programs.
+Passes overlap: one that hides behind its neighbours adds little to a step. So that each can be held
+against its prediction they are measured apart, with a barrier behind each: the program is run up to
+the end of a pass and once more up to its beginning, and the difference is what the pass takes. The
+prediction is made of the same two programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from specbp.backends.executors import SimulatedExecutor
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.compiler.emitter import Tag
 from specbp.overlay.cycles import predict_descriptors
-from specbp.overlay.isa import End
+from specbp.overlay.isa import Descriptor, End, Nop
 
 
 @dataclass(frozen=True)
-class MeasuredPass:
-    """A pass of a layer.
+class Measured:
+    """What a program takes.
 
     Attributes:
-        tag: layer and work.
-        cycles: clock cycles that it adds to the program, simulated.
+        cycles: clock cycles, simulated.
         predicted: likewise, predicted.
         multiplying: of the simulated ones, cycles in which the lanes multiply, by the overlay's own
             counter.
     """
 
-    tag: Tag
     cycles: int
     predicted: int
     multiplying: int
@@ -40,31 +40,52 @@ class MeasuredPass:
         return self.predicted / self.cycles - 1 if self.cycles else 0.0
 
 
+@dataclass(frozen=True)
+class MeasuredPass(Measured):
+    """What a pass takes.
+
+    Attributes:
+        tag: layer and work.
+    """
+
+    tag: Tag
+
+
 def measure_passes(compiled: Compiled, executor: SimulatedExecutor) -> Iterator[MeasuredPass]:
-    """Run ever longer parts of `compiled` and yield what each pass adds.
+    """Run ever longer parts of `compiled` and yield what each pass takes by itself.
 
     Args:
         compiled: the program, placed in the executor's memory.
         executor: whose memory holds the tensors; their values do not change how long it takes.
     """
-    cycles = predicted = multiplying = 0
-    for end in _ends(compiled):
-        part = [*compiled.descriptors[:end], End()]
-        run = executor.measure(part)
-        expected = predict_descriptors(part, compiled.parameters)
+    before = Measured(0, 0, 0)
+    for tag, part in _parts(compiled):
+        now = measure(part, compiled, executor)
         yield MeasuredPass(
-            compiled.tagged[end - 1].tag,
-            run.cycles - cycles,
-            expected - predicted,
-            run.multiplying - multiplying,
+            now.cycles - before.cycles,
+            now.predicted - before.predicted,
+            now.multiplying - before.multiplying,
+            tag,
         )
-        cycles, predicted, multiplying = run.cycles, expected, run.multiplying
+        before = now
 
 
-def _ends(compiled: Compiled) -> Iterator[int]:
-    """Yield how many descriptors there are up to the end of each pass; END is in none."""
-    tagged = compiled.tagged
-    last = len(tagged) - isinstance(tagged[-1].descriptor, End)
-    for place in range(1, last + 1):
-        if place == last or tagged[place].tag.of_pass != tagged[place - 1].tag.of_pass:
-            yield place
+def measure_step(compiled: Compiled, executor: SimulatedExecutor) -> Measured:
+    """Run all of `compiled`, its passes overlapping as they do in training."""
+    return measure(compiled.descriptors, compiled, executor)
+
+
+def measure(program: list[Descriptor], compiled: Compiled, executor: SimulatedExecutor) -> Measured:
+    """Run `program`, made of `compiled`."""
+    run = executor.measure(program)
+    return Measured(run.cycles, predict_descriptors(program, compiled.parameters), run.multiplying)
+
+
+def _parts(compiled: Compiled) -> Iterator[tuple[Tag, list[Descriptor]]]:
+    """Yield each pass with the program up to its end; barriers are between passes."""
+    program: list[Descriptor] = []
+    for _, tagged in groupby(compiled.tagged, lambda one: one.tag.of_pass):
+        some = [one for one in tagged if not isinstance(one.descriptor, End)]
+        if some:
+            program += [*(one.descriptor for one in some), Nop()]
+            yield some[0].tag, [*program, End()]

@@ -187,6 +187,7 @@ class CoreModel:
         parameters: of the overlay.
         timing: of the memory.
         clock_mhz: of the overlay.
+        length: descriptors of the program.
         shared: when each signal of a shared semaphore was given and not taken yet.
         bandwidth: what the cores share of the memory; None for one core alone.
     """
@@ -196,6 +197,7 @@ class CoreModel:
         parameters: Parameters,
         timing: MemoryTiming,
         clock_mhz: float,
+        length: int,
         shared: dict[int, deque[float]] | None = None,
         bandwidth: Bandwidth | None = None,
     ) -> None:
@@ -211,6 +213,7 @@ class CoreModel:
         self._given: dict[int, deque[float]] = {}
         self._complete: dict[Unit, float] = dict.fromkeys(Unit, 0.0)
         # Sequencer and fetcher.
+        self._unfetched = length
         self._arrivals: deque[float] = deque()
         self._taken = _Recent(FETCHED_AHEAD)
         self._dispatched = 0.0
@@ -308,17 +311,20 @@ class CoreModel:
     def _arrival(self, apart: int = DESCRIPTOR_CYCLES) -> float:
         """Return when the next descriptor is there, put together from its beats."""
         if not self._arrivals:
-            # Two at a time, requested as soon as there is room for both.
-            room = self._taken.times[1] + 1 if len(self._taken.times) == FETCHED_AHEAD else 0.0
+            # Two at a time, but for the last, requested as soon as there is room for them.
+            count = min(self._unfetched, 2)
+            self._unfetched -= count
+            full = len(self._taken.times) == FETCHED_AHEAD
+            room = self._taken.times[count - 1] + 1 if full else 0.0
             data = max(room + FETCH_START + self._read_latency, self._fetch_end)
             under_way = [end for start, end in self._reading if start <= data < end]
             if under_way:
                 # Behind the bursts already requested, and before those that come.
                 data += min(under_way[0] - data, self._reads * LONGEST_BURST)
-                self._owed += 2 * DESCRIPTOR_BEATS
-            self._fetch_end = data + 2 * DESCRIPTOR_BEATS
+                self._owed += count * DESCRIPTOR_BEATS
+            self._fetch_end = data + count * DESCRIPTOR_BEATS
             first = data + DESCRIPTOR_BEATS + FETCH_END
-            self._arrivals.extend((first, first + DESCRIPTOR_BEATS))
+            self._arrivals.extend(first + one * DESCRIPTOR_BEATS for one in range(count))
         return max(self._arrivals.popleft(), self._dispatched + apart)
 
     def _load(self, it: LoadUnit, ready: float) -> float:

@@ -95,7 +95,9 @@ def predict(
         bandwidth = Bandwidth(timing.at(clock_mhz * 1e6).bytes_per_cycle)
     running = [
         _Running(
-            program, CoreModel(compiled.parameters, timing, clock_mhz, shared, bandwidth), rejects
+            program,
+            CoreModel(compiled.parameters, timing, clock_mhz, len(program), shared, bandwidth),
+            rejects,
         )
         for program in compiled.programs
     ]
@@ -114,7 +116,7 @@ def predict_descriptors(
     clock_mhz: float = CLOCK_MHZ,
 ) -> int:
     """Predict the cycles of any program of one core in which nothing is skipped."""
-    model = CoreModel(parameters, timing or MemoryTiming(), clock_mhz)
+    model = CoreModel(parameters, timing or MemoryTiming(), clock_mhz, len(program))
     for descriptor in program:
         model.append(descriptor)
     return math.ceil(model.complete)
