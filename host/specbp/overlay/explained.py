@@ -59,17 +59,18 @@ class SequentialCycles:
         return ideal / self.total
 
 
+def kind_of(work: str) -> str:
+    """Return which part of a step a pass belongs to: "deltas" and "update" have several passes."""
+    if work in DELTAS:
+        return "deltas"
+    return "update" if work in UPDATES else work
+
+
 def sequential_cycles(passes: Iterable[PassCycles]) -> SequentialCycles:
     """Add up the passes of a sequential step on one core."""
     cycles = {"forward": 0, "deltas": 0, "weight gradient": 0, "update": 0}
     for one in passes:
-        if one.tag.work in DELTAS:
-            kind = "deltas"
-        elif one.tag.work in UPDATES:
-            kind = "update"
-        else:
-            kind = one.tag.work
-        cycles[kind] += one.cycles
+        cycles[kind_of(one.tag.work)] += one.cycles
     return SequentialCycles(*cycles.values())
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.cycles import step_cycles
+from specbp.report.overlay_steps import overlay_steps
 from specbp.report.overlay_time import with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
@@ -152,6 +153,7 @@ def _summarise_comparison(
             _summarise_arm(comparison, arm, steps, accuracy_margin) for arm in comparison.arms
         ),
         hashes=tuple(hashes[seed] for seed in sorted(hashes)),
+        overlay=overlay_steps(comparison, steps),
     )
 
 
