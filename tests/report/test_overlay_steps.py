@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from specbp.frames import Frames
+from specbp.frames import OVER_BOUND, Frames
 from specbp.report.compare import summarise
 from specbp.report.markdown import render as render_markdown
 from specbp.report.overlay_steps import (
@@ -137,6 +137,24 @@ def test_page_and_markdown_show_both(frames: Frames) -> None:
         assert words in text
     for rendered in (page, text):
         assert "Two cores of the overlay" in rendered
+
+
+def test_the_bound_of_an_arm_is_that_of_its_cycles(frames: Frames, steps: Any) -> None:
+    """What frames have of an arm of sim:model is the bound of the passes on the host."""
+    bounds = {arm.name: arm.bound for one in summarise(frames).comparisons for arm in one.arms}
+    for one in steps:
+        assert bounds[one.arm] == one.predicted.bound
+    assert steps[-1].predicted.bound != 0.6
+
+
+def test_what_the_simulation_took_beyond_its_bound_is_not_shown(cell: Make, gather: Make) -> None:
+    over = {"bound_ms": 1.0, **{f"over_{account}_ms": 0.1 for account in OVER_BOUND}}
+    made = arm(cell, 300_000, 4, **GATED, model="networks:mine", backend="sim:model")
+    made.run |= over
+    on_host = cell(**GATED, arithmetic="int16", model="networks:mine", columns=over)
+    host, simulated = summarise(gather(made, on_host)).comparisons[0].arms
+    assert (simulated.bound, simulated.over_bound) == (None, None)
+    assert host.over_bound is not None and host.bound == 0.6
 
 
 def test_arms_without_two_cores_show_nothing(plain: Frames, cell: Make, gather: Make) -> None:

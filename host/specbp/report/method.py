@@ -128,16 +128,17 @@ def _two_cores() -> str:
     return (
         "A step on two cores is compiled again from the fields of the experiment, by the version "
         "of specbp that wrote this report, and its cycles are predicted with as many rejected "
-        "samples as the median step of the arm had. Numbers in parentheses are over the sequential "
-        "step on one core, predicted likewise. F, D, W and U are its passes: forward, deltas, "
-        "weight gradients, updates; B = D + W + U; r is the rejected share. The bound is max(F, D) "
-        "+ rD + max(W, U) after a gate and max(F, D + W) without one; balanced, it is "
-        "(F + (1 + r)D + W + U)/2; of a sequential step on two cores it is half. Between bound and "
-        "prediction lie cycles in which a core waits at a semaphore for the other or has ended "
-        "before it, beyond what the bound has of them; the gate; and what passes take longer than on one "
-        "core: memory, barriers, contention. A cycle belongs half to each core. As run is the mean "
-        "of the arm's steps with so many rejected samples: simulated clock for clock with sim:rtl, "
-        "counted by a board, predicted when it was trained with sim:model."
+        "samples as the median step of the arm had. Ratios in parentheses are over the sequential"
+        " step on one core, predicted likewise. F, D, W and U are its passes: forward, deltas, "
+        "weight gradients, updates; B = D + W + U; r is the rejected share. The bound is max(F, "
+        "D) + rD + max(W, U) after a gate and max(F, D + W) without one; balanced, it is (F + (1 "
+        "+ r)D + W + U)/2; of a sequential step on two cores it is half. It is the ideal bound of"
+        " such an arm above. Between bound and prediction lie cycles in which a core waits at a "
+        "semaphore for the other or has ended before it, beyond what the bound has of them; the "
+        "gate; and what passes take longer than on one core: memory, barriers, contention. A "
+        "cycle belongs half to each core. As run is the mean of the arm's steps with so many "
+        "rejected samples: simulated clock for clock with sim:rtl, counted by a board, predicted "
+        "when it was trained with sim:model."
     )
 
 
