@@ -23,6 +23,7 @@ from specbp.report.page import render as render_page
 from specbp.report.rows import cores_figure
 from specbp.report.svg import drawing_style
 from specbp.report.tables import DASH, core_bounds_table, core_times_table
+from tests.report.conftest import make_cell, make_frames
 
 Make = Callable[..., Any]
 GATED = {"schedule": "speculative", "reuse": "replay"}
@@ -39,8 +40,6 @@ def arm(cell: Make, cycles: int, rejects: int | None = None, **experiment: Any) 
 @pytest.fixture(scope="module")
 def frames() -> Frames:
     """One core, two in sequence, two gated ones in which 4 of 32 are rejected, mostly."""
-    from tests.report.conftest import make_cell, make_frames
-
     gated = arm(make_cell, 300_000, 4, **GATED)
     for step in gated.steps[:5]:
         step |= {"rejects": 32, "cycles": 500_000}
