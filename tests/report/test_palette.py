@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from specbp.report.palette import ARM_COLOURS, GREYS, css_variables, styles
+from specbp.report.palette import ARM_COLOURS, CORE_COLOURS, GREYS, INK, css_variables, styles
 
 
 def luminance(colour: str) -> float:
@@ -42,3 +42,11 @@ def test_sequential_arms_are_grey_and_others_are_not() -> None:
     greys = {light for light, _ in ARM_COLOURS[:GREYS]}
     assert found["sequential"].colour in greys
     assert found["pipelined"].colour not in greys
+
+
+@pytest.mark.parametrize("colours", CORE_COLOURS.values(), ids=CORE_COLOURS)
+def test_names_of_layers_are_read_on_what_cores_do(colours: tuple[str, str]) -> None:
+    if colours == CORE_COLOURS["gate"]:
+        return  # too short for a name
+    assert contrast(colours[0], INK) >= 4.5
+    assert contrast(colours[1], "#e8e8e6") >= 4.5

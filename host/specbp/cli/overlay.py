@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +20,9 @@ from specbp.cli.overlay_waves import waves
 from specbp.errors import UsageError
 
 if TYPE_CHECKING:
-    from specbp.backends.programs import Programs
+    from specbp.backends.explained import Explained, ExplainedStep
     from specbp.experiment import Experiment
     from specbp.overlay.cycles import Prediction
-    from specbp.overlay.explained import CoreTime, SequentialCycles
     from specbp.overlay.usage import Usage
 
 Rejects = Annotated[int, typer.Option(min=0, help="samples that the gate rejects in the step")]
@@ -65,8 +63,8 @@ def info(
     from specbp.overlay.listing import lines
     from specbp.overlay.usage import usage
 
-    programs, sequential = _compiled(experiment, data_root, rejects)
-    compiled = programs.of(rejects)
+    found = _explained(experiment, data_root, rejects)
+    compiled = found.programs.of(rejects)
     if listing:
         for core in range(len(compiled.programs)):
             for line in lines(compiled, core):
@@ -74,18 +72,18 @@ def info(
         return
     console = Console()
     if experiment.engines == 2:
-        _show_two_cores(console, experiment, programs, sequential, rejects, json_output)
+        _show_two_cores(console, experiment, found.step(rejects), rejects, json_output)
         return
-    found = usage(compiled)
+    used = usage(compiled)
     if json_output:
-        sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(used.as_dict(), indent=2) + "\n")
         return
 
-    console.print(_table(found))
+    console.print(_table(used))
     console.print(
         f"\n{experiment.model}, batch {experiment.batch_size}, {experiment.lanes} lanes: "
-        f"{found.cycles:,} cycles a step, {found.milliseconds:.2f} ms at {found.clock_mhz:g} MHz; "
-        f"{found.descriptors:,} descriptors, {found.memory_bytes:,} bytes of tensors",
+        f"{used.cycles:,} cycles a step, {used.milliseconds:.2f} ms at {used.clock_mhz:g} MHz; "
+        f"{used.descriptors:,} descriptors, {used.memory_bytes:,} bytes of tensors",
         soft_wrap=True,
         highlight=False,
     )
@@ -109,90 +107,65 @@ def timeline(
     where = "specbp overlay timeline"
     experiment = overlay_experiment(given, where, because="the overlay has its own")
 
-    from specbp.overlay.cycles import predict
     from specbp.overlay.trace import overlay_trace
 
-    programs, _ = _compiled(experiment, data_root, rejects)
-    compiled = programs.of(rejects)
-    prediction = predict(compiled, rejects=rejects)
+    step = _explained(experiment, data_root, rejects).step(rejects)
     try:
-        output.write_text(json.dumps(overlay_trace(compiled, prediction, rejects)))
+        output.write_text(json.dumps(overlay_trace(step.compiled, step.prediction, rejects)))
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
     typer.echo(
-        f"{output}: {prediction.total:,} cycles on {len(compiled.programs)} cores; open it in "
+        f"{output}: {step.cycles:,} cycles on {len(step.compiled.programs)} cores; open it in "
         "https://ui.perfetto.dev"
     )
 
 
-def _compiled(
-    experiment: Experiment, data_root: Path | None, rejects: int
-) -> tuple[Programs, SequentialCycles]:
-    """Return the programs of an experiment, and the cycles of its step in sequence on one core."""
-    from specbp.backends.programs import programs_of
+def _explained(experiment: Experiment, data_root: Path | None, rejects: int) -> Explained:
+    """Return the steps of an experiment, compiled, where so many samples can be rejected."""
+    from specbp.backends.explained import explained
     from specbp.backends.recipe import Recipe
     from specbp.cli.training import dataset_reader
-    from specbp.overlay.compiler import compile_step
-    from specbp.overlay.cycles import predict
-    from specbp.overlay.explained import sequential_cycles
-    from specbp.overlay.parameters import Parameters
 
     if rejects and experiment.schedule != "speculative":
         raise UsageError("--rejects says nothing here: only a speculative step rejects samples")
     if rejects > experiment.batch_size:
         raise UsageError(f"--rejects {rejects}: the batch has {experiment.batch_size} samples")
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
-    assert experiment.lanes is not None
-    scales, one_core = recipe.scales(), Parameters(lanes=experiment.lanes)
-    programs = programs_of(experiment, recipe.network, scales)
-    alone = compile_step(recipe.network, scales, experiment.batch_size, one_core)
-    return programs, sequential_cycles(predict(alone).passes)
+    return explained(experiment, recipe.network, recipe.scales())
 
 
 def _show_two_cores(
     console: Console,
     experiment: Experiment,
-    programs: Programs,
-    sequential: SequentialCycles,
+    step: ExplainedStep,
     rejects: int,
     json_output: bool,
 ) -> None:
     """Print a step on two cores beside the same on one."""
     from dataclasses import asdict
 
-    from specbp.overlay.cycles import predict
-    from specbp.overlay.explained import core_times
-
-    compiled = programs.of(rejects)
-    prediction = predict(compiled, rejects=rejects)
-    bound = 0.5
-    if experiment.schedule == "speculative":
-        free = compiled is programs.free
-        rate = rejects / experiment.batch_size
-        bound = sequential.bound(bool(experiment.balanced), free, rate)
-    share = prediction.total / sequential.total
-    times = core_times(prediction)
+    sequential, share = step.sequential, step.over_sequential
     if json_output:
         found = {
-            "cycles": prediction.total,
+            "cycles": step.cycles,
             "sequential": asdict(sequential) | {"total": sequential.total},
             "over_sequential": share,
-            "bound": bound,
+            "bound": step.bound,
             "papers_bound": sequential.papers_bound,
-            "cores": [asdict(one) for one in times],
+            "cores": [asdict(one) for one in step.times],
         }
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return
-    console.print(_passes_of_cores(prediction))
+    console.print(_passes_of_cores(step.prediction))
     console.print()
-    console.print(_times_of_cores(prediction, times))
+    console.print(_times_of_cores(step))
     forward, deltas = sequential.forward, sequential.deltas
     console.print(
         f"\n{experiment.arm}: {experiment.model}, batch {experiment.batch_size}, {rejects} "
-        f"rejected: {prediction.total:,} cycles a step, {share:.3f} of {sequential.total:,} in "
+        f"rejected: {step.cycles:,} cycles a step, {share:.3f} of {sequential.total:,} in "
         f"sequence on one core (F {forward:,}, D {deltas:,}, W {sequential.weight_gradients:,}, "
         f"U {sequential.updates:,})\n"
-        f"bound {bound:.3f}: {share / bound - 1:+.1%}; max(F, B)/(F + B) is "
+        f"bound {step.bound:.3f}: {share / step.bound - 1:+.1%}; max(F, B)/(F + B) is "
         f"{sequential.papers_bound:.3f}",
         soft_wrap=True,
         highlight=False,
@@ -211,8 +184,9 @@ def _passes_of_cores(prediction: Prediction) -> Table:
     return shown
 
 
-def _times_of_cores(prediction: Prediction, times: Sequence[CoreTime]) -> Table:
+def _times_of_cores(step: ExplainedStep) -> Table:
     """Return where the cycles of each core go."""
+    times = step.times
     shown = Table(box=None, pad_edge=False)
     shown.add_column("where the cycles go")
     for number in range(len(times)):
@@ -224,7 +198,7 @@ def _times_of_cores(prediction: Prediction, times: Sequence[CoreTime]) -> Table:
         "has ended before the other": [one.ended for one in times],
     }
     for name, values in rows.items():
-        shown.add_row(name, *(f"{value / prediction.total:.1%}" for value in values))
+        shown.add_row(name, *(f"{value / step.cycles:.1%}" for value in values))
     slower = [f"{one.contention:,} cycles" for one in times]
     shown.add_row("transfers last longer beside the other's", *slower)
     return shown

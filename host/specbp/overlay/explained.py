@@ -59,18 +59,41 @@ class SequentialCycles:
         return ideal / self.total
 
 
+def kind_of(work: str) -> str:
+    """Return which part of a step a pass belongs to: "deltas" and "update" have several passes."""
+    if work in DELTAS:
+        return "deltas"
+    return "update" if work in UPDATES else work
+
+
 def sequential_cycles(passes: Iterable[PassCycles]) -> SequentialCycles:
     """Add up the passes of a sequential step on one core."""
     cycles = {"forward": 0, "deltas": 0, "weight gradient": 0, "update": 0}
     for one in passes:
-        if one.tag.work in DELTAS:
-            kind = "deltas"
-        elif one.tag.work in UPDATES:
-            kind = "update"
-        else:
-            kind = one.tag.work
-        cycles[kind] += one.cycles
+        cycles[kind_of(one.tag.work)] += one.cycles
     return SequentialCycles(*cycles.values())
+
+
+@dataclass(frozen=True)
+class Span:
+    """Cycles that a core spends on one thing.
+
+    Attributes:
+        started: at which cycle of the step.
+        ended: likewise.
+        doing: "computing", "other core" or "memory"; see `CoreTime`.
+        position: of the descriptor that computes, in its program; None while nothing does.
+    """
+
+    started: float
+    ended: float
+    doing: str
+    position: int | None = None
+
+    @property
+    def cycles(self) -> float:
+        """How long."""
+        return self.ended - self.started
 
 
 @dataclass(frozen=True)
@@ -98,25 +121,54 @@ def core_times(prediction: Prediction) -> list[CoreTime]:
     return [_core_time(core.events, prediction.total) for core in prediction.cores]
 
 
-def _core_time(events: Sequence[Event], total: int) -> CoreTime:
-    waits = [
+def core_spans(events: Sequence[Event]) -> list[Span]:
+    """Return what a core does from the start of a step to the end of its program, without a gap."""
+    waits = _merged(
         (one.given, one.started)
         for one in events
         if one.waited_for == "other core" and one.started > one.given
-    ]
-    now = computing = other = 0.0
-    compute = [one for one in events if one.unit is Unit.COMPUTE]
-    for one in compute:
-        gap = now, max(one.started, now)
-        other += sum(_overlap(gap, wait) for wait in waits)
-        computing += max(one.ended - max(one.started, now), 0.0)
-        now = max(now, one.ended)
+    )
+    spans: list[Span] = []
+    now = 0.0
+    for one in events:
+        if one.unit is Unit.COMPUTE and one.ended > now:
+            spans += _waiting(now, max(one.started, now), waits)
+            now = max(one.started, now)
+            spans.append(Span(now, one.ended, "computing", one.position))
+            now = one.ended
     end = max((one.ended for one in events), default=0.0)
-    other += sum(_overlap((now, end), wait) for wait in waits)
+    return [one for one in [*spans, *_waiting(now, end, waits)] if one.cycles > 0]
+
+
+def _core_time(events: Sequence[Event], total: int) -> CoreTime:
+    spans = core_spans(events)
+    computing, other = (
+        sum(one.cycles for one in spans if one.doing == doing)
+        for doing in ("computing", "other core")
+    )
+    end = spans[-1].ended if spans else 0.0
     contention = sum(one.late for one in events)
     whole = [round(value) for value in (computing, other, end - computing - other, total - end)]
     return CoreTime(whole[0], whole[1], whole[2], whole[3], round(contention))
 
 
-def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
-    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+def _waiting(start: float, end: float, waits: Sequence[tuple[float, float]]) -> list[Span]:
+    """Split a gap between `start` and `end` into waits for the other core and others."""
+    spans = []
+    for first, last in waits:
+        first, last = max(first, start), min(last, end)
+        if first < last:
+            spans += [Span(start, first, "memory"), Span(first, last, "other core")]
+            start = last
+    return [*spans, Span(start, end, "memory")]
+
+
+def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the moments that lie in any of `intervals`, in order."""
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged

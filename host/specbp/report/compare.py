@@ -11,7 +11,8 @@ import pandas as pd
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.cycles import step_cycles
-from specbp.report.overlay_time import with_overlay_time
+from specbp.report.overlay_steps import OverlayStep, overlay_steps
+from specbp.report.overlay_time import SIMULATED, with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
     Arm,
@@ -144,19 +145,27 @@ def _summarise_comparison(
         for arm in comparison.arms
         for run in arm.runs
     }
+    overlay = overlay_steps(comparison, steps)
+    on_cores = {one.arm: one for one in overlay if isinstance(one, OverlayStep)}
     return ComparisonSummary(
         title=comparison.title,
         work=comparison.work,
         synthetic=comparison.synthetic,
         arms=tuple(
-            _summarise_arm(comparison, arm, steps, accuracy_margin) for arm in comparison.arms
+            _summarise_arm(comparison, arm, steps, accuracy_margin, on_cores.get(arm.name))
+            for arm in comparison.arms
         ),
         hashes=tuple(hashes[seed] for seed in sorted(hashes)),
+        overlay=overlay,
     )
 
 
 def _summarise_arm(
-    comparison: Comparison, arm: Arm, steps: Mapping[str, pd.DataFrame], accuracy_margin: float
+    comparison: Comparison,
+    arm: Arm,
+    steps: Mapping[str, pd.DataFrame],
+    accuracy_margin: float,
+    on_cores: OverlayStep | None,
 ) -> ArmSummary:
     times = np.concatenate([_step_times(run, steps) for run in arm.runs])
     p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
@@ -169,8 +178,8 @@ def _summarise_arm(
         seeds=arm.seeds,
         steps=len(times),
         step_time=StepTime(median, p05, p95),
-        bound=_mean(run["bound"] for run in arm.runs),
-        over_bound=_over_bound(arm.runs),
+        bound=_bound(arm, on_cores),
+        over_bound=None if arm.backend in SIMULATED else _over_bound(arm.runs),
         accept_rate=_mean(run["accept_rate"] for run in arm.runs),
         accuracy=mean_with_interval(accuracy) if accuracy else None,
         one_thread=_against(comparison, arm, one_thread, steps),
@@ -261,6 +270,15 @@ def _accuracies(runs: Sequence[Row], synthetic: bool) -> list[float]:
 def _mean(values: Any) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _bound(arm: Arm, on_cores: OverlayStep | None) -> float | None:
+    """Return the bound of `arm`: that of cycles on an overlay, never of the simulation's passes."""
+    if on_cores is not None:
+        return on_cores.predicted.bound
+    if arm.backend in SIMULATED and not arm.sequential:
+        return None
+    return _mean(run["bound"] for run in arm.runs)
 
 
 def _over_bound(runs: Sequence[Row]) -> OverBound | None:

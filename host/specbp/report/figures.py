@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from specbp.report.curves import Breakdown
+from specbp.report.overlay_steps import OverlayStep
 from specbp.report.palette import Style
 from specbp.report.plots import accept_figure, accuracy_figure, trade_figure, trades
-from specbp.report.rows import breakdown_figure, over_bound_figure, ratio_figure
+from specbp.report.rows import breakdown_figure, cores_figure, over_bound_figure, ratio_figure
 from specbp.report.summary import ArmComparison, ComparisonSummary
 from specbp.report.svg import drawing_style, inline_svg
 from specbp.report.wording import SYNTHETIC
@@ -64,6 +65,13 @@ OVER_BOUND_CAPTION = (
     "belongs half to each engine. A part in which the step did better than the bound has it "
     "begins the others left of the tick."
 )
+CORES_CAPTION = (
+    "What the compute units of both cores do over a step in which the gate rejects nothing, as the "
+    "cycle model predicts it for the programs that this version compiles; each of 400 parts of a "
+    "step is drawn as what takes most of it, the gate wherever it is. Bars of one colour next to "
+    "each other are different layers. After its last bar a core has ended. The thick tick is the "
+    "bound: the same passes, and nothing but they takes time."
+)
 
 
 def illustrations(
@@ -74,6 +82,7 @@ def illustrations(
     styles: Mapping[str, Style],
 ) -> list[Illustration]:
     """Draw what `comparison` has numbers for; `name` makes the ids of its figures unique."""
+    on_cores = [one for one in comparison.overlay if isinstance(one, OverlayStep)]
     wanted: list[tuple[bool, str, str, Callable[[], Figure]]] = [
         (
             _has_ratios(comparison),
@@ -104,6 +113,12 @@ def illustrations(
             "What a step takes beyond its bound",
             OVER_BOUND_CAPTION,
             lambda: over_bound_figure(comparison.arms),
+        ),
+        (
+            bool(on_cores),
+            "A step on two cores of the overlay",
+            CORES_CAPTION,
+            lambda: cores_figure(on_cores),
         ),
         (
             bool(curves["accept_percent"].notna().any()),

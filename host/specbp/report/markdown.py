@@ -10,6 +10,8 @@ from specbp.report.method import citation_words, method_words
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
+    core_bounds_table,
+    core_times_table,
     cycles_table,
     hash_table,
     left_out_table,
@@ -63,8 +65,21 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         *(f"> **Caution.** {escaped(caution)}" for caution in cautions(comparison)),
         _lines(headings, rows),
         *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
+        *_two_cores(comparison),
         "Equal work:",
         table(hash_table(comparison)),
+    ]
+
+
+def _two_cores(comparison: ComparisonSummary) -> list[str]:
+    """Return the tables of steps on two cores of an overlay, nothing where there are none."""
+    if not comparison.overlay:
+        return []
+    times = core_times_table(comparison.overlay)
+    return [
+        "Two cores, from the bound to the step, cycles:",
+        table(core_bounds_table(comparison.overlay)),
+        *(["Two cores, where the cycles go, core 0 / core 1:", table(times)] if times.rows else []),
     ]
 
 

@@ -8,6 +8,7 @@ from specbp.report.summary import ArmComparison, Summary
 
 def method_words(summary: Summary) -> list[tuple[str, str]]:
     """Return (heading, paragraph) pairs; the same words for every rendering."""
+    on_two_cores = any(comparison.overlay for comparison in summary.comparisons)
     return [
         ("Interleaving", _interleaving(summary)),
         ("Equal work", _equal_work()),
@@ -17,6 +18,7 @@ def method_words(summary: Summary) -> list[tuple[str, str]]:
         ("Non-inferiority", _non_inferiority(summary)),
         ("Ideal bound", _bound()),
         ("Beyond the bound", _over_bound()),
+        *([("Two cores of the overlay", _two_cores())] if on_two_cores else []),
         ("Many intervals", _many()),
     ]
 
@@ -119,6 +121,24 @@ def _over_bound() -> str:
         "synchronisation. From each account is taken what the bound has of it, so that the bound "
         "and the parts add up to the mean step. Contention is what passes take more beside each "
         "other than those of sequential training take alone."
+    )
+
+
+def _two_cores() -> str:
+    return (
+        "A step on two cores is compiled again from the fields of the experiment, by the version "
+        "of specbp that wrote this report, and its cycles are predicted with as many rejected "
+        "samples as the median step of the arm had. Ratios in parentheses are over the sequential"
+        " step on one core, predicted likewise. F, D, W and U are its passes: forward, deltas, "
+        "weight gradients, updates; B = D + W + U; r is the rejected share. The bound is max(F, "
+        "D) + rD + max(W, U) after a gate and max(F, D + W) without one; balanced, it is (F + (1 "
+        "+ r)D + W + U)/2; of a sequential step on two cores it is half. It is the ideal bound of"
+        " such an arm above. Between bound and prediction lie cycles in which a core waits at a "
+        "semaphore for the other or has ended before it, beyond what the bound has of them; the "
+        "gate; and what passes take longer than on one core: memory, barriers, contention. A "
+        "cycle belongs half to each core. As run is the mean of the arm's steps with so many "
+        "rejected samples: simulated clock for clock with sim:rtl, counted by a board, predicted "
+        "when it was trained with sim:model."
     )
 
 

@@ -18,6 +18,8 @@ from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
     breakdown_table,
+    core_bounds_table,
+    core_times_table,
     cycles_table,
     epoch_table,
     hash_table,
@@ -109,6 +111,11 @@ def _section(
         details.append(("From the bound to the mean step, ms", over))
     if parts:
         details.append(("Parts of a mean step, ms", breakdown_table(parts)))
+    if found.overlay:
+        bounds, times = core_bounds_table(found.overlay), core_times_table(found.overlay)
+        details.append(("Two cores: from the bound to the step, cycles", bounds))
+        if times.rows:
+            details.append(("Two cores: where the cycles go, core 0 / core 1", times))
     details.append(("What the arms share", work_table(found)))
     details.append(("Proof of equal work", hash_table(found)))
     return Section(

@@ -56,6 +56,17 @@ OVER_COLOURS = {
 }
 """Light and dark colour of each part between the bound and the mean step."""
 
+CORE_COLOURS = {
+    "forward": ("#8fc1e8", "#1d5c88"),
+    "deltas": ("#f5ae78", "#8f4410"),
+    "weight gradient": ("#f3d873", "#6f5a0c"),
+    "update": ("#7fcfaf", "#1d6b52"),
+    "gate": ("#c0509a", "#c9629f"),
+    "waits for the other core": ("#b9b9b9", "#5a6066"),
+    "waits for memory, barriers": ("#fcfcfc", "#16191e"),
+}
+"""Light and dark colour of what a core of the overlay does; names of layers are read on them."""
+
 GREYS = 2
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[tuple[float, ...] | str, ...] = ("", (5, 1.5), (1.5, 1.2), (6, 1.5, 1.5, 1.5))
@@ -101,6 +112,8 @@ def css_variables() -> dict[str, tuple[str, str, str]]:
         table[f"part-{name}"] = (light, light, dark)
     for name, (light, dark) in OVER_COLOURS.items():
         table[f"over-{name.replace(', ', '-').replace(' ', '-')}"] = (light, light, dark)
+    for name, (light, dark) in CORE_COLOURS.items():
+        table[f"core-{name.replace(', ', '-').replace(' ', '-')}"] = (light, light, dark)
     return table
 
 

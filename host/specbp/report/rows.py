@@ -1,4 +1,4 @@
-"""Figures with a row for every arm: ratios to the baselines, and where the time of a step goes.
+"""Figures with rows for every arm: ratios to the baselines, where the time of a step goes, cores.
 
 Names of arms stand above their rows, inside the figure, so that the figure is no wider than a
 phone. Call these under `svg.drawing_style`.
@@ -14,10 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown
-from specbp.report.palette import INK, OVER_COLOURS, PAPER, PART_COLOURS, Style
+from specbp.report.overlay_steps import Bar, OverlayStep, bars
+from specbp.report.palette import CORE_COLOURS, INK, OVER_COLOURS, PAPER, PART_COLOURS, Style
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 
 WIDTH = 5.6
@@ -28,6 +29,12 @@ ROW = 0.225
 
 NAME_CHARACTERS = 54
 """What fits on one line across a figure."""
+
+LAYER_SIZE = 8
+"""Of the letters of a layer's name in a bar, point."""
+
+LAYER_CHARACTERS = 62
+"""As many of them are as long as the axis of a figure with cores."""
 
 LINEAR_UP_TO = 4.0
 """Ratios further apart than this factor are drawn on a logarithmic scale."""
@@ -115,6 +122,58 @@ def over_bound_figure(arms: Sequence[ArmSummary]) -> Figure:
     handles.append(_tick("bound"))
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
+
+
+def cores_figure(steps: Sequence[OverlayStep]) -> Figure:
+    """Draw what both cores do in a step with everything accepted, once for the same programs."""
+    groups: dict[int, list[OverlayStep]] = {}
+    for one in steps:
+        groups.setdefault(id(one.accepted), []).append(one)
+    shown = [group[0].accepted for group in groups.values()]
+    names = [_core_words(group) for group in groups.values()]
+    layout = _layout([(name, len(step.times)) for name, step in zip(names, shown, strict=True)])
+    figure, axes = _figure(layout, above=0.5, below=6.6)
+    longest = max(max(step.cycles, step.bound_cycles) for step in shown)
+    axes.set_xlim(0, 1.02 * longest)
+    drawn: set[str] = set()
+    for step, heights in zip(shown, layout.rows, strict=True):
+        for core, y in enumerate(heights):
+            found = bars(step, core)
+            drawn |= {bar.kind for bar in found}
+            _draw_core(axes, found, y, longest)
+        axes.plot([step.bound_cycles] * 2, [heights[0] - 0.5, heights[-1] + 0.5], color=INK, lw=2)
+    _label_rows(axes, layout, [f"core {core}" for step in shown for core in range(len(step.times))])
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel("clock cycles, predicted, nothing rejected")
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=light, edgecolor=INK, linewidth=0.5, label=kind)
+        for kind, (light, _) in CORE_COLOURS.items()
+        if kind in drawn
+    ]
+    figure.legend(handles=[*handles, _tick("bound")], loc="outside lower center", ncols=2)
+    return figure
+
+
+def _core_words(steps: Sequence[OverlayStep]) -> str:
+    """Name the arms that run the same programs, and say how long a step of theirs takes."""
+    methods = list(dict.fromkeys(one.method for one in steps))
+    more = f" and {len(methods) - 1} more" if len(methods) > 1 else ""
+    step = steps[0].accepted
+    return f"{methods[0]}{more}: {step.over_sequential:.3f} of one core, bound {step.bound:.3f}"
+
+
+def _draw_core(axes: Axes, found: Sequence[Bar], y: float, longest: float) -> None:
+    """Draw the bars of a core, with the name of the layer where it fits."""
+    for bar in found:
+        length = bar.ended - bar.started
+        colour = CORE_COLOURS[bar.kind][0]
+        axes.barh(
+            y, length, left=bar.started, height=0.82, color=colour, edgecolor=INK, linewidth=0.3
+        )
+        if bar.layer and len(bar.layer) + 1 < LAYER_CHARACTERS * length / longest:
+            middle = bar.started + length / 2
+            axes.text(middle, y, bar.layer, size=LAYER_SIZE, ha="center", va="center")
 
 
 def _layout(groups: Sequence[tuple[str, int]]) -> _Layout:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specbp.report.cycles import StepCycles
+from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
 from specbp.report.statistics import MeanInterval, RatioInterval
 
@@ -137,6 +138,7 @@ class ComparisonSummary:
         synthetic: trained on random data; timing only.
         arms: sequential ones first.
         hashes: for every seed the hashes that all arms have in common.
+        overlay: the step of each arm that ran on two cores of an overlay.
     """
 
     title: str
@@ -144,6 +146,7 @@ class ComparisonSummary:
     synthetic: bool
     arms: tuple[ArmSummary, ...]
     hashes: tuple[Mapping[str, Any], ...]
+    overlay: tuple[OverlayStep | NotPredicted, ...] = ()
 
 
 @dataclass(frozen=True)

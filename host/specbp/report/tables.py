@@ -9,6 +9,7 @@ import pandas as pd
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
 from specbp.report.cycles import StepCycles
+from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
 from specbp.report.summary import ArmSummary, ComparisonSummary, LeftOut
 from specbp.report.wording import milliseconds, number_words
@@ -172,4 +173,76 @@ def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
             )
             for item in breakdowns
         ),
+    )
+
+
+def core_bounds_table(steps: Sequence[OverlayStep | NotPredicted]) -> Table:
+    """Return the bounds of each step on two cores, and what lies between bound and step, cycles."""
+    headings = (
+        "arm",
+        "rejected samples",
+        "in sequence on one core",
+        "max(F, B)/(F + B)",
+        "balanced",
+        "bound",
+        "+ cores that wait",
+        "+ gate",
+        "+ longer passes (of them contention, at most)",
+        "= predicted",
+        "as run",
+        "as run / predicted",
+        "as run / one core",
+        "mean of all steps as run",
+    )
+    return Table(headings, tuple(_bound_row(one, len(headings)) for one in steps))
+
+
+def _bound_row(one: OverlayStep | NotPredicted, columns: int) -> tuple[str, ...]:
+    if isinstance(one, NotPredicted):
+        return (f"{one.arm}: {one.reason}", *[DASH] * (columns - 1))
+    step, over = one.predicted, one.predicted.over_bound
+    one_core, papers = step.sequential.total, step.sequential.papers_bound
+    return (
+        one.arm,
+        DASH if one.rejects is None else str(one.rejects),
+        f"{one_core:,}",
+        f"{papers * one_core:,.0f} ({papers:.3f})",
+        f"{step.balanced_bound * one_core:,.0f} ({step.balanced_bound:.3f})",
+        f"{step.bound_cycles:,.0f} ({step.bound:.3f})",
+        number_words(over.waiting, "{:+,.0f}"),
+        number_words(over.gate, "{:+,.0f}"),
+        f"{number_words(over.passes, '{:+,.0f}')} ({over.contention:,.0f})",
+        f"{step.cycles:,} ({step.over_sequential:.3f})",
+        f"{one.usual_cycles:,.0f}",
+        f"{one.usual_cycles / step.cycles:.4f}",
+        f"{one.usual_cycles / one_core:.3f}",
+        f"{one.mean_cycles:,.0f}",
+    )
+
+
+def core_times_table(steps: Sequence[OverlayStep | NotPredicted]) -> Table:
+    """Return where the cycles of each predicted step on two cores go, of core 0 and of core 1."""
+    rows = []
+    for one in steps:
+        if isinstance(one, OverlayStep):
+            times, total = one.predicted.times, one.predicted.cycles
+            shares = (
+                [time.computing for time in times],
+                [time.memory for time in times],
+                [time.other_core for time in times],
+                [time.ended for time in times],
+            )
+            words = (" / ".join(f"{cycles / total:.1%}" for cycles in both) for both in shares)
+            slower = " / ".join(f"{time.contention:,}" for time in times)
+            rows.append((one.arm, *words, slower))
+    return Table(
+        (
+            "arm",
+            "computes",
+            "waits for its own memory, barriers, descriptors",
+            "waits for the other core",
+            "has ended before the other",
+            "transfers last longer beside the other's, cycles",
+        ),
+        tuple(rows),
     )

@@ -119,7 +119,7 @@ def interval_words(low: float | None, high: float | None, form: str) -> str:
 def number_words(value: float, form: str) -> str:
     """Return `value` in `form`, with a typographic minus sign and none before a zero."""
     number = form.format(value)
-    if float(number) == 0:
+    if float(number.replace(",", "")) == 0:
         return form.replace("+", "").format(0.0)
     return number.replace("-", MINUS)
 

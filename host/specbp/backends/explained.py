@@ -1,0 +1,194 @@
+"""The steps of an experiment on the overlay as predicted, beside the same on one core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specbp.arithmetic.scales import LayerScales, Scales, WeightScales
+from specbp.backends.programs import Programs, programs_of
+from specbp.datasets.catalog import describe
+from specbp.experiment import Experiment
+from specbp.models import build as build_model
+from specbp.network import Network, lower
+from specbp.overlay.compiler import Compiled, compile_step
+from specbp.overlay.cycles import Prediction, predict
+from specbp.overlay.explained import (
+    CoreTime,
+    SequentialCycles,
+    core_spans,
+    core_times,
+    sequential_cycles,
+)
+from specbp.overlay.hwh import CLOCK_MHZ
+from specbp.overlay.parameters import Parameters
+
+ANY_BITS = 12
+"""Fraction bits of every tensor where it does not matter how many."""
+
+
+@dataclass(frozen=True)
+class OverBound:
+    """What lies between the bound of a predicted step on two cores and the step, cycles.
+
+    A part is negative where the step does better there than the bound has it.
+
+    Attributes:
+        waiting: a core waits at a semaphore for the other, or has ended before it; half of the
+            cycles of each core, beyond what the bound has of them.
+        gate: comparing softmax, half of the cycles of each core.
+        passes: that they take longer than those on one core: memory, barriers, contention.
+        contention: by which transfers take longer beside the other core's, mean of the cores. They
+            overlap with computing, so it is not time of its own; what it costs is in `passes`.
+    """
+
+    waiting: float
+    gate: float
+    passes: float
+    contention: float
+
+
+@dataclass(frozen=True)
+class ExplainedStep:
+    """A predicted step, held against the same in sequence on one core.
+
+    Attributes:
+        compiled: its programs.
+        prediction: of their cycles.
+        sequential: cycles of the passes of the sequential step on one core.
+        bound: the least that the step could take over that sequential one.
+        balanced_bound: the same if neither core ever had to wait.
+    """
+
+    compiled: Compiled
+    prediction: Prediction
+    sequential: SequentialCycles
+    bound: float
+    balanced_bound: float
+
+    @property
+    def cycles(self) -> int:
+        """Until the last core has ended."""
+        return self.prediction.total
+
+    @property
+    def over_sequential(self) -> float:
+        """Its time over that of the sequential step on one core."""
+        return self.cycles / self.sequential.total
+
+    @property
+    def bound_cycles(self) -> float:
+        """The bound as a time."""
+        return self.bound * self.sequential.total
+
+    @property
+    def times(self) -> list[CoreTime]:
+        """Where the cycles of each core go."""
+        return core_times(self.prediction)
+
+    @property
+    def over_bound(self) -> OverBound:
+        """What the step takes beyond its bound; the parts but contention add up to it."""
+        times = self.times
+        computed = self.balanced_bound * self.sequential.total
+        waiting = _mean([one.other_core + one.ended for one in times])
+        working = _mean([one.computing + one.memory for one in times])
+        gate = _mean([self._computing("gate", core) for core in range(len(times))])
+        return OverBound(
+            waiting - (self.bound_cycles - computed),
+            gate,
+            working - computed - gate,
+            _mean([one.contention for one in times]),
+        )
+
+    def _computing(self, work: str, core: int) -> float:
+        """Return the cycles in which a core computes for a pass."""
+        program = self.compiled.programs[core]
+        spans = core_spans(self.prediction.cores[core].events)
+        return sum(
+            one.cycles
+            for one in spans
+            if one.position is not None and program[one.position].tag.work == work
+        )
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The programs of an experiment, and what to hold them against.
+
+    Attributes:
+        experiment: whose steps.
+        programs: of its steps.
+        sequential: cycles of the passes of the sequential step on one core.
+        clock_mhz: of the overlay.
+    """
+
+    experiment: Experiment
+    programs: Programs
+    sequential: SequentialCycles
+    clock_mhz: float
+
+    def step(self, rejects: int = 0) -> ExplainedStep:
+        """Return the step in which the gate rejects so many samples."""
+        compiled = self.programs.of(rejects)
+        prediction = predict(compiled, clock_mhz=self.clock_mhz, rejects=rejects)
+        bound, balanced = self._bound(rejects, False), self._bound(rejects, True)
+        return ExplainedStep(compiled, prediction, self.sequential, bound, balanced)
+
+    def _bound(self, rejects: int, balanced: bool) -> float:
+        experiment = self.experiment
+        if experiment.schedule != "speculative":
+            return 1 / experiment.engines
+        free = self.programs.of(rejects) is self.programs.free
+        rate = rejects / experiment.batch_size
+        return self.sequential.bound(balanced or bool(experiment.balanced), free, rate)
+
+
+def explained(
+    experiment: Experiment, network: Network, scales: Scales, clock_mhz: float = CLOCK_MHZ
+) -> Explained:
+    """Compile the steps of an experiment, and the same in sequence on one core.
+
+    Args:
+        experiment: whose steps.
+        network: the chain of layers.
+        scales: of its tensors; what a step takes does not depend on them.
+        clock_mhz: of the overlay.
+
+    Raises:
+        UsageError: the network does not fit the overlay.
+    """
+    assert experiment.lanes is not None
+    one_core = Parameters(lanes=experiment.lanes)
+    programs = programs_of(experiment, network, scales)
+    alone = compile_step(network, scales, experiment.batch_size, one_core)
+    passes = predict(alone, clock_mhz=clock_mhz).passes
+    return Explained(experiment, programs, sequential_cycles(passes), clock_mhz)
+
+
+def explained_without_data(experiment: Experiment, clock_mhz: float = CLOCK_MHZ) -> Explained:
+    """Compile the steps of an experiment from the shape of its data alone; see `explained`.
+
+    The programs do not train: their scales were not chosen for any data. They take the same cycles.
+
+    Raises:
+        UsageError: the network does not fit the data or the overlay.
+    """
+    info = describe(experiment.dataset)
+    model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
+    network, _ = lower(model, info.image_shape, info.classes)
+    return explained(experiment, network, _any_scales(network, experiment.batch_size), clock_mhz)
+
+
+def _any_scales(network: Network, batch_size: int) -> Scales:
+    bits = ANY_BITS
+    weights = WeightScales(bits, bits, bits, bits)
+    layers = {
+        layer.name: LayerScales(bits, bits, bits, bits, weights if layer.has_weights else None)
+        for layer in network.layers
+    }
+    return Scales(layers, bits, batch_size)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
