@@ -25,7 +25,8 @@ def passes():
 
 def test_a_convolution_keeps_the_lanes_busy(passes):
     forward = passes["0:Conv2d", "forward"]
-    products = BATCH * 64 * 32 * 4 * 9
+    # At the border a row, a column of taps lies on padding.
+    products = BATCH * (8 * 3 - 2) ** 2 * 32 * 4
     assert forward.useful == products / (32 * forward.cycles)
     assert forward.useful > 0.8 and forward.memory_bound < forward.cycles / 2
 

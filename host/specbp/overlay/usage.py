@@ -26,8 +26,8 @@ class PassUsage:
         work: which pass.
         cycles: clock cycles, predicted.
         multiplying: share of them in which the lanes multiply.
-        useful: products that the layer is made of, over lanes and cycles; None for passes
-            without.
+        useful: products that the layer is made of, those with padding left out, over lanes and
+            cycles; None for passes without.
         memory_bound: the cycles that the memory port needs at least: it moves a word of 8 bytes a
             cycle in each direction.
     """
@@ -108,6 +108,18 @@ def _memory_bounds(program: Iterable[Tagged]) -> dict[tuple[str, str], int]:
 
 
 def _products(stage: Weighted) -> int:
-    """Return the products of a sample's forward; the gradients have as many."""
-    inputs = math.prod((stage.order.channels, stage.order.rows, stage.order.columns))
-    return stage.result.positions * stage.result.channels * inputs
+    """Return the products of a sample's forward, without padding; the gradients have as many."""
+    window, source, result = stage.window, stage.source, stage.result
+    rows = _taps_met(
+        source.rows, result.rows, window.kernel[0], window.stride[0], window.padding[0]
+    )
+    columns = _taps_met(
+        source.columns, result.columns, window.kernel[1], window.stride[1], window.padding[1]
+    )
+    return rows * columns * source.channels * result.channels
+
+
+def _taps_met(inputs: int, results: int, taps: int, stride: int, padding: int) -> int:
+    """Return how many taps of all results lie on inputs, along one dimension."""
+    starts = (result * stride - padding for result in range(results))
+    return sum(min(first + taps, inputs) - max(first, 0) for first in starts)
