@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import SpecbpError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def doctor(
 @board.command()
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = 7967,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = REMOTE_PORT,
     lanes: Annotated[int, typer.Option(help="of the overlay until one is programmed")] = 16,
     allow_anyone: Annotated[
         bool,

@@ -11,6 +11,8 @@ from pathlib import Path
 from specbp.errors import UsageError
 
 DEFAULT_USER, DEFAULT_PORT = "xilinx", 22
+REMOTE_PORT = 7967
+"""Where PYNQ.remote's clients look."""
 LOGIN_VARIABLE, SUDO_VARIABLE = "SPECBP_BOARD_PASSWORD", "SPECBP_SUDO_PASSWORD"
 _FORM = re.compile(
     r"(?:(?:pynq|remote)://)?(?:(?P<user>[^@:/\s]+)@)?"
@@ -25,7 +27,7 @@ class Address:
     Attributes:
         user: name of the account.
         host: name or IP address.
-        port: of the SSH server.
+        port: of the SSH server, or of PYNQ.remote's.
     """
 
     user: str
@@ -38,7 +40,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Return the address in ``[pynq://][USER@]HOST[:PORT]``.
+    """Return the address in ``[pynq://][USER@]HOST[:PORT]`` or ``remote://HOST[:PORT]``.
 
     Raises:
         UsageError: it is none, or holds a password.
@@ -49,10 +51,11 @@ def parse_address(text: str) -> Address:
             f"set {LOGIN_VARIABLE}, use a key, or wait to be asked"
         )
     match = _FORM.fullmatch(text)
-    if match is None or int(match["port"] or DEFAULT_PORT) > 65535:
+    if match is None or int(match["port"] or 0) > 65535:
         raise UsageError(f'"{text}" is no address of a board: write [USER@]HOST[:PORT]')
     host = match["host"].strip("[]")
-    return Address(match["user"] or DEFAULT_USER, host, int(match["port"] or DEFAULT_PORT))
+    usual = REMOTE_PORT if text.startswith("remote://") else DEFAULT_PORT
+    return Address(match["user"] or DEFAULT_USER, host, int(match["port"] or usual))
 
 
 @dataclass(frozen=True)

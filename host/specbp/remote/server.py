@@ -16,6 +16,7 @@ import grpc
 import numpy as np
 
 from specbp.boards.programmable import ProgrammableDevice
+from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import SpecbpError, UsageError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
@@ -31,8 +32,6 @@ with pynq_imports():
         remote_device_pb2_grpc,
     )
 
-PORT = 7967
-"""Where pynq's clients look."""
 BOARD = "simulated"
 CHUNK = 2 << 20
 CYCLES_BETWEEN = 200_000
@@ -59,7 +58,7 @@ class Server:
     def __init__(
         self,
         host: str = "127.0.0.1",
-        port: int = PORT,
+        port: int = REMOTE_PORT,
         parameters: Parameters | None = None,
         memory_bytes: int = 64 << 20,
         anywhere: bool = False,
