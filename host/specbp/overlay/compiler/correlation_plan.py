@@ -15,6 +15,7 @@ from specbp.overlay.compiler.correlation_pass import Chunk, Correlation
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.shapes import PER_WORD, words_of
 from specbp.overlay.compiler.splitting import Span, size, spans, tiles
+from specbp.overlay.compiler.work import MAC_OVERHEAD, SHORTEST_BURST
 
 
 @dataclass(frozen=True)
@@ -187,12 +188,6 @@ def _chunks(pass_: Correlation, most: int) -> list[Chunk] | None:
         for some in spans(channels, width, PER_WORD)
         for rows in spans(taps, at_once)
     ]
-
-
-SHORTEST_BURST = 4
-"""Cycles that a run of words takes at least, from the latency of memory and its bursts at once."""
-MAC_OVERHEAD = 30
-"""Cycles of a MAC beside its products, roughly."""
 
 
 def cost(plan: Plan, emitter: Emitter) -> float:

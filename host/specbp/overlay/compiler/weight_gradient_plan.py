@@ -14,6 +14,7 @@ from specbp.network import Pair
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window, words_of
 from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles
+from specbp.overlay.compiler.work import MAC_OVERHEAD, SHORTEST_BURST
 
 
 @dataclass(frozen=True)
@@ -191,12 +192,6 @@ def _chunkings(pass_: WeightGradient) -> Iterator[list[Chunk]]:
         slices = [moved(some, part.words[0]) for some in spans(words, 1)]
         heights = [moved(rows, part.taps[0]) for rows in spans(taps, height)]
         yield [Chunk(rows, some) for some in slices for rows in heights]
-
-
-MAC_OVERHEAD = 30
-"""Cycles of a MAC beside its products, roughly."""
-SHORTEST_BURST = 4
-"""Cycles that a run of words takes at least."""
 
 
 def cost(plan: Plan, emitter: Emitter) -> float:

@@ -30,6 +30,8 @@ SOFTMAX_CLASS, SOFTMAX_SAMPLE = 19, 22
 SGD_FOUR = 6
 OVERHEAD = 15
 """Cycles from a descriptor of the compute unit to its next."""
+MAC_OVERHEAD = 30
+"""Cycles of a MAC beside its products, where passes choose how to be cut."""
 SHORTEST_BURST = 4
 """Cycles that a run of words takes at least, from the latency of memory and its bursts at once."""
 
