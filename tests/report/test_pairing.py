@@ -62,6 +62,18 @@ def test_a_baseline_of_another_backend_is_none(cell: Make, gather: Make) -> None
     assert equal_resources_baseline(comparison, arm) is None
 
 
+def test_baselines_have_the_same_lanes(cell: Make, gather: Make) -> None:
+    def on_overlay(lanes: int, **fields: Any) -> Any:
+        name = f"{fields.get('schedule', 'sequential')}, {lanes} lanes"
+        columns = {"backend": "sim:rtl", "lanes": lanes, "arm": name}
+        return cell(**fields, columns=columns)
+
+    frames = gather(on_overlay(16), on_overlay(32), on_overlay(32, schedule="pipelined"))
+    (comparison,) = comparisons(frames.runs)
+    baseline = one_thread_baseline(comparison, comparison.arms[-1])
+    assert baseline is not None and baseline.name == "sequential, 32 lanes"
+
+
 @pytest.mark.parametrize(
     "name", ["initial_weights_sha256", "sample_order_sha256", "dataset_sha256"]
 )

@@ -66,6 +66,11 @@ class Arm:
         """What executed the schedule."""
         return str(self.runs[0]["backend"])
 
+    @property
+    def machine(self) -> tuple[str, int | None]:
+        """What arms must share for their times to be compared: backend, and lanes of an overlay."""
+        return self.backend, self.runs[0]["lanes"]
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -124,13 +129,16 @@ def comparisons(runs: pd.DataFrame) -> tuple[Comparison, ...]:
 
 
 def one_thread_baseline(comparison: Comparison, arm: Arm) -> Arm | None:
-    """Return the sequential arm with one thread on the backend of `arm`, if it was measured."""
-    return _sequential(comparison, arm.backend, threads=1)
+    """Return the sequential arm with one thread, or core, on the backend of `arm`.
+
+    None where it was not measured; an overlay with other lanes is another machine.
+    """
+    return _sequential(comparison, arm, threads=1)
 
 
 def equal_resources_baseline(comparison: Comparison, arm: Arm) -> Arm | None:
     """Return the sequential arm with as many threads as all engines of `arm` have together."""
-    return _sequential(comparison, arm.backend, threads=arm.threads)
+    return _sequential(comparison, arm, threads=arm.threads)
 
 
 def common_seeds(arm: Arm, baseline: Arm) -> tuple[tuple[Row, Row], ...]:
@@ -151,10 +159,10 @@ def timed_in_turns(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], .
     )
 
 
-def _sequential(comparison: Comparison, backend: str, threads: int) -> Arm | None:
-    for arm in comparison.arms:
-        if arm.sequential and arm.backend == backend and arm.threads == threads:
-            return arm
+def _sequential(comparison: Comparison, arm: Arm, threads: int) -> Arm | None:
+    for one in comparison.arms:
+        if one.sequential and one.machine == arm.machine and one.threads == threads:
+            return one
     return None
 
 
