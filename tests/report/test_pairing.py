@@ -74,6 +74,17 @@ def test_baselines_have_the_same_lanes(cell: Make, gather: Make) -> None:
     assert baseline is not None and baseline.name == "sequential, 32 lanes"
 
 
+@pytest.mark.parametrize(("cycles", "together"), [(1000, 1), (None, 0)])
+def test_cycles_of_simulated_overlays_need_no_turns(
+    cell: Make, gather: Make, cycles: int | None, together: int
+) -> None:
+    columns = {"backend": "sim:model", "lanes": 16, "cycles": cycles}
+    one = cell(columns={**columns, "session": "a", "arm": "one"})
+    other = cell(schedule="pipelined", columns={**columns, "session": "b", "arm": "other"})
+    (comparison,) = comparisons(gather(one, other).runs)
+    assert len(timed_in_turns(common_seeds(*comparison.arms))) == together
+
+
 @pytest.mark.parametrize(
     "name", ["initial_weights_sha256", "sample_order_sha256", "dataset_sha256"]
 )

@@ -16,6 +16,7 @@ import pandas as pd
 from specbp.errors import UsageError
 from specbp.experiment import METHOD_FIELDS, WORK_FIELDS
 from specbp.frames import RUNS
+from specbp.report.overlay_time import SIMULATED
 
 Row = Mapping[str, Any]
 """One row of the frame ``runs`` in plain values, ``None`` where it is null."""
@@ -151,12 +152,18 @@ def timed_in_turns(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], .
     """Return the pairs whose two runs were trained in turns, in one session on one machine.
 
     Only their times can be compared; a run repeated alone, later or elsewhere, met other noise.
+    Two runs on simulated overlays met none: what they took are cycles.
     """
     return tuple(
         (one, other)
         for one, other in pairs
-        if one["session"] is not None and one["session"] == other["session"]
+        if (one["session"] is not None and one["session"] == other["session"])
+        or (_counts_cycles(one) and _counts_cycles(other))
     )
+
+
+def _counts_cycles(run: Row) -> bool:
+    return run["backend"] in SIMULATED and run["cycles"] is not None
 
 
 def _sequential(comparison: Comparison, arm: Arm, threads: int) -> Arm | None:
