@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from specbp.overlay.compiler.core_program import CoreProgram
 from specbp.overlay.compiler.emitter import Emitter
@@ -62,28 +63,80 @@ def shared_out(
         head_start: work that core 1 has besides, less that of core 0.
     """
     stages = list(reversed(maps.weighted))
-    costs = [work_of_passes(parameters, maps, _whole(stage, outcomes)) for stage in stages]
-    wanted = (sum(costs) + head_start) / 2
+
+    def gradient(stage: Weighted, part: KernelPart | None) -> int:
+        if part is None:
+            return 0
+        return work_of_passes(
+            parameters, maps, lambda passes: passes.weight_gradient(stage, outcomes, part)
+        )
+
+    whole = {stage: whole_kernel(maps.trained[stage.layer.name]) for stage in stages}
+    gradients = [gradient(stage, whole[stage]) for stage in stages]
+    updates = [
+        work_of_passes(parameters, maps, partial(Passes.update, stage=stage)) for stage in stages
+    ]
+    wanted = (sum(gradients) + sum(updates) + head_start) / 2
     shares: tuple[list[Share], list[Share]] = ([], [])
-    for stage, cost in zip(stages, costs, strict=True):
-        trained = maps.trained[stage.layer.name]
-        fraction = min(max(wanted / cost, 0.0), 1.0)
-        wanted -= cost
-        first, second = _cut(trained, fraction)
-        if second is None or first is None:
-            core = 0 if second is None else 1
+    for stage, one_gradient, update in zip(stages, gradients, updates, strict=True):
+        trained, cost = maps.trained[stage.layer.name], one_gradient + update
+        if 0 < wanted < cost:
+            cuts = [
+                _Cut(first, second, gradient(stage, first), gradient(stage, second))
+                for first, second in _halves(trained)
+            ]
+            cut = min(cuts, key=lambda one: one.longest(update, wanted, cost - wanted))
+            border = cut.border(update, wanted, trained.weight_words)
+            parts = (cut.first, (0, border)), (cut.second, (border, trained.weight_words))
+            for core, (part, fours) in enumerate(parts):
+                # The joint layer comes first, so that nobody waits for the other's part of it.
+                mine = fours if size(fours) else None
+                share = Share(stage, part, mine, bias=core == (0 if border else 1), joint=True)
+                shares[core].insert(0, share)
+        else:
             everything = 0, trained.weight_words
-            whole = Share(stage, whole_kernel(trained), everything, bias=True, joint=False)
-            shares[core].append(whole)
-            continue
-        border = round(trained.weight_words * fraction / GRANULE) * GRANULE
-        parts = [(0, border), (border, trained.weight_words)]
-        for core, part in enumerate((first, second)):
-            fours = parts[core] if size(parts[core]) else None
-            # The joint layer comes first, so that nobody waits for the other's part of it.
-            share = Share(stage, part, fours, bias=core == (0 if border else 1), joint=True)
-            shares[core].insert(0, share)
+            alone = Share(stage, whole[stage], everything, bias=True, joint=False)
+            shares[0 if wanted > 0 else 1].append(alone)
+        wanted -= cost
     return shares
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A layer's weight gradient in two parts.
+
+    Attributes:
+        first: what core 0 does; None for nothing.
+        second: what core 1 does.
+        first_work: of the first part.
+        second_work: of the second.
+    """
+
+    first: KernelPart | None
+    second: KernelPart | None
+    first_work: int
+    second_work: int
+
+    def longest(self, update: int, first_room: float, second_room: float) -> float:
+        """Return by how much the later core is late, with the update between them as fits best.
+
+        Args:
+            update: work of the layer's update.
+            first_room: work that core 0 should have.
+            second_room: work that core 1 should have.
+        """
+        mine = self._update_of_first(update, first_room)
+        return max(
+            self.first_work + mine - first_room, self.second_work + update - mine - second_room
+        )
+
+    def border(self, update: int, first_room: float, words: int) -> int:
+        """Return how many of the layer's `words` core 0 should update."""
+        share = self._update_of_first(update, first_room) / update
+        return min(round(words * share / GRANULE) * GRANULE, words)
+
+    def _update_of_first(self, update: int, first_room: float) -> float:
+        return min(max(first_room - self.first_work, 0.0), update)
 
 
 def emit_shares(
@@ -113,31 +166,18 @@ def emit_shares(
                     program.passes.update(share.stage, share.fours, share.bias)
 
 
-def _whole(stage: Weighted, outcomes: Pick) -> Callable[[Passes], None]:
-    def emit(passes: Passes) -> None:
-        passes.weight_gradient(stage, outcomes)
-        passes.update(stage)
-
-    return emit
-
-
-def _cut(trained: Trained, fraction: float) -> tuple[KernelPart | None, KernelPart | None]:
-    """Cut the weights of a layer in two, the first with about `fraction` of them."""
+def _halves(trained: Trained) -> Iterator[tuple[KernelPart | None, KernelPart | None]]:
+    """Yield all ways to cut the weights of a layer in two, along kernel rows or input channels."""
     taps, words = trained.kernel[0], words_of(trained.inputs)
-    choices = [(abs(place / taps - fraction), "taps", place) for place in range(taps + 1)]
-    choices += [(abs(place / words - fraction), "words", place) for place in range(words + 1)]
-    _, along, place = min(choices)
-    total = taps if along == "taps" else words
-    if place == 0:
-        return None, whole_kernel(trained)
-    if place == total:
-        return whole_kernel(trained), None
-    if along == "taps":
-        return (
+    yield whole_kernel(trained), None
+    yield None, whole_kernel(trained)
+    for place in range(1, taps):
+        yield (
             KernelPart((0, place), (0, words), bias=True),
             KernelPart((place, taps), (0, words), bias=False),
         )
-    return (
-        KernelPart((0, taps), (0, place), bias=True),
-        KernelPart((0, taps), (place, words), bias=False),
-    )
+    for place in range(1, words):
+        yield (
+            KernelPart((0, taps), (0, place), bias=True),
+            KernelPart((0, taps), (place, words), bias=False),
+        )
