@@ -37,9 +37,10 @@ def test_cycles_lie_on_the_predicted_line(model, reuse, balanced):
         gate_threshold=1.0,
         balanced=balanced,
     )
+    arithmetic = Int16(recipe.network, recipe.scales())
     step = SpeculativeStep(
         recipe.network,
-        Int16(recipe.network, recipe.scales()),
+        arithmetic,
         recipe.experiment,
         Parameters(lanes=32, cores=2),
         SimulatedExecutor,
@@ -47,10 +48,17 @@ def test_cycles_lie_on_the_predicted_line(model, reuse, balanced):
     print(f"\n{model}, batch {BATCH}, 2 x 32 lanes, {reuse}, balanced: {balanced}")
     try:
         known, *new = range(10)
-        take(step, recipe, 0, [known] * BATCH)
+
+        def take(number, labels):
+            """Take a step on samples with `labels`; return its cycles."""
+            pixels, _ = recipe.batch(number)
+            images = recipe.images(arithmetic, pixels)
+            return step.run(images, torch.tensor(labels), recipe.rule(number))
+
+        take(0, [known] * BATCH)
         for place, rejects in enumerate((0, 8, 16, 24, 32)):
             labels = [new[place]] * rejects + [known] * (BATCH - rejects)
-            cycles = take(step, recipe, place + 1, labels)
+            cycles = take(place + 1, labels)
             assert BATCH - step.accepted.sum() == rejects
             predicted = predict(step.speculation.gated, rejects=rejects).total
             print(
@@ -60,10 +68,3 @@ def test_cycles_lie_on_the_predicted_line(model, reuse, balanced):
             assert predicted == pytest.approx(cycles, rel=WITHIN)
     finally:
         step.executor.close()
-
-
-def take(step, recipe, number, labels):
-    """Take a step on samples with `labels`; return its cycles."""
-    pixels, _ = recipe.batch(number)
-    images = Int16(recipe.network, recipe.scales()).encode_images(pixels)
-    return step.run(images, torch.tensor(labels), recipe.rule(number))

@@ -4,7 +4,6 @@ Both run the same program on the same memory, so the memory afterwards is the sa
 the clock and both buses in Python, its memory answers at once; what is compared are cycles/s.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -14,13 +13,12 @@ import pytest
 pytest.importorskip("cocotb", reason="needs the extra rtl")
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
-from specbp.boards.toolchain import find_verilator
 from specbp.models import build
 from specbp.overlay import register_map as registers
 from specbp.overlay.compiler import compile_step
-from specbp.overlay.isa import encode
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import rtl_files
+from tests.overlay.cocotb_runner import cocotb_runner
 from tests.overlay.networks import SmallRecipe
 
 AT_LEAST = 30
@@ -28,10 +26,10 @@ ROUNDS = 5
 WATCHDOG = 1_000_000
 
 
-def lenet5_step(parameters, address):
-    """Return a step of lenet5, batch 1, its tensors from `address` on."""
+def lenet5_step(parameters):
+    """Return a step of lenet5, batch 1."""
     recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, 1)
-    return compile_step(recipe.network, recipe.scales(), 1, parameters, address)
+    return compile_step(recipe.network, recipe.scales(), 1, parameters)
 
 
 def test_faster_than_cocotb(tmp_path, monkeypatch):
@@ -54,11 +52,11 @@ def on_simulated_board(parameters):
     device = SimulatedDevice(parameters)
     try:
         driver = pynq.Overlay(device.bitstream, device=device).specbp_0
-        size = lenet5_step(parameters, 0).memory.size
+        compiled = lenet5_step(parameters)
+        size = compiled.memory.size
         tensors = driver.allocate(size)
-        compiled = lenet5_step(parameters, tensors.device_address)
         before = np.random.default_rng(0).integers(0, 256, size, np.uint8)
-        words, rates = encode(compiled.descriptors), []
+        words, rates = compiled.at(tensors.device_address).words, []
         for _ in range(ROUNDS):
             tensors[:] = before
             tensors.flush()
@@ -82,8 +80,6 @@ def on_simulated_board(parameters):
 
 def under_cocotb(folder, monkeypatch, parameters, given):
     """Return cycles/s, and the tensors after the run."""
-    from cocotb_tools.runner import get_runner
-
     size = 1 << int(len(given["tensors"]) + given["words"].nbytes).bit_length()
     memory = np.zeros(size, np.uint8)
     # Addresses count modulo the size of cocotb's memory.
@@ -105,17 +101,10 @@ def under_cocotb(folder, monkeypatch, parameters, given):
         (registers.CONTROL.offset, registers.CONTROL.field("start").mask),
     ]
     np.savez(folder / "given.npz", memory=memory, registers=np.array(written, np.int64))
-    root = find_verilator().root
-    # Verilator's own wrapper and make files; what else is on PATH must not come first.
-    monkeypatch.setenv("VERILATOR_ROOT", str(root))
-    monkeypatch.setenv("PATH", f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    # The wheel's make file asks for precompiled headers in a way that g++ does not know.
-    monkeypatch.setenv("MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O3 OPT_GLOBAL=-O3")
     monkeypatch.setenv("COCOTB_LOG_LEVEL", "WARNING")  # a line for each burst costs time
     monkeypatch.setenv("SPECBP_PROGRAM", str(folder / "given.npz"))
     monkeypatch.setenv("SPECBP_RESULT", str(folder / "result.npz"))
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    runner = get_runner("verilator")
+    runner = cocotb_runner(monkeypatch, Path(__file__).parent, "-O3")
     runner.build(
         sources=rtl_files(),
         hdl_toplevel="specbp_overlay",

@@ -5,19 +5,27 @@ from types import SimpleNamespace
 import pytest
 
 from specbp.report.cycles import step_cycles
+from specbp.report.pairing import Arm
 from specbp.report.tables import cycles_table
 
 
 def arm(backend, cycles, board=None, simulated=True, lanes=16):
     runs = [
-        {"cycles": total, "steps": 10, "board": board, "simulated": simulated} for total in cycles
+        {
+            "cycles": total,
+            "steps": 10,
+            "board": board,
+            "simulated": simulated,
+            "backend": backend,
+        }
+        for total in cycles
     ]
     name = f"sequential, {backend}, {lanes} lanes"
-    return SimpleNamespace(name=name, backend=backend, runs=runs)
+    return Arm(name, tuple(runs))
 
 
 def test_one_row_for_each_method_and_board():
-    cpu = SimpleNamespace(name="sequential, 1 thread", backend="cpu", runs=[{"cycles": None}])
+    cpu = Arm("sequential, 1 thread", ({"cycles": None, "backend": "cpu"},))
     arms = [
         cpu,
         arm("sim:model", [1010, 1010]),

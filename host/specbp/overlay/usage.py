@@ -9,6 +9,8 @@ from typing import Any
 
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.compiler.emitter import Tagged
+from specbp.overlay.compiler.shapes import taps_met
+from specbp.overlay.compiler.splitting import size
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
@@ -110,16 +112,16 @@ def _memory_bounds(program: Iterable[Tagged]) -> dict[tuple[str, str], int]:
 def _products(stage: Weighted) -> int:
     """Return the products of a sample's forward, without padding; the gradients have as many."""
     window, source, result = stage.window, stage.source, stage.result
-    rows = _taps_met(
+    rows = _all_taps_met(
         source.rows, result.rows, window.kernel[0], window.stride[0], window.padding[0]
     )
-    columns = _taps_met(
+    columns = _all_taps_met(
         source.columns, result.columns, window.kernel[1], window.stride[1], window.padding[1]
     )
     return rows * columns * source.channels * result.channels
 
 
-def _taps_met(inputs: int, results: int, taps: int, stride: int, padding: int) -> int:
+def _all_taps_met(inputs: int, results: int, taps: int, stride: int, padding: int) -> int:
     """Return how many taps of all results lie on inputs, along one dimension."""
     starts = (result * stride - padding for result in range(results))
-    return sum(min(first + taps, inputs) - max(first, 0) for first in starts)
+    return sum(size(taps_met(first, taps, inputs)) for first in starts)

@@ -51,9 +51,8 @@ def _of(comparison: Comparison) -> Iterable[StepCycles]:
         run = arm.runs[0]
         if run["cycles"] is not None:
             cycles = [one["cycles"] / one["steps"] for one in arm.runs]
-            method = arm.name.replace(f", {arm.backend}", "")
             mean = sum(cycles) / len(cycles)
-            found.setdefault(method, {})[arm.backend] = mean, run
+            found.setdefault(arm.method, {})[arm.backend] = mean, run
     for method, sides in found.items():
         predicted, simulated = _cycles(sides, MODEL), _cycles(sides, RTL)
         boards: list[str | None] = [one for one in sides if one not in (MODEL, RTL)]

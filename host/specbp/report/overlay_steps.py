@@ -164,7 +164,7 @@ def _overlay_step(arm: Arm, steps: pd.DataFrame) -> OverlayStep | NotPredicted:
         return NotPredicted(arm.name, f"its programs cannot be compiled again: {error}")
     return OverlayStep(
         arm=arm.name,
-        method=arm.name.replace(f", {arm.backend}", ""),
+        method=arm.method,
         rejects=rejects,
         predicted=predicted,
         accepted=accepted,

@@ -68,6 +68,11 @@ class Arm:
         return str(self.runs[0]["backend"])
 
     @property
+    def method(self) -> str:
+        """Its name without what executed it."""
+        return self.name.replace(f", {self.backend}", "")
+
+    @property
     def machine(self) -> tuple[str, int | None]:
         """What arms must share for their times to be compared: backend, and lanes of an overlay."""
         return self.backend, self.runs[0]["lanes"]

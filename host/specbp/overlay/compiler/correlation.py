@@ -13,7 +13,7 @@ from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.shapes import PER_WORD, move_over
 from specbp.overlay.compiler.side_by_side import side_by_side
-from specbp.overlay.compiler.splitting import Span, size
+from specbp.overlay.compiler.splitting import Span, size, told
 from specbp.overlay.isa import WORD_BYTES, Addend, Buffer, Loop, Mac, Move, Result
 
 
@@ -51,8 +51,8 @@ def _emit_mac(
 ) -> None:
     """Emit one chunk of one piece, and where it is the last chunk its store."""
     emitter.at(
-        f"samples {_told(piece.samples)} rows {_told(piece.rows)} columns {_told(piece.columns)} "
-        f"channels {PER_WORD * block[0]}..{PER_WORD * block[1] - 1} of {_told(chunk.channels)}"
+        f"samples {told(piece.samples)} rows {told(piece.rows)} columns {told(piece.columns)} "
+        f"channels {PER_WORD * block[0]}..{PER_WORD * block[1] - 1} of {told(chunk.channels)}"
     )
     first, last = chunk == plan.chunks[0], chunk == plan.chunks[-1]
     pass_, groups = plan.pass_, size(block)
@@ -101,10 +101,6 @@ def _emit_mac(
     )
     if last:
         _emit_stores(emitter, pass_, piece, block, result)
-
-
-def _told(span: Span) -> str:
-    return f"{span[0]}..{span[1] - 1}"
 
 
 def _emit_stores(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from specbp.network import Pair
 from specbp.overlay.compiler.emitter import Emitter
-from specbp.overlay.compiler.shapes import FeatureMap
+from specbp.overlay.compiler.shapes import FeatureMap, taps_met
 from specbp.overlay.compiler.splitting import Span
 
 
@@ -136,5 +136,4 @@ class Correlation:
         """
         shape = self.source.shape
         first = self.start[dimension] + result * self.stride[dimension]
-        inside = (shape.rows, shape.columns)[dimension] - first
-        return max(-first, 0), min(self.taps[dimension], inside)
+        return taps_met(first, self.taps[dimension], (shape.rows, shape.columns)[dimension])

@@ -10,7 +10,7 @@ from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.phases import Phase, phases
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Shape, Window
-from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles
+from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles, told
 from specbp.overlay.isa import (
     MOST_LOOP,
     WORD_BYTES,
@@ -309,8 +309,7 @@ def _pieces(emitter: Emitter, cut: _Cut) -> Iterator[tuple[Tile, Span]]:
     for tile in cut.tiles:
         for words in cut.slices:
             emitter.at(
-                f"samples {tile.samples[0]}..{tile.samples[1] - 1} "
-                f"rows {tile.rows[0]}..{tile.rows[1] - 1} "
+                f"samples {told(tile.samples)} rows {told(tile.rows)} "
                 f"channels {PER_WORD * words[0]}..{PER_WORD * words[1] - 1}"
             )
             yield tile, words

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.ring import Ring
 from specbp.overlay.compiler.shapes import FeatureMap
-from specbp.overlay.compiler.splitting import Span, size
+from specbp.overlay.compiler.splitting import Span, frame, size
 from specbp.overlay.isa import Buffer, Descriptor, Fill, Load, Move, Store
 from specbp.overlay.parameters import Parameters
 
@@ -174,18 +174,14 @@ class Emitter:
             padding: the value outside the map.
         """
         shape = source.shape
-        top, rows, bottom = _clipped(region.rows, shape.rows)
-        left, columns, right = _clipped(region.columns, shape.columns)
+        rows, columns = _inside(region.rows, shape.rows), _inside(region.columns, shape.columns)
         samples = Move(size(region.samples), 0, region.sample)
-        for skipped, missing in ((0, top), (top + rows, bottom)):
-            if missing:
-                self.fill(padding, base + skipped * region.row, missing * region.row, [samples])
-        inner_rows = Move(max(rows, 1), 0, region.row)
-        for skipped, missing in ((0, left), (left + columns, right)):
-            if missing and rows:
-                start = base + top * region.row + skipped * region.position
-                self.fill(padding, start, missing * region.position, [inner_rows, samples])
-        if not rows or not columns:
+        grid = size(region.rows), size(region.columns)
+        for strip_rows, strip_columns in frame(grid, rows, columns):
+            start = base + strip_rows[0] * region.row + strip_columns[0] * region.position
+            moves = [Move(size(strip_rows), 0, region.row), samples]
+            self.fill(padding, start, size(strip_columns) * region.position, moves)
+        if not size(rows) or not size(columns):
             return
         self.load(
             source.at(
@@ -195,11 +191,11 @@ class Emitter:
                 region.words[0],
             ),
             Buffer.SCALAR,
-            base + top * region.row + left * region.position,
+            base + rows[0] * region.row + columns[0] * region.position,
             region.position,
             [
-                Move(columns, source.position_bytes, region.position),
-                Move(rows, source.row_bytes, region.row),
+                Move(size(columns), source.position_bytes, region.position),
+                Move(size(rows), source.row_bytes, region.row),
                 source.moves(region.samples[0], size(region.samples), region.sample),
             ],
         )
@@ -224,12 +220,11 @@ class Emitter:
         return bases
 
 
-def _clipped(span: Span, total: int) -> tuple[int, int, int]:
-    """Return how many of `span` lie before, inside and behind 0..total."""
-    first, end = span
-    before = min(max(-first, 0), end - first)
-    behind = min(max(end - total, 0), end - first)
-    return before, end - first - before - behind, behind
+def _inside(span: Span, total: int) -> Span:
+    """Return which of `span`, counted from its first, lie in 0..total."""
+    count = size(span)
+    before = min(max(-span[0], 0), count)
+    return before, max(min(total - span[0], count), before)
 
 
 def _places(base: int, run: int, moves: Sequence[Move]) -> NDArray[np.int64]:

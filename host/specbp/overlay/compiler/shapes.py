@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from specbp.network import Pair
+from specbp.overlay.compiler.splitting import Span
 from specbp.overlay.isa import WORD_BYTES, Move
 
 PER_WORD = 4
@@ -107,6 +108,17 @@ class FeatureMap:
             + column * self.position_bytes
             + word * WORD_BYTES
         )
+
+
+def taps_met(first: int, taps: int, inputs: int) -> Span:
+    """Return which of `taps`, from position `first` on, lie on `inputs` positions, not on padding.
+
+    Args:
+        first: position of the first tap; may be negative.
+        taps: along one dimension.
+        inputs: likewise.
+    """
+    return max(-first, 0), min(taps, inputs - first)
 
 
 def move_over(pitch: int, table: int | None, first: int, count: int, buffer: int) -> Move:

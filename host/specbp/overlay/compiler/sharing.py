@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from specbp.overlay.compiler.core_program import CoreProgram
 from specbp.overlay.compiler.emitter import Emitter
@@ -64,6 +64,7 @@ def shared_out(
     """
     stages = list(reversed(maps.weighted))
 
+    @cache
     def gradient(stage: Weighted, part: KernelPart | None) -> int:
         if part is None:
             return 0

@@ -11,7 +11,7 @@ from dataclasses import replace
 from specbp.network import Pair
 from specbp.overlay.compiler.correlation_pass import Chunk, Correlation, Rows
 from specbp.overlay.compiler.emitter import Emitter
-from specbp.overlay.compiler.splitting import Span, size
+from specbp.overlay.compiler.splitting import Span, frame, grids, places, size
 from specbp.overlay.isa import Buffer, Fill, Move
 
 
@@ -23,19 +23,18 @@ def side_by_side(pass_: Correlation, groups: int) -> Correlation:
         groups: fours of lanes.
     """
     room = max(groups // pass_.words, 1)
-    ways = [
-        (rows, columns) for rows in range(1, room + 1) for columns in range(1, room // rows + 1)
-    ]
-    best = min(ways, key=lambda neighbours: _products(_larger(pass_, neighbours)))
+    best = min(
+        grids(room, room, room), key=lambda neighbours: _products(_larger(pass_, neighbours))
+    )
     if best == (1, 1):
         return pass_
 
     larger = _larger(pass_, best)
 
     def load_vectors(emitter: Emitter, chunk: Chunk, block: Span, rows: Rows) -> None:
-        for place in range(larger.positions):
-            there = replace(rows, word=rows.word + place * pass_.words)
-            _load_position(pass_, divmod(place, best[1]), emitter, chunk, there)
+        for number, place in enumerate(places(best)):
+            there = replace(rows, word=rows.word + number * pass_.words)
+            _load_position(pass_, place, emitter, chunk, there)
 
     return replace(larger, load_vectors=load_vectors)
 
@@ -79,21 +78,18 @@ def _load_position(
     column = pitch * emitter.groups
     row = rows.columns * column
 
-    def fill(taps: Span, columns: Span) -> None:
-        if size(taps) > 0 and size(columns) > 0:
-            start = rows.word + (taps[0] - chunk.taps[0]) * row + columns[0] * column
-            moves = Move(size(columns) * pitch, 0, emitter.groups), Move(size(taps), 0, row)
-            emitter.emit(Fill(0, Buffer.VECTOR, start, pass_.words, moves))
-
-    # Where in the larger kernel the position's own begins.
+    # Where in the chunk the position's own kernel lies.
     top, left = (count * step for count, step in zip(neighbour, pass_.stride, strict=True))
-    first = min(max(top, chunk.taps[0]), chunk.taps[1])
-    end = max(min(top + pass_.taps[0], chunk.taps[1]), first)
-    fill((chunk.taps[0], first), (0, rows.columns))
-    fill((end, chunk.taps[1]), (0, rows.columns))
-    fill((first, end), (0, left))
-    fill((first, end), (left + pass_.taps[1], rows.columns))
+    top -= chunk.taps[0]
+    high = size(chunk.taps)
+    first = min(max(top, 0), high)
+    end = max(min(top + pass_.taps[0], high), first)
+    around = frame((high, rows.columns), (first, end), (left, left + pass_.taps[1]))
+    for taps, columns in around:
+        start = rows.word + taps[0] * row + columns[0] * column
+        moves = Move(size(columns) * pitch, 0, emitter.groups), Move(size(taps), 0, row)
+        emitter.emit(Fill(0, Buffer.VECTOR, start, pass_.words, moves))
     if end > first:
-        place = rows.word + (first - chunk.taps[0]) * row + left * column
+        place = rows.word + first * row + left * column
         own = Chunk((first - top, end - top), chunk.channels)
         pass_.load_vectors(emitter, own, (0, pass_.words), replace(rows, word=place))

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -319,10 +320,12 @@ class _Step:
         """Share out forward and deltas so that the core with more to do has as little as can be."""
         parameters, maps, samples = self._parameters, self._maps, self._samples
 
+        @cache
         def forward(count: int) -> int:
             part = Pick(0, count)
             return work_of_passes(parameters, maps, lambda passes: passes.forward(part))
 
+        @cache
         def deltas(count: int) -> int:
             part = Pick(0, count)
             return work_of_passes(parameters, maps, lambda passes: passes.deltas(part, part))

@@ -1,9 +1,11 @@
-"""Cutting ranges into pieces of nearly equal size."""
+"""Cutting ranges into pieces of nearly equal size, and grids into boxes and what is around them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from specbp.network import Pair
 
 Span = tuple[int, int]
 """First, and one past the last."""
@@ -25,6 +27,11 @@ def spans(total: int, most: int, multiple: int = 1) -> list[Span]:
 def size(span: Span) -> int:
     """Return how many are in `span`."""
     return span[1] - span[0]
+
+
+def told(span: Span) -> str:
+    """Return `span` in words."""
+    return f"{span[0]}..{span[1] - 1}"
 
 
 @dataclass(frozen=True)
@@ -86,3 +93,34 @@ def boxes(counts: tuple[int, int, int], most: int) -> Iterator[tuple[Span, Span,
             for second in range(middle):
                 for one in spans(fast, most):
                     yield (first, first + 1), (second, second + 1), one
+
+
+def grids(most: int, high: int, wide: int) -> list[Pair]:
+    """Return all grids, (rows, columns), of at most `most` places, `high` rows and `wide` columns.
+
+    The smallest come first.
+    """
+    return [
+        (rows, columns)
+        for rows in range(1, min(most, high) + 1)
+        for columns in range(1, min(most // rows, wide) + 1)
+    ]
+
+
+def places(grid: Pair) -> list[Pair]:
+    """Return the places, (row, column), of what is side by side, in the order of the lanes."""
+    return [(row, column) for row in range(grid[0]) for column in range(grid[1])]
+
+
+def frame(grid: Pair, rows: Span, columns: Span) -> Iterator[tuple[Span, Span]]:
+    """Yield the rows and columns of a grid's strips around a box in it: above, below, beside it."""
+    high, wide = grid
+    strips: tuple[tuple[Span, Span], ...] = (
+        ((0, rows[0]), (0, wide)),
+        ((rows[1], high), (0, wide)),
+        (rows, (0, columns[0])),
+        (rows, (columns[1], wide)),
+    )
+    for strip in strips:
+        if size(strip[0]) and size(strip[1]):
+            yield strip

@@ -13,7 +13,7 @@ from specbp.overlay.compiler.emitter import ONE, ONE_WORD, Emitter, Region
 from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.shapes import PER_WORD
-from specbp.overlay.compiler.splitting import Span, Tile, boxes, size
+from specbp.overlay.compiler.splitting import Span, Tile, boxes, frame, places, size, told
 from specbp.overlay.compiler.weight_gradient_plan import Chunk, Plan, WeightGradient, cost, plans
 from specbp.overlay.isa import WORD_BYTES, Addend, Buffer, Fill, Loop, Mac, Move, Result
 
@@ -40,10 +40,10 @@ def emit_weight_gradient(emitter: Emitter, pass_: WeightGradient) -> None:
 
 def _emit_tile(emitter: Emitter, plan: Plan, block: Span, chunk: Chunk, tile: Tile) -> None:
     emitter.at(
-        f"samples {tile.samples[0]}..{tile.samples[1] - 1} rows {tile.rows[0]}..{tile.rows[1] - 1} "
-        f"outputs {PER_WORD * block[0]}..{PER_WORD * block[1] - 1} of kernel rows "
-        f"{chunk.taps[0]}..{chunk.taps[1] - 1} inputs "
-        f"{PER_WORD * chunk.words[0]}..{PER_WORD * chunk.words[1] - 1}"
+        f"samples {told(tile.samples)} rows {told(tile.rows)} "
+        f"outputs {PER_WORD * block[0]}..{PER_WORD * block[1] - 1} of "
+        f"kernel rows {told(chunk.taps)} "
+        f"inputs {PER_WORD * chunk.words[0]}..{PER_WORD * chunk.words[1] - 1}"
     )
     pass_, groups = plan.pass_, size(block) * plan.at_once
     rows = _deltas_at(emitter, plan, tile, block)
@@ -118,7 +118,7 @@ def _emit_stores(
     taps, columns, channels = box
     run = INT32_WORDS * size(block)
     tap = run * plan.at_once
-    for row, column in _places(plan.neighbours):
+    for row, column in places(plan.neighbours):
         rows = _inside(taps, high, row, size(chunk.taps))
         row_columns = _inside(columns, wide, column, trained.kernel[1])
         if not rows or not row_columns:
@@ -140,11 +140,6 @@ def _emit_stores(
                 Move(rows, 2 * trained.row_bytes * high, tap * size(channels) * size(columns)),
             ],
         )
-
-
-def _places(neighbours: Pair) -> list[Pair]:
-    """Return the rows and columns of what is side by side, in the order of the lanes."""
-    return [(row, column) for row in range(neighbours[0]) for column in range(neighbours[1])]
 
 
 def _inside(results: Span, neighbours: int, place: int, taps: int) -> int:
@@ -190,7 +185,7 @@ def _deltas_at(emitter: Emitter, plan: Plan, tile: Tile, block: Span) -> int:
     found = emitter.vector.find(key)
     if found is None:
         found = emitter.vector.take(plan.positions(tile), key)
-        for place, neighbour in enumerate(_places(plan.neighbours)):
+        for place, neighbour in enumerate(places(plan.neighbours)):
             word = found * emitter.groups + place * size(block)
             _load_deltas(emitter, plan, tile, block, neighbour, word)
     return found
@@ -215,18 +210,12 @@ def _load_deltas(
     row, sample = wide * position, high * wide * position
     samples = Move(size(tile.samples), 0, sample)
 
-    def fill(top: int, left: int, height: int, width: int) -> None:
-        if height and width:
-            start = word + top * row + left * position
-            for part in parts(
-                size(block), [Move(width, 0, position), Move(height, 0, row), samples]
-            ):
-                emitter.emit(Fill(0, Buffer.VECTOR, start + part.buffer, part.run, part.moves))
-
-    fill(0, 0, down, wide)
-    fill(down + rows, 0, high - rows - down, wide)
-    fill(down, 0, rows, right)
-    fill(down, right + columns, rows, wide - columns - right)
+    around = frame((high, wide), (down, down + rows), (right, right + columns))
+    for strip_rows, strip_columns in around:
+        start = word + strip_rows[0] * row + strip_columns[0] * position
+        moves = Move(size(strip_columns), 0, position), Move(size(strip_rows), 0, row), samples
+        for part in parts(size(block), moves):
+            emitter.emit(Fill(0, Buffer.VECTOR, start + part.buffer, part.run, part.moves))
     emitter.load(
         deltas.at(tile.samples[0], tile.rows[0], 0, block[0]),
         Buffer.VECTOR,

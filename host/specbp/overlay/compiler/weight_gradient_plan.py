@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from specbp.network import Pair
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window, words_of
-from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles
+from specbp.overlay.compiler.splitting import Span, Tile, grids, size, spans, tiles
 from specbp.overlay.compiler.work import MAC_OVERHEAD, SHORTEST_BURST
 
 
@@ -159,8 +159,8 @@ def plans(emitter: Emitter, pass_: WeightGradient) -> Iterator[Plan]:
                 yield replace(plan, tiles=cut)
 
 
-def _neighbours(pass_: WeightGradient, groups: int) -> Iterator[Pair]:
-    """Yield how many rows and columns of taps may share the lanes.
+def _neighbours(pass_: WeightGradient, groups: int) -> list[Pair]:
+    """Return how many rows and columns of taps may share the lanes.
 
     Taps that meet the same scalar at different positions are a stride apart: only where that is 1
     are they neighbours.
@@ -168,12 +168,9 @@ def _neighbours(pass_: WeightGradient, groups: int) -> Iterator[Pair]:
     most = max(groups // pass_.deltas.shape.words, 1)
     kernel = size(pass_.part.taps), pass_.window.kernel[1]
     high, wide = (
-        min(most, taps) if stride == 1 else 1
-        for taps, stride in zip(kernel, pass_.window.stride, strict=True)
+        taps if stride == 1 else 1 for taps, stride in zip(kernel, pass_.window.stride, strict=True)
     )
-    for rows in range(1, high + 1):
-        for columns in range(1, min(wide, most // rows) + 1):
-            yield rows, columns
+    return grids(most, high, wide)
 
 
 def _chunkings(pass_: WeightGradient) -> Iterator[list[Chunk]]:
