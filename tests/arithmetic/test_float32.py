@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import TASK_ELEMENTS, Float32
+from specbp.arithmetic.float32 import PIECE_ELEMENTS, Float32, predict, predicting_tasks
 from specbp.network import lower
 
 arithmetic = Float32()
@@ -116,15 +116,17 @@ def test_the_gradient_of_some_samples_keeps_the_scale_of_the_whole_batch():
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-def test_updates_agree_with_torch_sgd(momentum, weight_decay):
-    module = nn.Linear(5, 3)
-    weights = [(module.weight.detach().clone(), module.bias.detach().clone())]
-    momenta = [(torch.zeros(3, 5), torch.zeros(3))]
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_updates_agree_with_torch_sgd(momentum, weight_decay, memory_format):
+    arithmetic, module = Float32(memory_format), nn.Conv2d(5, 3, 2)
+    initial = [(module.weight.detach().clone(), module.bias.detach().clone())]
+    weights = arithmetic.encode_weights(initial)
+    momenta = [(torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in weights]
     optimizer = torch.optim.SGD(
         module.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay
     )
     for _ in range(4):
-        gradients = [(torch.randn(3, 5), torch.randn(3))]
+        gradients = arithmetic.encode_weights([(torch.randn(3, 5, 2, 2), torch.randn(3))])
         module.weight.grad, module.bias.grad = (one.clone() for one in gradients[0])
         optimizer.step()
         arithmetic.update(weights, momenta, gradients, UpdateRule(0.1, momentum, weight_decay))
@@ -141,7 +143,7 @@ def test_adding_gradients_adds_weights_and_biases():
 
 @pytest.mark.parametrize("columns", [84, 256, 1000])
 def test_an_update_in_tasks_gives_the_bits_of_the_whole(columns):
-    rows = 3 * TASK_ELEMENTS // columns
+    rows = 3 * PIECE_ELEMENTS // columns
     shapes = [((16, 3, 5, 5), (16,)), ((rows, columns), (rows,)), ((10, 84), (10,))]
     rule = UpdateRule(learning_rate=0.013, momentum=0.9, weight_decay=0.001)
     arithmetic = Float32(torch.channels_last)
@@ -159,3 +161,16 @@ def test_an_update_in_tasks_gives_the_bits_of_the_whole(columns):
     for pairs, others in zip((weights, momenta), copies, strict=True):
         for one, other in zip(pairs, others, strict=True):
             assert all(map(torch.equal, one, other))
+
+
+def test_weights_are_predicted_as_they_are_updated():
+    weights, momenta, gradients, ahead, expected = (
+        [(torch.randn(2 * PIECE_ELEMENTS // 100, 100), torch.randn(7))] for _ in range(5)
+    )
+    rule = UpdateRule(learning_rate=0.01, momentum=0.9, weight_decay=0.0)
+    for task in predicting_tasks(weights, momenta, gradients, ahead, rule, 0.03):
+        task()
+    predict(weights, momenta, expected, 0.03)
+    for weight, momentum, one, other in zip(*weights, *momenta, *ahead, *expected, strict=True):
+        assert torch.equal(one, other)
+        assert_close(one, weight - 0.03 * momentum)

@@ -6,7 +6,9 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -31,8 +33,10 @@ from specbp.network import (
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
 
-TASK_ELEMENTS = 1 << 16
-"""Elements of a task of the update: weights, momenta and gradients of it take 768 KiB."""
+PIECE_ELEMENTS = 1 << 16
+"""Elements of a piece of the update: small enough to share, and to be found in the cache."""
+VECTOR_ELEMENTS = 64
+"""A multiple of the elements of a vector register, of any processor."""
 
 
 class Float32:
@@ -175,25 +179,13 @@ class Float32:
         gradients: Sequence[Weights],
         rule: UpdateRule,
     ) -> list[Callable[[], None]]:
-        """Return `update` as tasks that do not depend on one another; together the same bits.
+        """Return `update` as tasks that do not depend on one another; together the same bits."""
+        w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
 
-        Large weights of linear layers are cut into blocks of rows, which also keeps what a task
-        reads and writes several times in the second-level cache; the rest is one task.
-        """
-        tasks: list[Callable[[], None]] = []
-        rest: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        for three in zip(chain(*weights), chain(*momenta), chain(*gradients), strict=True):
-            if three[0].dim() == 2 and three[0].numel() >= 2 * TASK_ELEMENTS:
-                rows = -(-TASK_ELEMENTS // three[0].shape[1])
-                for first in range(0, three[0].shape[0], rows):
-                    w, m, g = (one[first : first + rows] for one in three)
-                    tasks.append(partial(_step, [w], [m], [g], rule))
-            else:
-                for kind, one in zip(rest, three, strict=True):
-                    kind.append(one)
-        if rest[0]:
-            tasks.append(partial(_step, *rest, rule))
-        return tasks
+        def task(piece: _Piece) -> None:
+            _step(piece.of(w), piece.of(m), piece.of(g), rule)
+
+        return [partial(task, piece) for piece in _pieces(w)]
 
     def update(
         self,
@@ -218,29 +210,107 @@ class Float32:
         )
 
 
-def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
-    """Do one SGD step of weights `w` with momenta `m` and gradients `g`, in place."""
-    torch._foreach_mul_(m, rule.momentum)
-    torch._foreach_add_(m, g)
-    if rule.weight_decay:
-        torch._foreach_add_(m, w, alpha=rule.weight_decay)
-    torch._foreach_add_(w, m, alpha=-rule.learning_rate)
+def predicting_tasks(
+    weights: Sequence[Weights],
+    momenta: Sequence[Weights],
+    gradients: Sequence[Weights],
+    ahead: Sequence[Weights],
+    rule: UpdateRule,
+    distance: float,
+) -> list[Callable[[], None]]:
+    """Return `Float32.update_tasks`, and after each piece of the update `predict` for it.
+
+    Together with the update, prediction finds weights and momenta in the cache, and both engines
+    share it.
+    """
+
+    w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
+    to = list(chain(*ahead))
+
+    def task(piece: _Piece) -> None:
+        some_w, some_m = piece.of(w), piece.of(m)
+        _step(some_w, some_m, piece.of(g), rule)
+        _look_ahead(some_w, some_m, piece.of(to), distance)
+
+    return [partial(task, piece) for piece in _pieces(w)]
 
 
-def weights_ahead(
-    weights: Sequence[Weights], momenta: Sequence[Weights], distance: float
-) -> list[Weights]:
-    """Return where momentum alone will have brought the weights: w - distance * m, in new memory.
+def predict(
+    weights: Sequence[Weights],
+    momenta: Sequence[Weights],
+    ahead: Sequence[Weights],
+    distance: float,
+) -> None:
+    """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
 
     Linear weight prediction (Kosson et al., "Pipelined backpropagation at scale", 2021).
 
     Args:
         weights: of each layer with weights.
         momenta: likewise.
+        ahead: likewise, is overwritten.
         distance: learning rate times the number of steps to look ahead.
     """
-    ahead = torch._foreach_add(list(chain(*weights)), list(chain(*momenta)), alpha=-distance)
-    return list(zip(ahead[::2], ahead[1::2], strict=True))
+    w, m, to = list(chain(*weights)), list(chain(*momenta)), list(chain(*ahead))
+    _look_ahead(w, m, to, distance)
+
+
+def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
+    """Do one SGD step of weights `w` with momenta `m` and gradients `g`, in place.
+
+    One pass over the memory, as in `torch.optim.SGD(fused=True)`. Without momentum, `m` stays.
+    """
+    torch._fused_sgd_(
+        w,
+        g,
+        m if rule.momentum else [],
+        weight_decay=rule.weight_decay,
+        momentum=rule.momentum,
+        lr=rule.learning_rate,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
+
+
+def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: float) -> None:
+    for weight, momentum, ahead in zip(w, m, to, strict=True):
+        torch.add(weight, momentum, alpha=-distance, out=ahead)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some of the work on all tensors of a kind: rows of one tensor, or several whole ones."""
+
+    tensors: Sequence[int]
+    rows: slice | None = None
+
+    def of(self, kind: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the piece has of weights, of momenta, and so on."""
+        if self.rows is None:
+            return [kind[index] for index in self.tensors]
+        return [kind[index][self.rows] for index in self.tensors]
+
+
+def _pieces(weights: Sequence[Tensor]) -> list[_Piece]:
+    """Cut the work on `weights`, and on all that has their shapes, into pieces.
+
+    Large weights of linear layers are cut into blocks of rows, all else is one piece, the first.
+    Blocks end where vectors end: kernels round the elements after the last whole vector
+    differently.
+    """
+    blocks: list[_Piece] = []
+    rest: list[int] = []
+    for index, weight in enumerate(weights):
+        if weight.dim() == 2 and weight.numel() >= 2 * PIECE_ELEMENTS:
+            count, columns = weight.shape
+            step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
+            rows = -(-PIECE_ELEMENTS // columns // step) * step
+            blocks += [_Piece([index], slice(i, i + rows)) for i in range(0, count, rows)]
+        else:
+            rest.append(index)
+    return [_Piece(rest), *blocks] if rest else blocks
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import weights_ahead
+from specbp.arithmetic.float32 import predict, predicting_tasks
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
@@ -55,6 +55,9 @@ class PytorchTraining:
         self._momenta: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
         ]
+        self._ahead = self._weights
+        if experiment.weight_prediction:
+            self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
         self._schedule = build_schedule(experiment, recipe.network, self._arithmetic)
         self._chain = Chain(recipe.network, self._arithmetic)
         self._warmup = Sequential(self._chain)
@@ -109,6 +112,10 @@ class PytorchTraining:
         self._step = state["step"]
         self._weights = state["weights"]
         self._momenta = state["momenta"]
+        if self._experiment.weight_prediction:
+            predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
+        else:
+            self._ahead = self._weights
         self._schedule.restore(state["schedule"])
 
     def close(self) -> None:
@@ -124,7 +131,7 @@ class PytorchTraining:
             images = self._recipe.images(self._arithmetic, pixels)
         epoch = self._step // self.steps_per_epoch
         schedule = self._warmup if epoch < (experiment.warmup_epochs or 0) else self._schedule
-        batch = schedule.gradients(self._step_weights(rule), images, labels)
+        batch = schedule.gradients(StepWeights(self._weights, self._ahead), images, labels)
         begun = time.perf_counter()
         updates = schedule.share(self._update_tasks(batch.gradients, rule))
         ended = time.perf_counter()
@@ -153,13 +160,13 @@ class PytorchTraining:
 
     def _update_tasks(self, gradients: Sequence[Weights], rule: UpdateRule) -> list[Task]:
         """Return the update in pieces; as one where intra-op threads share each operation."""
-        arithmetic, state = self._arithmetic, (self._weights, self._momenta)
+        arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
+        if self._experiment.weight_prediction:
+            return predicting_tasks(*state, self._ahead, rule, self._distance(self._step + 1))
         if self._experiment.threads > 1:
-            return [partial(arithmetic.update, *state, gradients, rule)]
-        return arithmetic.update_tasks(*state, gradients, rule)
+            return [partial(arithmetic.update, *state, rule)]
+        return arithmetic.update_tasks(*state, rule)
 
-    def _step_weights(self, rule: UpdateRule) -> StepWeights:
-        if not self._experiment.weight_prediction:
-            return StepWeights(self._weights, self._weights)
-        ahead = weights_ahead(self._weights, self._momenta, rule.learning_rate * self._age)
-        return StepWeights(self._weights, ahead)
+    def _distance(self, step: int) -> float:
+        """Return how far ahead of the weights the forward of `step` looks, in momenta."""
+        return self._recipe.rule(step).learning_rate * self._age

@@ -54,8 +54,8 @@ class DataParallel:
             self._chain.arithmetic.add(*gradients),
             torch.cat([outcome.probabilities for outcome in outcomes]),
             torch.cat(losses),
-            times=speculative_times(recorder.spans),
             spans=recorder.spans,
+            sum_up=speculative_times,
         )
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:

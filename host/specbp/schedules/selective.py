@@ -53,8 +53,8 @@ class Selective:
             gradients,
             outcome.probabilities,
             losses,
-            times=sequential_times(recorder.spans),
             spans=recorder.spans,
+            sum_up=sequential_times,
         )
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:

@@ -38,8 +38,8 @@ class Sequential:
             gradients,
             outcome.probabilities,
             losses,
-            times=sequential_times(recorder.spans),
             spans=recorder.spans,
+            sum_up=sequential_times,
         )
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:

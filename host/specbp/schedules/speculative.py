@@ -217,14 +217,13 @@ class Speculative:
         # while the weights are updated and comes to recall from it only afterwards.
         self._cache.note(step.labels)
         self._stored = self._engine.submit(partial(self._store, outcome))
-        spans = step.recorder.spans
         return BatchGradients(
             gradients,
             outcome.probabilities,
             losses,
-            speculative_times(spans),
-            spans,
-            accepted,
+            spans=step.recorder.spans,
+            sum_up=speculative_times,
+            accepted=accepted,
         )
 
     def _store(self, outcome: Outcome) -> list[Span]:

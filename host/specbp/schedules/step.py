@@ -73,8 +73,8 @@ class BatchGradients:
         gradients: of each layer with weights, for the update; in memory the caller may change.
         probabilities: actual softmax [batch, classes].
         losses: actual loss of each sample [batch], in nat.
-        times: where the time went.
-        spans: the same, engine by engine.
+        spans: where the time went, engine by engine.
+        sum_up: makes phase times of the spans; left for later, so that the update need not wait.
         accepted: for each sample whether its speculated gradient was kept, bool [batch]; None
             where nothing is speculated.
     """
@@ -82,9 +82,14 @@ class BatchGradients:
     gradients: Sequence[Weights]
     probabilities: Tensor
     losses: Tensor
-    times: PhaseTimes
     spans: Sequence[Span]
+    sum_up: Callable[[Sequence[Span]], PhaseTimes]
     accepted: Tensor | None = None
+
+    @property
+    def times(self) -> PhaseTimes:
+        """Where the time went."""
+        return self.sum_up(self.spans)
 
     @property
     def accepts(self) -> int | None:
