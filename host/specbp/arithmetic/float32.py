@@ -223,7 +223,6 @@ def predicting_tasks(
     Together with the update, prediction finds weights and momenta in the cache, and both engines
     share it.
     """
-
     w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
     to = list(chain(*ahead))
 
