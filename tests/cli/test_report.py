@@ -26,6 +26,16 @@ def test_the_report_is_printed_and_written(finished):
     assert "| pipelined" in (finished.folder / "out" / "report" / "report.md").read_text()
 
 
+def test_frames_are_written_beside_the_report_when_asked_for(finished):
+    folder = finished.folder / "published"
+    code, output, error = finished("report", "out", "--output", "published", "--with-frames")
+    assert code == 0, error
+    assert "rounds.csv" in output
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html", "report.md", "runs.csv", "epochs.csv", "rounds.csv"
+    }  # fmt: skip
+
+
 def test_compare_prints_the_ratio_with_its_interval(finished):
     code, output, _ = finished("compare", "out", "--arm", "pipelined", "--json")
     assert code == 0

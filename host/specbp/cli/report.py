@@ -21,6 +21,9 @@ def report(
         float,
         typer.Option(min=0, help="loss of accuracy, points, that non-inferiority is tested at"),
     ] = 0.5,
+    with_frames: Annotated[
+        bool, typer.Option(help="write runs, epochs and timed rounds beside it as CSV")
+    ] = False,
 ) -> None:
     """Print the comparison and write it as one HTML page and as Markdown.
 
@@ -30,10 +33,14 @@ def report(
     """
     from specbp.matrix.store import load
     from specbp.report import print_summary, summarise, write_report
+    from specbp.report.published import write_frames
 
     frames = load(results)
     folder = output or results / "report"
     paths = write_report(frames, folder, title or results.resolve().name, accuracy_margin)
+    written = [paths.html, paths.markdown]
+    if with_frames:
+        written += write_frames(frames, folder)
     console = Console()
     print_summary(summarise(frames, accuracy_margin), console)
-    console.print(f"\nreport: {paths.html}\n        {paths.markdown}", soft_wrap=True)
+    console.print("\nreport: " + "\n        ".join(map(str, written)), soft_wrap=True)
