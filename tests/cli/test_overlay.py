@@ -35,3 +35,20 @@ def test_rejects_need_a_step_that_can_reject(specbp):
     code, line = specbp.fails("overlay", "info", "--rejects", "4")
     assert code == 2
     assert "only a speculative step rejects samples" in line
+
+
+def test_coverage_names_the_lines_that_a_step_does_not_reach(specbp, tmp_path):
+    code, output, error = specbp(
+        "overlay", "coverage", "--batch-size", "2", "--steps", "1", "--missed", "--output", "c.dat"
+    )
+    assert code == 0, error
+    assert "softmax_unit.sv" in output
+    assert "\ncopy_unit.sv: " in output  # nothing is copied in a sequential step
+    assert "\nmac_lane.sv: " not in output
+    assert (tmp_path / "c.dat").read_text().startswith("# SystemC::Coverage")
+
+
+def test_coverage_data_needs_a_folder_that_is_there(specbp):
+    code, line = specbp.fails("overlay", "coverage", "--output", "nowhere/c.dat")
+    assert code == 2
+    assert "there is no folder nowhere" in line

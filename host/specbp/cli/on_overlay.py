@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from specbp.errors import UsageError
 from specbp.experiment import Experiment, experiment_from
+
+if TYPE_CHECKING:
+    from specbp.backends.recipe import Recipe
+    from specbp.boards.verilated import Model
+    from specbp.lockstep.sides import OverlaySide
+    from specbp.overlay.parameters import Parameters
 
 
 def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Experiment:
@@ -24,3 +30,19 @@ def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Ex
         if name in given:
             raise UsageError(f"--{name} says nothing here: {because}")
     return experiment_from({**given, "backend": "sim:model"}, where)
+
+
+def open_checked(recipe: Recipe) -> tuple[OverlaySide, Model]:
+    """Return the training of `recipe` on the checked build of the simulation, and its model."""
+    from specbp.backends.executors import SimulatedExecutor
+    from specbp.backends.steps import parameters_of
+    from specbp.lockstep.sides import OverlaySide
+
+    executors: list[SimulatedExecutor] = []
+
+    def checked(parameters: Parameters, size: int) -> SimulatedExecutor:
+        executors.append(SimulatedExecutor(parameters, size, kind="checked"))
+        return executors[0]
+
+    side = OverlaySide(recipe, parameters_of(recipe.experiment), checked)
+    return side, executors[0].device.model

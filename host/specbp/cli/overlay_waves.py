@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
-from specbp.cli.on_overlay import overlay_experiment
+from specbp.cli.on_overlay import open_checked, overlay_experiment
 from specbp.cli.options import with_experiment_options
 
 
@@ -33,27 +33,16 @@ def waves(
         given, "specbp overlay waves", because="it is the simulated one"
     )
 
-    from specbp.backends.executors import SimulatedExecutor
     from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
-    from specbp.backends.steps import parameters_of
     from specbp.cli.training import dataset_reader
     from specbp.errors import UsageError
-    from specbp.lockstep.sides import OverlaySide
-    from specbp.overlay.parameters import Parameters
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")
-    executors: list[SimulatedExecutor] = []
-
-    def traced(parameters: Parameters, size: int) -> SimulatedExecutor:
-        executors.append(SimulatedExecutor(parameters, size, kind="checked"))
-        return executors[0]
-
-    side = OverlaySide(recipe, parameters_of(experiment), traced)
-    model = executors[0].device.model
+    side, model = open_checked(recipe)
     started = model.cycles
     model.trace(output, started + first, started + first + cycles - 1)
     for _ in side.step(0):

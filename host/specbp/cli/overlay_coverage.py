@@ -1,0 +1,80 @@
+"""`specbp overlay coverage`: which lines of the RTL a training reaches."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from specbp.cli.arguments import DataRoot
+from specbp.cli.on_overlay import open_checked, overlay_experiment
+from specbp.cli.options import with_experiment_options
+
+
+@with_experiment_options
+def coverage(
+    given: dict[str, Any],
+    steps: Annotated[int, typer.Option(min=1, help="training steps to simulate")] = 2,
+    stalls: Annotated[
+        float, typer.Option(min=0, max=0.99, help="chance of a stall of the memory in a cycle")
+    ] = 0.2,
+    missed: Annotated[bool, typer.Option(help="name the lines that were not reached")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="also write Verilator's data, for verilator_coverage")
+    ] = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Simulate training steps and say which lines of the RTL were reached.
+
+    Uses the checked build, which is several times slower. Example:
+
+    specbp overlay coverage --model lenet5 --dataset fashion-mnist --batch-size 4 --missed
+    """
+    experiment = overlay_experiment(
+        given, "specbp overlay coverage", because="it is the simulated one"
+    )
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from specbp.backends.opening import require_simulation
+    from specbp.backends.recipe import Recipe
+    from specbp.boards.coverage import ranges, read_coverage
+    from specbp.cli.training import dataset_reader
+    from specbp.errors import UsageError
+
+    require_simulation()
+    recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
+    if output and not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    side, model = open_checked(recipe)
+    model.set_stalls(experiment.seed + 1, stalls)
+    for number in range(steps):
+        for _ in side.step(number):
+            pass
+    with tempfile.TemporaryDirectory() as folder:
+        data = output or Path(folder) / "coverage.dat"
+        model.write_coverage(data)
+        files = read_coverage(data.read_text())
+    side.close()
+
+    table = Table("file", box=None)
+    for heading in ("lines", "reached", "share"):
+        table.add_column(heading, justify="right")
+    for one in files:
+        table.add_row(one.name, f"{one.lines}", f"{len(one.reached)}", f"{one.share:.0%}")
+    lines, reached = (
+        sum(counts) for counts in zip(*((f.lines, len(f.reached)) for f in files), strict=True)
+    )
+    table.add_section()
+    table.add_row("all", f"{lines}", f"{reached}", f"{reached / lines:.1%}")
+    console = Console()
+    console.print(table)
+    if missed:
+        for one in files:
+            if one.missed:
+                console.print(f"{one.name}: {ranges(one.missed)}", soft_wrap=True)
+    if output:
+        console.print(f"data: {output}", soft_wrap=True)
