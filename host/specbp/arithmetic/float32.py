@@ -33,8 +33,10 @@ from specbp.network import (
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
 
-PIECE_ELEMENTS = 1 << 16
-"""Elements of a piece of the update: small enough to share, and to be found in the cache."""
+PIECE_ELEMENTS = 3 << 16
+"""Elements of a weight in a task of the update, about: many small ones take longer together."""
+SMALLEST_PIECE = 1 << 16
+"""Weights of less than two of these are not cut."""
 VECTOR_ELEMENTS = 64
 """A multiple of the elements of a vector register, of any processor."""
 
@@ -302,10 +304,11 @@ def _pieces(weights: Sequence[Tensor]) -> list[_Piece]:
     blocks: list[_Piece] = []
     rest: list[int] = []
     for index, weight in enumerate(weights):
-        if weight.dim() == 2 and weight.numel() >= 2 * PIECE_ELEMENTS:
+        if weight.dim() == 2 and weight.numel() >= 2 * SMALLEST_PIECE:
             count, columns = weight.shape
+            parts = max(2, round(weight.numel() / PIECE_ELEMENTS))
             step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
-            rows = -(-PIECE_ELEMENTS // columns // step) * step
+            rows = -(-count // parts // step) * step
             blocks += [_Piece([index], slice(i, i + rows)) for i in range(0, count, rows)]
         else:
             rest.append(index)

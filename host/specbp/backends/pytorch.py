@@ -159,11 +159,11 @@ class PytorchTraining:
         return row
 
     def _update_tasks(self, gradients: Sequence[Weights], rule: UpdateRule) -> list[Task]:
-        """Return the update in pieces; as one where intra-op threads share each operation."""
+        """Return the update in pieces for the engines; as one where there is a single engine."""
         arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
         if self._experiment.weight_prediction:
             return predicting_tasks(*state, self._ahead, rule, self._distance(self._step + 1))
-        if self._experiment.threads > 1:
+        if self._experiment.engines == 1:
             return [partial(arithmetic.update, *state, rule)]
         return arithmetic.update_tasks(*state, rule)
 
