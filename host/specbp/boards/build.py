@@ -39,7 +39,7 @@ _KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
     "checked": ("verilated_fst_c.cpp", "verilated_cov.cpp"),
 }
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_CXX_FLAGS = ("-std=c++17", "-march=native", "-fPIC", "-w")
+_CXX_FLAGS = ("-std=c++17", "-march=native", "-fPIC", "-fno-semantic-interposition", "-w")
 _OPTIMISATION: Mapping[Kind, str] = {"fast": "-O3", "checked": "-O1"}
 """The checked build takes longer to compile than it usually runs."""
 

@@ -21,41 +21,38 @@ module semaphore_counts #(
 
   localparam int unsigned ChangeWidth = $clog2(Givers + 1) + 1;
 
-  logic [15:0] available_q;
-  logic        changes;
+  logic [CountWidth-1:0] count_q [1:15];
+  logic [15:1]           available_q;
+  logic                  changes;
 
   assign changes = taken_i != '0 || given_i != '0;
 
-  for (genvar number = 1; number < 16; number++) begin : g_counts
-    logic [CountWidth-1:0]  count_q, count;
-    logic [ChangeWidth-1:0] change;
-    logic                   taken, given;
-
-    // All that happens makes one small number, so that there is one adder.
-    always_comb begin
-      taken = 1'b0;
-      for (int taker = 0; taker < Takers; taker++) taken |= taken_i[taker] == 4'(number);
-      change = {ChangeWidth{taken}};
-      for (int giver = 0; giver < Givers; giver++) begin
-        given = 1'b0;
-        for (int one = 0; one < AtOnce; one++) given |= given_i[giver][one] == 4'(number);
-        change += ChangeWidth'(given);
-      end
-    end
-    assign count = count_q + CountWidth'($signed(change));
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni || clear_i) begin
-        count_q             <= '0;
-        available_q[number] <= 1'b0;
-      end else if (changes) begin
-        count_q             <= count;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      for (int number = 1; number < 16; number++) count_q[number] <= '0;
+      available_q <= '0;
+    end else if (changes) begin
+      for (int number = 1; number < 16; number++) begin
+        automatic logic                   taken = 1'b0;
+        automatic logic                   given;
+        automatic logic [ChangeWidth-1:0] change;
+        automatic logic [CountWidth-1:0]  count;
+        // All that happens makes one small number, so that there is one adder.
+        for (int taker = 0; taker < Takers; taker++) taken |= taken_i[taker] == 4'(number);
+        change = {ChangeWidth{taken}};
+        for (int giver = 0; giver < Givers; giver++) begin
+          given = 1'b0;
+          for (int one = 0; one < AtOnce; one++) given |= given_i[giver][one] == 4'(number);
+          change += ChangeWidth'(given);
+        end
+        count = count_q[number] + CountWidth'($signed(change));
+        count_q[number]     <= count;
         available_q[number] <= count != '0;
       end
     end
   end
-  assign available_q[0] = 1'b1;
-  assign available_o    = available_q;
+
+  assign available_o = {available_q, 1'b1};
 
 endmodule
 
