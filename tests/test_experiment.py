@@ -162,6 +162,7 @@ def test_a_bad_field_is_one_line_that_names_it(fields, message):
         ({"schedule": "data-parallel", "engines": 1}, "needs two engines"),
         ({"schedule": "selective", "engines": 2}, "selective schedule has one engine"),
         ({"schedule": "pipelined", "weight_prediction": True, "arithmetic": "int16"}, "float32"),
+        ({"schedule": "pipelined", "weight_prediction": True, "momentum": 0}, "momentum"),
         ({"schedule": "pipelined", "warmup_epochs": 3, "epochs": 2}, "warmup_epochs = 3 of 2"),
     ],
 )

@@ -304,6 +304,8 @@ class Experiment(BaseModel):
             raise ValueError("the data-parallel schedule cannot split a batch of one sample")
         if self.weight_prediction and self.arithmetic != "float32":
             raise ValueError("weight_prediction needs arithmetic = float32")
+        if self.weight_prediction and not self.momentum:
+            raise ValueError("weight_prediction goes by the momentum, which is 0")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs")
         if self.gate_threshold is not None and self.gate_metric is not None:

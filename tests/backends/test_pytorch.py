@@ -61,6 +61,21 @@ def test_in_double_precision_two_epochs_are_those_of_the_plain_loop(digits, monk
     assert training.test_accuracy() == plain.test_accuracy()
 
 
+def test_a_warm_up_epoch_is_sequential_to_the_bit(digits):
+    method = {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1}
+    warm, plain = (
+        PytorchTraining(experiment_from(FAST | fields), digits)
+        for fields in (method, {"schedule": "sequential"})
+    )
+    for training in (warm, plain):
+        training.advance(plain.steps_per_epoch)
+    assert warm.weights_sha256() == plain.weights_sha256()
+    for training in (warm, plain):
+        training.advance(3)
+        training.close()
+    assert warm.weights_sha256() != plain.weights_sha256()
+
+
 def test_digits_reach_97_percent_like_the_plain_loop(digits):
     fields = {"dataset": "digits", "model": "digits-cnn", "epochs": 10}
     agreement = compare_with_plain_loop(digits, fields, seeds=range(3))

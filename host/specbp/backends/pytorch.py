@@ -24,7 +24,7 @@ from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import Sequential
 from specbp.schedules.spans import Recorder, Span
-from specbp.schedules.step import StepWeights, Task
+from specbp.schedules.step import Schedule, StepWeights, Task
 
 EVALUATION_BATCH = 500
 
@@ -60,7 +60,7 @@ class PytorchTraining:
             self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
         self._schedule = build_schedule(experiment, recipe.network, self._arithmetic)
         self._chain = Chain(recipe.network, self._arithmetic)
-        self._warmup = Sequential(self._chain)
+        self._warmup: Schedule = Sequential(self._chain)
         self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
@@ -130,8 +130,11 @@ class PytorchTraining:
             pixels, labels = self._recipe.batch(self._step)
             images = self._recipe.images(self._arithmetic, pixels)
         epoch = self._step // self.steps_per_epoch
-        schedule = self._warmup if epoch < (experiment.warmup_epochs or 0) else self._schedule
-        batch = schedule.gradients(StepWeights(self._weights, self._ahead), images, labels)
+        if epoch < (experiment.warmup_epochs or 0):  # sequential: what forward reads is current
+            schedule, weights = self._warmup, StepWeights(self._weights, self._weights)
+        else:
+            schedule, weights = self._schedule, StepWeights(self._weights, self._ahead)
+        batch = schedule.gradients(weights, images, labels)
         begun = time.perf_counter()
         updates = schedule.share(self._update_tasks(batch.gradients, rule))
         ended = time.perf_counter()
