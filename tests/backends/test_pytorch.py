@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.pytorch import REST_S, PytorchTraining
 from specbp.errors import UsageError
 from specbp.experiment import available_cores, experiment_from
 from specbp.frames import SCHEMAS
@@ -59,6 +59,17 @@ def test_in_double_precision_two_epochs_are_those_of_the_plain_loop(digits, monk
     actual, expected = losses(training.advance(steps)), plain_losses(plain, steps)
     torch.testing.assert_close(actual, expected, rtol=1e-9, atol=0)
     assert training.test_accuracy() == plain.test_accuracy()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_asleep_when_the_next_arm_has_its_turn(digits, monkeypatch, threads):
+    slept = []
+    monkeypatch.setattr("specbp.backends.pytorch.time.sleep", slept.append)
+    training = PytorchTraining(experiment_from(FAST | {"threads": threads}), digits)
+    training.advance(2)
+    assert slept == ([REST_S] if threads > 1 else [])
+    training.test_accuracy()  # on all cores
+    assert slept[-1] == REST_S
 
 
 def test_a_warm_up_epoch_is_sequential_to_the_bit(digits):
