@@ -182,12 +182,7 @@ class Float32:
         rule: UpdateRule,
     ) -> list[Callable[[], None]]:
         """Return `update` as tasks that do not depend on one another; together the same bits."""
-        w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
-
-        def task(piece: _Piece) -> None:
-            _step(piece.of(w), piece.of(m), piece.of(g), rule)
-
-        return [partial(task, piece) for piece in _pieces(w)]
+        return _tasks(partial(_step, rule=rule), weights, momenta, gradients)
 
     def update(
         self,
@@ -225,15 +220,12 @@ def predicting_tasks(
     Together with the update, prediction finds weights and momenta in the cache, and both engines
     share it.
     """
-    w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
-    to = list(chain(*ahead))
 
-    def task(piece: _Piece) -> None:
-        some_w, some_m = piece.of(w), piece.of(m)
-        _step(some_w, some_m, piece.of(g), rule)
-        _look_ahead(some_w, some_m, piece.of(to), distance)
+    def task(w: list[Tensor], m: list[Tensor], g: list[Tensor], to: list[Tensor]) -> None:
+        _step(w, m, g, rule)
+        _look_ahead(w, m, to, distance)
 
-    return [partial(task, piece) for piece in _pieces(w)]
+    return _tasks(task, weights, momenta, gradients, ahead)
 
 
 def predict(
@@ -292,6 +284,16 @@ class _Piece:
         if self.rows is None:
             return [kind[index] for index in self.tensors]
         return [kind[index][self.rows] for index in self.tensors]
+
+
+def _tasks(work: Callable[..., None], *kinds: Sequence[Weights]) -> list[Callable[[], None]]:
+    """Return `work` in pieces; it takes the tensors that a piece has of each of `kinds`."""
+    flat = [list(chain(*kind)) for kind in kinds]
+
+    def task(piece: _Piece) -> None:
+        work(*(piece.of(kind) for kind in flat))
+
+    return [partial(task, piece) for piece in _pieces(flat[0])]
 
 
 def _pieces(weights: Sequence[Tensor]) -> list[_Piece]:

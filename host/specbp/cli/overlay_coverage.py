@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
-from specbp.cli.on_overlay import open_checked, overlay_experiment
+from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
 from specbp.cli.options import with_experiment_options
 
 
@@ -43,12 +43,11 @@ def coverage(
     from specbp.backends.recipe import Recipe
     from specbp.boards.coverage import ranges, read_coverage
     from specbp.cli.training import dataset_reader
-    from specbp.errors import UsageError
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
-    if output and not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    if output:
+        require_folder_of(output)
     side, model = open_checked(recipe)
     model.set_stalls(experiment.seed + 1, stalls)
     for number in range(steps):
@@ -65,9 +64,7 @@ def coverage(
         table.add_column(heading, justify="right")
     for one in files:
         table.add_row(one.name, f"{one.lines}", f"{len(one.reached)}", f"{one.share:.0%}")
-    lines, reached = (
-        sum(counts) for counts in zip(*((f.lines, len(f.reached)) for f in files), strict=True)
-    )
+    lines, reached = sum(one.lines for one in files), sum(len(one.reached) for one in files)
     table.add_section()
     table.add_row("all", f"{lines}", f"{reached}", f"{reached / lines:.1%}")
     console = Console()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
-from specbp.cli.on_overlay import open_checked, overlay_experiment
+from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
 from specbp.cli.options import with_experiment_options
 
 
@@ -40,8 +40,7 @@ def waves(
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    require_folder_of(output)
     side, model = open_checked(recipe)
     started = model.cycles
     model.trace(output, started + first, started + first + cycles - 1)
