@@ -185,3 +185,34 @@ def test_a_threshold_implies_a_gate_where_the_key_implies_none():
         ).gate_metric
         == "max"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "sequential, cuda:0"),
+        ({"engines": 2}, "sequential, 2 streams, cuda:0"),
+        ({"schedule": "pipelined"}, "pipelined, cuda:0"),
+        ({"schedule": "data-parallel", "backend": "cuda:1"}, "data-parallel, cuda:1"),
+    ],
+)
+def test_on_a_gpu_engines_are_streams(fields, name):
+    experiment = experiment_from({"backend": "cuda", "lanes": 32} | fields)
+    assert experiment.arm == name
+    assert experiment.on_gpu
+    assert experiment.lanes is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"threads": 2}, "leave threads out"),
+        ({"schedule": "selective"}, "a GPU runs the schedules sequential, speculative, data-par"),
+        ({"schedule": "speculative", "max_age": 5}, "max_age is for the CPU"),
+        ({"backend": "cuda:x"}, 'unknown backend "cuda:x"'),
+        ({"backend": "cudo"}, 'unknown backend "cudo".*cuda'),
+    ],
+)
+def test_what_a_gpu_does_not_do_is_refused(fields, message):
+    with pytest.raises(UsageError, match=message):
+        experiment_from({"backend": "cuda"} | fields)

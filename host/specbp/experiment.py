@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -21,7 +22,8 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-BACKENDS = ("cpu", "sim:model", "sim:rtl")
+GPU = "cuda"
+BACKENDS = ("cpu", GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
@@ -46,6 +48,7 @@ OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 """What a run on the overlay means where nothing else is said."""
 LANES = (16, 32, 64)
 OVERLAY_SCHEDULES = ("sequential", "speculative")
+GPU_SCHEDULES = ("sequential", "speculative", "data-parallel")
 
 SPECULATION_FIELDS = (
     "key",
@@ -74,6 +77,10 @@ def gate_range(metric: GateMetric, classes: int) -> float:
     reaches only 2/C, so a threshold above that can never reject.
     """
     return 2.0 / classes if metric == "mean" else 1.0
+
+
+def _is_overlay(backend: str) -> bool:
+    return backend != "cpu" and not backend.startswith(GPU)
 
 
 def available_cores() -> int:
@@ -153,8 +160,9 @@ class Experiment(BaseModel):
     backend: Annotated[
         str,
         Field(
-            description="what executes the schedule: cpu; sim:rtl, the overlay simulated cycle by "
-            "cycle; sim:model, the same integers on the CPU with the overlay's cycles predicted; "
+            description="what executes the schedule: cpu; cuda or cuda:N, a GPU; sim:rtl, the "
+            "overlay simulated cycle by cycle; sim:model, the same integers on the CPU with the "
+            "overlay's cycles predicted; "
             "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
         ),
     ] = "cpu"
@@ -245,7 +253,8 @@ class Experiment(BaseModel):
         Field(
             ge=1,
             le=2,
-            description="workers that compute at the same time: cores of the overlay; 1 for "
+            description="workers that compute at the same time: cores of the overlay, streams of "
+            "a GPU (2 for sequential: weight gradients beside the propagation of deltas); 1 for "
             "sequential and selective, 2 for speculative and data-parallel unless set",
         ),
     ] = 1
@@ -265,7 +274,9 @@ class Experiment(BaseModel):
         fields = {name: value for name, value in given.items() if value is not None}
         if fields.get("threads") == "all":
             fields["threads"] = available_cores()
-        if fields.get("backend", "cpu") == "cpu":
+        if fields.get("backend") == GPU:
+            fields["backend"] = f"{GPU}:0"
+        if not _is_overlay(str(fields.get("backend", "cpu"))):
             fields.pop("lanes", None)
         else:
             fields = OVERLAY_DEFAULTS | fields
@@ -293,9 +304,11 @@ class Experiment(BaseModel):
     def _consistent(self) -> Experiment:
         info = describe(self.dataset)
         self._require_backend()
-        if self.backend != "cpu":
+        if self.on_overlay:
             self._require_overlay()
-        on_cores = self.backend != "cpu" and self.schedule == "sequential"
+        if self.on_gpu:
+            self._require_gpu()
+        on_cores = (self.on_overlay or self.on_gpu) and self.schedule == "sequential"
         if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
         if self.schedule == "data-parallel" and self.engines != 2:
@@ -322,12 +335,24 @@ class Experiment(BaseModel):
         """Refuse a backend that there is none of."""
         if self.backend.startswith(BOARDS):
             parse_address(self.backend)
+        elif re.fullmatch(rf"{GPU}:\d+", self.backend):
+            return
         elif self.backend not in BACKENDS:
             choices = ", ".join((*BACKENDS, *(f"{board}HOST" for board in BOARDS)))
             raise ValueError(
                 f'unknown backend "{self.backend}"{nearest(self.backend, BACKENDS)}: '
                 f"choose one of {choices}"
             )
+
+    def _require_gpu(self) -> None:
+        """Refuse what steps on a GPU do not do."""
+        if self.schedule not in GPU_SCHEDULES:
+            choices = ", ".join(GPU_SCHEDULES)
+            raise ValueError(f"a GPU runs the schedules {choices}, not {self.schedule}")
+        if self.threads != 1:
+            raise ValueError("engines on a GPU are streams: leave threads out")
+        if self.max_age is not None:
+            raise ValueError("max_age is for the CPU: leave it out on a GPU")
 
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""
@@ -357,6 +382,16 @@ class Experiment(BaseModel):
                 raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU executes the schedule."""
+        return self.backend.startswith(GPU)
+
+    @property
+    def on_overlay(self) -> bool:
+        """Whether the FPGA overlay does: a board, its simulation or its model."""
+        return _is_overlay(self.backend)
+
+    @property
     def workload(self) -> dict[str, Any]:
         """The fields that the arms of one comparison must share, seed included."""
         return self.model_dump(include=set(WORK_FIELDS))
@@ -367,10 +402,14 @@ class Experiment(BaseModel):
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         if self.backend != "cpu":
             speculative = self.schedule == "speculative"
-            schedule = self._speculation_words() if speculative else [self.schedule]
+            words = self._speculation_words() if speculative else [str(self.schedule)]
+            if self.on_gpu:
+                usual = 1 if self.schedule == "sequential" else 2
+                streams = "2 streams" if self.engines == 2 else "1 stream"
+                return ", ".join([*words, *[streams] * (self.engines != usual), self.backend])
             lanes = f"{self.engines} x {self.lanes}" if self.engines > 1 else str(self.lanes)
-            return ", ".join([*schedule, self.backend, f"{lanes} lanes"])
-        words: list[str] = [self.schedule]
+            return ", ".join([*words, self.backend, f"{lanes} lanes"])
+        words = [str(self.schedule)]
         if self.schedule == "speculative":
             words = self._speculation_words()
         elif self.schedule == "selective":

@@ -152,6 +152,7 @@ RUNS: tuple[Column, ...] = (
     Column("platform", str, "operating system and architecture", False),
     Column("cpu", str, "processor model", False),
     Column("cores", int, "processor cores the process could use", False),
+    Column("gpu", str, "GPU that the cell was trained on; null if on none", False),
     Column("memory_gib", float, "main memory, GiB", False),
 )
 

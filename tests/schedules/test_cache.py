@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from specbp.experiment import experiment_from
 from specbp.schedules.cache import (
     BatchCache,
+    BatchSlots,
     KeyedCache,
     expected_age,
-    last_of_each,
+    slots_of,
     without_inputs,
 )
+from specbp.schedules.engines import SameEngine
 from specbp.schedules.outcome import Outcome
 
 
@@ -25,16 +27,16 @@ def outcome(labels, value):
 
 
 def put(cache, one):
+    cache.offer(one)
     cache.note(one.labels)
     cache.store(one)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=20))
-def test_the_last_sample_of_each_key_is_found(keys):
-    found, positions = last_of_each(torch.tensor(keys), 5)
-    expected = {key: position for position, key in enumerate(keys)}
-    assert dict(zip(found.tolist(), positions.tolist(), strict=True)) == expected
-    assert found.tolist() == sorted(expected)
+def test_only_the_last_sample_of_each_key_goes_to_its_slot(keys):
+    last = {key: position for position, key in enumerate(keys)}
+    expected = [key if last[key] == position else 5 for position, key in enumerate(keys)]
+    assert slots_of(torch.tensor(keys), 5).tolist() == expected
 
 
 def test_a_label_is_seen_once_it_was_stored():
@@ -77,15 +79,20 @@ def test_an_outcome_older_than_the_bound_is_not_seen():
     assert cache.seen(torch.tensor([0, 1, 2])).tolist() == [False, True, True]
 
 
-def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels():
-    cache = BatchCache()
+def slots():
+    return BatchSlots(SameEngine())
+
+
+@pytest.mark.parametrize("make", [BatchCache, slots])
+def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels(make):
+    cache = make()
     assert not cache.seen(torch.tensor([0, 1])).any()
     put(cache, outcome([3, 2], 100))
     assert cache.seen(torch.tensor([0, 1])).all()
     assert cache.recall(torch.tensor([0, 1])).labels.tolist() == [3, 2]
 
 
-@pytest.mark.parametrize("make", [lambda: KeyedCache(4, max_age=2), BatchCache])
+@pytest.mark.parametrize("make", [lambda: KeyedCache(4, max_age=2), BatchCache, slots])
 def test_a_restored_cache_goes_on_as_the_saved_one(make):
     saved, restored = make(), make()
     restored.restore(saved.state())
@@ -101,6 +108,17 @@ def test_a_restored_cache_goes_on_as_the_saved_one(make):
         assert torch.equal(one.inputs[0], other.inputs[0])
         for cache in (saved, restored):
             put(cache, outcome([0, 0], 300))
+
+
+def test_slots_are_still_read_while_the_next_outcome_is_copied():
+    cache = slots()
+    put(cache, outcome([3, 2], 100))
+    previous, new = cache.recall(torch.tensor([0, 1])), outcome([1, 0], 200)
+    cache.offer(new)
+    new.labels.zero_()  # forward uses its memory again
+    assert previous.labels.tolist() == [3, 2]
+    cache.store(new)
+    assert cache.recall(torch.tensor([0, 1])).labels.tolist() == [1, 0]
 
 
 def test_layer_inputs_are_dropped_but_for_the_one_that_refresh_starts_from():

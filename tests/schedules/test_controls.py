@@ -1,8 +1,13 @@
 """The controls: schedules that speculation is held against."""
 
+import time
+
 import torch
 
+from specbp.schedules.chain import Chain
+from specbp.schedules.engines import ThreadEngine
 from specbp.schedules.passes import forward
+from specbp.schedules.sequential import SequentialOnTwo
 
 
 def test_data_parallel_halves_give_the_gradient_of_the_whole_batch(bench):
@@ -13,6 +18,21 @@ def test_data_parallel_halves_give_the_gradient_of_the_whole_batch(bench):
     torch.testing.assert_close(halves.losses, whole.losses)
     torch.testing.assert_close(halves.probabilities, whole.probabilities)
     assert {span.engine for span in halves.spans} == {0, 1}
+
+
+def test_weight_gradients_beside_deltas_give_sequential_bits(bench):
+    batch = bench.batch(0, [0, 1, 2, 3, 0])
+    plain = bench.schedule().gradients(bench.step_weights, *batch)
+    engine = ThreadEngine(1)
+    chain = Chain(bench.network, bench.arithmetic)
+    on_two = SequentialOnTwo(chain, engine, time.perf_counter)
+    result = on_two.gradients(bench.step_weights, *batch)
+    on_two.close()
+    assert torch.equal(bench.flat(result.gradients), bench.flat(plain.gradients))
+    assert torch.equal(result.losses, plain.losses)
+    by = {span.layer: span.engine for span in result.spans if span.phase == "weight gradient"}
+    names = [layer.name for layer in bench.network.layers if layer.has_weights]
+    assert by == {name: int(name != names[0]) for name in names}
 
 
 def test_selective_leaves_out_the_samples_with_a_small_loss(bench):

@@ -28,6 +28,18 @@ def test_slots_keep_shape_and_memory_format_and_take_in_rows(memory_format):
     assert not slots.inputs[0][1].any()
 
 
+def test_a_mask_that_is_the_next_layers_input_is_kept_once():
+    shared, alone = torch.randn(3, 4), torch.randn(3, 4)
+    outcome = Outcome(torch.tensor([7, 8, 9]), torch.rand(3, 2), (shared, alone), (None, shared))
+    slots = outcome.slots(5)
+    assert slots.masks[0] is slots.inputs[1]
+    put_rows(slots, torch.tensor([4, 0, 1]), outcome)
+    assert torch.equal(slots.inputs[1][4], shared[0])
+    assert torch.equal(slots.masks[1][0], alone[1])
+    rows = outcome.rows(torch.tensor([2, 2]))
+    assert rows.masks[0] is rows.inputs[1]
+
+
 def test_one_row_is_a_view_and_more_are_a_copy():
     outcome = Outcome(torch.tensor([7, 8, 9]), torch.rand(3, 2), (), ())
     one, two = (outcome.rows(torch.tensor(index)) for index in ([1], [1, 2]))

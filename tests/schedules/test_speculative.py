@@ -130,7 +130,7 @@ def test_forward_and_speculative_backward_run_at_the_same_time(bench, monkeypatc
     def after_meeting(function):
         return lambda *arguments: (meeting.wait(), function(*arguments))[1]
 
-    for name in ("forward", "deltas"):
+    for name in ("forward", "deltas_in_turn"):
         monkeypatch.setattr(schedule._chain, name, after_meeting(getattr(schedule._chain, name)))
     result = schedule.gradients(bench.step_weights, *bench.batch(1, [0, 1, 2, 3]))
     assert result.accepts == 4

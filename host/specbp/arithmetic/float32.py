@@ -165,9 +165,7 @@ class Float32:
     def logit_gradient(self, probabilities: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """Return the gradient of the batch mean loss at the logits: (softmax - one-hot) / size."""
         gradient = probabilities / batch_size
-        rows = torch.arange(labels.shape[0], device=labels.device)
-        gradient[rows, labels] -= 1 / batch_size
-        return gradient
+        return gradient.scatter_(1, labels[:, None], -1 / batch_size, reduce="add")
 
     def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
         """Return the sum of two sets of weight gradients, in the memory of the first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from specbp.backends import Training
+from specbp.backends.cuda import CudaTraining
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.pytorch import PytorchTraining
 from specbp.datasets.loading import Dataset
@@ -25,8 +26,8 @@ def open_training(experiment: Experiment, dataset: Dataset) -> Training:
         UsageError: the model does not fit the data or the overlay, or the backend is not
             installed.
     """
-    if experiment.backend == "cpu":
-        return PytorchTraining(experiment, dataset)
+    if not experiment.on_overlay:
+        return open_in_pytorch(experiment, dataset)
     if experiment.backend == "sim:model":
         from specbp.backends.model import ModelTraining
 
@@ -34,6 +35,20 @@ def open_training(experiment: Experiment, dataset: Dataset) -> Training:
     from specbp.backends.overlay import OverlayTraining
 
     return OverlayTraining(experiment, dataset, executor_opener(experiment.backend))
+
+
+def open_in_pytorch(experiment: Experiment, dataset: Dataset) -> PytorchTraining | CudaTraining:
+    """Return the training of `experiment` on the CPU or a GPU.
+
+    Raises:
+        UsageError: the model does not fit the data, there is no such GPU, or the experiment is for
+            the overlay.
+    """
+    if experiment.on_overlay:
+        raise UsageError(f"{experiment.backend} is an overlay: choose cpu or cuda")
+    if experiment.on_gpu:
+        return CudaTraining(experiment, dataset)
+    return PytorchTraining(experiment, dataset)
 
 
 def executor_opener(backend: str) -> OpenExecutor:

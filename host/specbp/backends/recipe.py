@@ -64,10 +64,14 @@ class Recipe:
         self._order = sample_order(experiment, dataset.train_labels, 0)
         self._order_epoch = 0
 
-    def arithmetic(self) -> Arithmetic:
-        """Return the number format of the experiment, calibrated."""
+    def arithmetic(self, memory_format: torch.memory_format = torch.channels_last) -> Arithmetic:
+        """Return the number format of the experiment, calibrated.
+
+        Args:
+            memory_format: of float32 images and kernels; int16 has its own.
+        """
         if self.experiment.arithmetic == "float32":
-            return Float32(torch.channels_last)
+            return Float32(memory_format)
         return Int16(self.network, self.scales())
 
     def scales(self) -> Scales:
@@ -93,12 +97,23 @@ class Recipe:
         """Return the pixels, as the data set has them, and the labels of `step`."""
         data = self.dataset
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
-        if epoch != self._order_epoch:
-            self._order = sample_order(self.experiment, data.train_labels, epoch)
-            self._order_epoch = epoch
         first = step_in_epoch * self.experiment.batch_size
-        index = self._order[first : first + self.experiment.batch_size]
+        index = self.order(epoch)[first : first + self.experiment.batch_size]
         return data.train_images.index_select(0, index), data.train_labels.index_select(0, index)
+
+    def labels(self, first: int, steps: int) -> Tensor:
+        """Return the labels of so many steps of an epoch, from `first` on: int64 [steps, batch]."""
+        epoch, in_epoch = divmod(first, self.steps_per_epoch)
+        size = self.experiment.batch_size
+        index = self.order(epoch)[in_epoch * size : (in_epoch + steps) * size]
+        return self.dataset.train_labels.index_select(0, index).view(steps, size)
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""
+        if epoch != self._order_epoch:
+            self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)
+            self._order_epoch = epoch
+        return self._order
 
     def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
         """Return `pixels` as the first layer takes them."""
@@ -122,8 +137,8 @@ def weights_sha256(weights: Sequence[Weights]) -> str:
     """Return the SHA-256 of `weights`, in their own number format."""
     digest = hashlib.sha256()
     for weight, bias in weights:
-        digest.update(weight.numpy().tobytes())
-        digest.update(bias.numpy().tobytes())
+        digest.update(weight.cpu().numpy().tobytes())
+        digest.update(bias.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -28,12 +28,12 @@ def timeline(
 
     specbp timeline --dataset digits --schedule pipelined
     """
-    from specbp.backends.pytorch import PytorchTraining
+    from specbp.backends.opening import open_in_pytorch
     from specbp.cli.training import dataset_reader
     from specbp.timeline import chrome_trace
 
     experiment = experiment_from(given, "specbp timeline")
-    training = PytorchTraining(experiment, dataset_reader(data_root)(experiment))
+    training = open_in_pytorch(experiment, dataset_reader(data_root)(experiment))
     if (total := training.steps_per_epoch * experiment.epochs) < first + steps:
         raise UsageError(f"the training has {total} steps: fewer than --first {first} + {steps}")
     training.advance(first)

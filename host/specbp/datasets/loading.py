@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -51,6 +52,17 @@ class Dataset:
     test_labels: torch.Tensor
     mean: torch.Tensor
     standard_deviation: torch.Tensor
+
+    def to(self, place: torch.device) -> Dataset:
+        """Return the same data on a device; itself where it is there."""
+        if self.mean.device == place:
+            return self
+        tensors: dict[str, Any] = {
+            field.name: value.to(place)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, **tensors)
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Return `images` less the mean and over the standard deviation of the training images.

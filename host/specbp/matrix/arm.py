@@ -12,7 +12,13 @@ from specbp.backends import Training
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
 from specbp.schedules.accounting import ACCOUNTS
-from specbp.schedules.bound import Overlap, Passes, ideal_shares, speculative_bound
+from specbp.schedules.bound import (
+    Overlap,
+    Passes,
+    beside_deltas_bound,
+    ideal_shares,
+    speculative_bound,
+)
 
 
 class Arm:
@@ -119,6 +125,8 @@ def _overlap(experiment: Experiment, accept_rate: float | None) -> Overlap | Non
         assert accept_rate is not None
         free = experiment.gate_threshold is None and experiment.reuse == "replay"
         return Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
+    if experiment.on_gpu and experiment.schedule == "sequential":
+        return Overlap(experiment.engines, balanced=False, free=False, accept_rate=1.0)
     exact = experiment.schedule == "data-parallel"
     if exact or (experiment.schedule == "sequential" and experiment.threads == 1):
         return Overlap(experiment.engines, balanced=exact, free=True, accept_rate=1.0)
@@ -128,6 +136,8 @@ def _overlap(experiment: Experiment, accept_rate: float | None) -> Overlap | Non
 def _bound(experiment: Experiment, passes: Passes, overlap: Overlap) -> float:
     if experiment.schedule == "speculative":
         return speculative_bound(passes, overlap)
+    if experiment.schedule == "sequential" and overlap.engines == 2:
+        return beside_deltas_bound(passes)
     return 1 / overlap.engines
 
 
@@ -136,16 +146,17 @@ def _over_bound(
 ) -> dict[str, float]:
     """Return the bound of the mean step and what it took beyond, split; nothing without a bound.
 
-    Means, since the parts of a mean step add up and those of a median one do not.
+    Means, since the parts of a mean step add up and those of a median one do not; of the steps
+    whose parts were timed.
     """
-    shares = {account: _total(steps, f"share_{account}_ms") for account in ACCOUNTS}
+    shares = {account: _mean_known(steps, f"share_{account}_ms") for account in ACCOUNTS}
     if bound is None or overlap is None or None in shares.values():
         return {}
     passes = passes_of(reference, np.mean)
     ideal = ideal_shares(passes, bound, overlap)
     over = {
-        f"over_{account}_ms": (total or 0.0) / len(steps) - ideal.get(account, 0.0)
-        for account, total in shares.items()
+        f"over_{account}_ms": (share or 0.0) - ideal.get(account, 0.0)
+        for account, share in shares.items()
     }
     return {"bound_ms": bound * passes.sequential, **over}
 
@@ -164,9 +175,12 @@ def _on_overlay(steps: pa.Table) -> dict[str, Any]:
 
 
 def passes_of(steps: pa.Table, average: Callable[[Any], Any] = np.median) -> Passes:
-    """Return the average times of the passes, in ms, from rows of the frame `steps`."""
+    """Return the average times of the passes, in ms, from rows of the frame `steps`.
+
+    A GPU times them in some steps only.
+    """
     forward, backward, weight_gradients = (
-        float(average(steps.column(f"{name}_ms").to_numpy()))
+        float(average(steps.column(f"{name}_ms").drop_null().to_numpy()))
         for name in ("forward", "backward", "weight_gradient")
     )
     return Passes(forward, backward - weight_gradients, weight_gradients)
@@ -179,6 +193,12 @@ def _no_sums() -> dict[str, float]:
 def _total(steps: pa.Table, column: str) -> float | None:
     values = steps.column(column)
     return None if values.null_count else float(np.sum(values.to_numpy()))
+
+
+def _mean_known(steps: pa.Table, column: str) -> float | None:
+    """Return the mean of the rows that have a value, None where none has."""
+    values = steps.column(column).drop_null()
+    return float(np.mean(values.to_numpy())) if len(values) else None
 
 
 def _accept_rate(accepts: float | None, rejects: float | None) -> float | None:

@@ -150,7 +150,7 @@ class Session:
         steps = {arm.cell.hash: self._checkpoint.steps(arm.cell.hash) for arm in self._arms}
         for arm in self._arms:
             own = steps[arm.cell.hash]
-            baseline = next((one for one in self._arms if _is_baseline(one.cell)), arm)
+            baseline = next((one for one in self._arms if _is_baseline(one.cell, arm.cell)), arm)
             measured = arm.run_row(own, steps[baseline.cell.hash])
             run = self._run_row(arm.cell) | measured | {"status": "ok"}
             self._store.write(run, arm.epochs, own)
@@ -180,9 +180,11 @@ class Session:
         }
 
 
-def _is_baseline(cell: Cell) -> bool:
-    experiment = cell.experiment
-    return (experiment.backend, experiment.schedule, experiment.threads) == ("cpu", "sequential", 1)
+def _is_baseline(cell: Cell, of: Cell) -> bool:
+    """Return whether the passes of `cell` are those of `of`, alone on one engine."""
+    one, other = cell.experiment, of.experiment
+    backend = other.backend if other.on_gpu else "cpu"
+    return (one.backend, one.schedule, one.engines, one.threads) == (backend, "sequential", 1, 1)
 
 
 def _now() -> str:

@@ -24,7 +24,10 @@ SOFTWARE = (
 
 @dataclass(frozen=True)
 class Machine:
-    """A kind of machine that contributed runs; two alike machines cannot be told apart."""
+    """A kind of machine that contributed runs; two alike machines cannot be told apart.
+
+    `cpu` names the processor, and behind it the GPUs that runs used.
+    """
 
     cpu: str
     cores: str
@@ -84,8 +87,9 @@ def _grouped(runs: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
 
 def _machine(runs: Sequence[Row]) -> Machine:
     memory = sorted({run["memory_gib"] for run in runs if run["memory_gib"] is not None})
+    gpus = sorted({str(run["gpu"]) for run in runs if run.get("gpu") is not None})
     return Machine(
-        cpu=_known(runs[0]["cpu"]),
+        cpu=", ".join([_known(runs[0]["cpu"]), *gpus]),
         cores=_known(runs[0]["cores"]),
         platform=_known(runs[0]["platform"]),
         memory_gib=", ".join(f"{size:.3g}" for size in memory) or "not recorded",

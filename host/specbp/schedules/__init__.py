@@ -8,35 +8,46 @@ from __future__ import annotations
 from specbp.arithmetic import Arithmetic
 from specbp.experiment import Experiment
 from specbp.network import Network
-from specbp.schedules.cache import BatchCache, Cache, KeyedCache
-from specbp.schedules.chain import Chain, TracedChain
+from specbp.schedules.cache import Cache, KeyedCache
+from specbp.schedules.chain import Chain
 from specbp.schedules.data_parallel import DataParallel
-from specbp.schedules.engines import Engine, SameEngine, ThreadEngine
+from specbp.schedules.device import PROCESSOR, Device
+from specbp.schedules.engines import SameEngine
 from specbp.schedules.gate import AdaptiveGate, FixedGate, Gate, OpenGate
 from specbp.schedules.selective import Selective
-from specbp.schedules.sequential import Sequential
+from specbp.schedules.sequential import Sequential, SequentialOnTwo
 from specbp.schedules.speculative import Method, Speculative
 from specbp.schedules.step import BatchGradients, PhaseTimes, Schedule, StepWeights
 
-__all__ = ["BatchGradients", "PhaseTimes", "Schedule", "StepWeights", "build"]
+__all__ = [
+    "BatchGradients",
+    "PhaseTimes",
+    "Schedule",
+    "StepWeights",
+    "build",
+]
 
 
-def build(experiment: Experiment, network: Network, arithmetic: Arithmetic) -> Schedule:
-    """Build the schedule that `experiment` names, with its engines."""
-    chain = TracedChain(network, arithmetic)
+def build(
+    experiment: Experiment, network: Network, arithmetic: Arithmetic, device: Device = PROCESSOR
+) -> Schedule:
+    """Build the schedule that `experiment` names, with its engines on `device`."""
+    chain = device.open_chain(network, arithmetic)
     match experiment.schedule:
+        case "sequential" if experiment.engines == 1 or experiment.on_overlay:
+            return Sequential(chain, device.now)
         case "sequential":
-            return Sequential(chain)
+            return SequentialOnTwo(chain, device.open_engine(experiment.threads), device.now)
         case "selective":
             assert experiment.skip_loss is not None
-            return Selective(chain, experiment.skip_loss)
+            return Selective(chain, experiment.skip_loss, device.now)
         case "data-parallel":
-            return DataParallel(chain, _second_engine(experiment))
+            return DataParallel(chain, device.open_engine(experiment.threads), device.now)
         case "speculative":
-            return _speculative(experiment, chain)
+            return _speculative(experiment, chain, device)
 
 
-def _speculative(experiment: Experiment, chain: Chain) -> Speculative:
+def _speculative(experiment: Experiment, chain: Chain, device: Device) -> Speculative:
     assert experiment.reuse is not None and experiment.refresh is not None
     trained = sum(layer.has_weights for layer in chain.network.layers)
     method = Method(
@@ -44,30 +55,28 @@ def _speculative(experiment: Experiment, chain: Chain) -> Speculative:
         min(experiment.refresh, trained),
         bool(experiment.balanced) and experiment.engines == 2,
     )
+    two = experiment.engines == 2
     return Speculative(
         chain,
-        _cache(experiment, chain.network.classes),
-        _gate(experiment),
+        _cache(experiment, chain.network.classes, device),
+        _gate(experiment, device),
         method,
-        _second_engine(experiment),
+        device.open_engine(experiment.threads) if two else SameEngine(),
+        device,
     )
 
 
-def _second_engine(experiment: Experiment) -> Engine:
-    return ThreadEngine(experiment.threads) if experiment.engines == 2 else SameEngine()
-
-
-def _cache(experiment: Experiment, classes: int) -> Cache:
+def _cache(experiment: Experiment, classes: int, device: Device) -> Cache:
     if experiment.key == "batch":
-        return BatchCache()
+        return device.open_batch_cache()
     offset = 1 if experiment.key == "other-label" else 0
-    return KeyedCache(experiment.buckets or classes, experiment.max_age, offset)
+    return KeyedCache(experiment.buckets or classes, experiment.max_age, offset, device.place)
 
 
-def _gate(experiment: Experiment) -> Gate:
+def _gate(experiment: Experiment, device: Device) -> Gate:
     metric, threshold = experiment.gate_metric, experiment.gate_threshold
     if metric is None or threshold is None:
         return OpenGate()
     if experiment.gate_target is None:
         return FixedGate(metric, threshold)
-    return AdaptiveGate(metric, threshold, experiment.gate_target)
+    return AdaptiveGate(metric, threshold, experiment.gate_target, device.place)

@@ -81,6 +81,17 @@ def speculative_bound(passes: Passes, overlap: Overlap) -> float:
     return ideal / passes.sequential
 
 
+def beside_deltas_bound(passes: Passes) -> float:
+    """Return the same for `SequentialOnTwo`: weight gradients beside deltas, forward alone.
+
+        F + max(D, (D + W) / 2)
+
+    No division of whole layers does better.
+    """
+    deltas, weights = passes.input_gradients, passes.weight_gradients
+    return (passes.forward + max(deltas, (deltas + weights) / 2)) / passes.sequential
+
+
 def ideal_shares(passes: Passes, bound: float, overlap: Overlap) -> dict[Account, float]:
     """Split an ideal step of `bound` times F + B over the accounts of `schedules.accounting`.
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from specbp.experiment import Experiment
-from specbp.schedules.outcome import Outcome, put_rows
+from specbp.schedules.engines import Done, Engine, Pending
+from specbp.schedules.outcome import Outcome, copy_all, put_rows
 
 UNSEEN = -1
+PROCESSOR = torch.device("cpu")
 
 
 class Cache(Protocol):
@@ -35,6 +38,10 @@ class Cache(Protocol):
 
     def note(self, labels: Tensor) -> None:
         """Take in that the keys of a batch have an outcome; `store` must follow."""
+        ...
+
+    def offer(self, outcome: Outcome) -> None:
+        """Show what a forward just left behind; who can copies it before `store` asks for it."""
         ...
 
     def store(self, outcome: Outcome) -> None:
@@ -59,21 +66,29 @@ class KeyedCache:
         keys: number of keys; the number of classes for the key `label`.
         max_age: steps after which an outcome is of no use any more; None is never.
         offset: added to a sample's key on recall, modulo `keys`: with 1, the key `other-label`.
+        place: where the outcomes are.
     """
 
-    def __init__(self, keys: int, max_age: int | None = None, offset: int = 0) -> None:
+    def __init__(
+        self,
+        keys: int,
+        max_age: int | None = None,
+        offset: int = 0,
+        place: torch.device = PROCESSOR,
+    ) -> None:
         self._keys = keys
         self._max_age = max_age
         self._offset = offset
-        self._step = 0
-        self._stored_at = torch.full((keys,), UNSEEN)
+        self._step = torch.tensor(0, device=place)
+        self._stored_at = torch.full((keys,), UNSEEN, device=place)
         self._slots: Outcome | None = None
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return for each sample whether its key has an outcome that is not too old."""
         stored_at = self._stored_at[self._recalled(labels)]
-        oldest = 0 if self._max_age is None else max(0, self._step - self._max_age)
-        return stored_at >= oldest
+        if self._max_age is None:
+            return stored_at >= 0
+        return stored_at >= (self._step - self._max_age).clamp(min=0)
 
     def recall(self, labels: Tensor) -> Outcome:
         """Return the keys' slots: of one sample without a copy, of more as a copy."""
@@ -85,33 +100,36 @@ class KeyedCache:
         self._stored_at[labels % self._keys] = self._step
         self._step += 1
 
+    def offer(self, outcome: Outcome) -> None:
+        """Do nothing: the slots are still read."""
+
     def store(self, outcome: Outcome) -> None:
         """Copy the last sample of each key of the batch into the key's slot."""
         if self._slots is None:
-            self._slots = outcome.slots(self._keys)
-        keys, samples = last_of_each(outcome.labels % self._keys, self._keys)
-        put_rows(self._slots, keys, outcome.rows(samples))
+            self._slots = outcome.slots(self._keys + 1)  # the last one is never read
+        put_rows(self._slots, slots_of(outcome.labels % self._keys, self._keys), outcome)
 
     def state(self) -> dict[str, Any]:
         """Return the slots."""
         return {
-            "step": self._step,
+            "step": int(self._step),
             "stored_at": self._stored_at,
             "slots": None if self._slots is None else vars(self._slots),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
-        self._step = state["step"]
-        self._stored_at = state["stored_at"]
-        self._slots = None if state["slots"] is None else Outcome(**state["slots"])
+        place = self._step.device
+        self._step.fill_(state["step"])
+        self._stored_at.copy_(state["stored_at"])
+        self._slots = None if state["slots"] is None else Outcome(**state["slots"]).to(place)
 
     def _recalled(self, labels: Tensor) -> Tensor:
         return (labels + self._offset) % self._keys
 
 
 class BatchCache:
-    """Key `batch`: the previous batch's outcome.
+    """Key `batch`: the previous batch's outcome, in the memory in which forward left it.
 
     The i-th sample of the previous batch stands for the i-th sample of this one.
     """
@@ -133,6 +151,9 @@ class BatchCache:
         """Take in that there is a previous batch; `store` must follow."""
         self._is_seen = True
 
+    def offer(self, outcome: Outcome) -> None:
+        """Do nothing: there is nothing to copy."""
+
     def store(self, outcome: Outcome) -> None:
         """Keep the outcome for the next batch."""
         self._previous = outcome
@@ -148,17 +169,82 @@ class BatchCache:
         self._is_seen = outcome is not None
 
 
-def last_of_each(keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the keys that occur, ascending, and the position of the last sample of each.
+class BatchSlots:
+    """The same in memory of its own, whatever memory forward uses; for batches of one size.
+
+    There are two sets of slots in turn, so that an outcome is copied while the one before it is
+    still being read.
 
     Args:
-        keys: int64 [batch], each in 0..count-1.
-        count: number of keys.
+        engine: makes the copies.
+        place: where the outcomes are.
+
+    Attributes:
+        current: the set that is recalled from, 0 or 1.
     """
-    last = torch.full((count,), -1, device=keys.device)
-    last.scatter_reduce_(0, keys, torch.arange(len(keys), device=keys.device), "amax")
-    present = (last >= 0).nonzero()[:, 0]
-    return present, last[present]
+
+    def __init__(self, engine: Engine, place: torch.device = PROCESSOR) -> None:
+        self.current = 0
+        self._engine = engine
+        self._place = place
+        self._is_seen = False
+        self._slots: list[Outcome | None] = [None, None]
+        self._copied: Pending[None] = Done(None)
+
+    def seen(self, labels: Tensor) -> Tensor:
+        """Return whether there was a batch before this one, for each sample: bool [batch]."""
+        return torch.full_like(labels, self._is_seen, dtype=torch.bool)
+
+    def recall(self, labels: Tensor) -> Outcome:
+        """Return the previous batch's outcome."""
+        slots = self._slots[self.current]
+        assert slots is not None
+        return slots
+
+    def note(self, labels: Tensor) -> None:
+        """Take in that there is a previous batch; `store` must follow."""
+        self._is_seen = True
+
+    def offer(self, outcome: Outcome) -> None:
+        """Begin to copy the outcome to the slots that are not recalled from."""
+        slots = self._slots[1 - self.current]
+        if slots is None:
+            slots = self._slots[1 - self.current] = outcome.slots(len(outcome.labels))
+        self._copied = self._engine.submit(partial(copy_all, outcome, slots))
+
+    def join(self) -> None:
+        """Wait for the copy."""
+        self._copied.result()
+        self._copied = Done(None)
+
+    def store(self, outcome: Outcome) -> None:
+        """Recall from the copy from now on."""
+        self.join()
+        self.current = 1 - self.current
+
+    def state(self) -> dict[str, Any]:
+        """Return the previous batch's outcome."""
+        slots = self._slots[self.current]
+        return {"outcome": None if slots is None else vars(slots)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        outcome = state["outcome"]
+        restored = None if outcome is None else Outcome(**outcome).to(self._place)
+        self.current = 0
+        self._slots = [restored, None]
+        self._is_seen = outcome is not None
+
+
+def slots_of(keys: Tensor, other: int) -> Tensor:
+    """Return for each sample the slot it goes to, int64 [batch]: its key's if it is the last one.
+
+    Args:
+        keys: int64 [batch].
+        other: the slot of all others.
+    """
+    is_followed = (keys[:, None] == keys).triu_(1).any(1)
+    return keys.masked_fill(is_followed, other)
 
 
 def without_inputs(outcome: Outcome, kept: int | None = None) -> Outcome:

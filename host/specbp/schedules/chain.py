@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -52,9 +52,13 @@ class Chain:
             labels: int64 [batch], of the one-hot.
             batch_size: of the whole step, also when `outcome` has only some of its samples.
         """
-        delta = self.arithmetic.logit_gradient(outcome.probabilities, labels, batch_size)
-        found = passes.propagate(self.network, self.arithmetic, weights, outcome.masks, delta)
-        return list(found)
+        return list(self._propagated(weights, outcome, labels, batch_size))
+
+    def deltas_in_turn(
+        self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
+    ) -> Iterator[Delta]:
+        """Yield what `deltas` returns, each where possible before the next is computed."""
+        return self._propagated(weights, outcome, labels, batch_size)
 
     def weight_gradients(
         self, inputs: Sequence[Tensor | None], deltas: Sequence[Delta]
@@ -62,6 +66,12 @@ class Chain:
         """Return the weight gradients of each layer with weights, in forward order."""
         in_order = [delta for _, delta in reversed(deltas)]
         return passes.weight_gradients(self.network, self.arithmetic, inputs, in_order)
+
+    def _propagated(
+        self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
+    ) -> Iterator[Delta]:
+        delta = self.arithmetic.logit_gradient(outcome.probabilities, labels, batch_size)
+        return passes.propagate(self.network, self.arithmetic, weights, outcome.masks, delta)
 
 
 class TracedChain(Chain):
@@ -120,6 +130,12 @@ class TracedChain(Chain):
         )
         trained = [i for i, layer in enumerate(self.network.layers) if layer.has_weights]
         return list(zip(reversed(trained), found, strict=True))
+
+    def deltas_in_turn(
+        self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
+    ) -> Iterator[Delta]:
+        """Yield what `deltas` returns; there is one call, so that all come at once."""
+        yield from self.deltas(weights, outcome, labels, batch_size)
 
     def _replay(
         self,

@@ -18,7 +18,7 @@ from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Engine
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     StepWeights,
@@ -34,15 +34,17 @@ class DataParallel:
     Args:
         chain: the passes.
         engine: does the second half.
+        now: the clock.
     """
 
-    def __init__(self, chain: Chain, engine: Engine) -> None:
+    def __init__(self, chain: Chain, engine: Engine, now: Now) -> None:
         self._chain = chain
         self._engine = engine
+        self._now = now
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch of at least two samples."""
-        recorder = Recorder()
+        recorder = Recorder(self._now)
         parts = list(zip(images.chunk(2), labels.chunk(2), strict=True))
         share = partial(self._share, weights, len(labels), recorder)
         second = self._engine.submit(partial(share, 1, *parts[1]))
@@ -60,7 +62,7 @@ class DataParallel:
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update on both engines."""
-        return shared_update(self._engine, tasks)
+        return shared_update(self._engine, tasks, self._now)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor
 
 from specbp.experiment import GateMetric
+
+PROCESSOR = torch.device("cpu")
 
 DISTANCES: dict[GateMetric, Callable[[Tensor], Tensor]] = {
     "max": lambda difference: difference.abs().amax(1),
@@ -91,27 +92,30 @@ class AdaptiveGate:
         metric: distance between actual and cached softmax.
         threshold: of the first batch.
         target: accept rate to follow, between 0 and 1.
+        place: where the softmax vectors are.
     """
 
     GAIN = 0.1
 
-    def __init__(self, metric: GateMetric, threshold: float, target: float) -> None:
+    def __init__(
+        self, metric: GateMetric, threshold: float, target: float, place: torch.device = PROCESSOR
+    ) -> None:
         self._distance = DISTANCES[metric]
-        self._threshold = threshold
+        self._threshold = torch.tensor(threshold, dtype=torch.float64, device=place)
         self._target = target
 
     def __call__(self, actual: Tensor, cached: Tensor) -> Tensor:
         """Accept the samples whose distance is below the threshold, and adapt it."""
         accepted = self._distance(actual - cached) < self._threshold
-        share = float(accepted.double().mean())
-        self._threshold *= math.exp(self.GAIN * (self._target - share))
+        missing = self._target - accepted.double().mean()
+        self._threshold.mul_((self.GAIN * missing).exp_())
         return accepted
 
     def state(self) -> float:
         """Return the threshold as it is."""
-        return self._threshold
+        return float(self._threshold)
 
     def restore(self, state: float | None) -> None:
         """Go on from `state`."""
         assert state is not None
-        self._threshold = state
+        self._threshold.fill_(state)

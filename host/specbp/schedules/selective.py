@@ -14,7 +14,7 @@ from torch import Tensor
 
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     StepWeights,
@@ -32,15 +32,17 @@ class Selective:
     Args:
         chain: the passes.
         skip_loss: samples with a smaller loss are skipped, nat.
+        now: the clock.
     """
 
-    def __init__(self, chain: Chain, skip_loss: float) -> None:
+    def __init__(self, chain: Chain, skip_loss: float, now: Now) -> None:
         self._chain = chain
         self._skip_loss = skip_loss
+        self._now = now
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, without its easy samples."""
-        recorder = Recorder()
+        recorder = Recorder(self._now)
         with recorder.span(0, "forward"):
             outcome, losses = self._chain.forward(weights.ahead, images, labels)
         with recorder.span(0, "gate"):
@@ -59,7 +61,7 @@ class Selective:
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update one after another."""
-        return own_update(tasks)
+        return own_update(tasks, self._now)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from specbp.network import Weights
 from specbp.schedules.chain import Chain
+from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.outcome import Outcome
-from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     StepWeights,
     Task,
     own_update,
     sequential_times,
+    shared_update,
+    speculative_times,
 )
 
 
 class Sequential:
-    """Ordinary backpropagation; remembers nothing between batches."""
+    """Ordinary backpropagation; remembers nothing between batches.
 
-    def __init__(self, chain: Chain) -> None:
+    Args:
+        chain: the passes.
+        now: the clock.
+    """
+
+    def __init__(self, chain: Chain, now: Now) -> None:
         self._chain = chain
+        self._now = now
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
-        recorder = Recorder()
+        recorder = Recorder(self._now)
         with recorder.span(0, "forward"):
             outcome, losses = self._chain.forward(weights.ahead, images, labels)
         gradients = ordinary_gradients(
@@ -44,7 +54,7 @@ class Sequential:
 
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update one after another."""
-        return own_update(tasks)
+        return own_update(tasks, self._now)
 
     def state(self) -> dict[str, Any]:
         """Return nothing: there is nothing to remember."""
@@ -55,6 +65,72 @@ class Sequential:
 
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""
+
+
+class SequentialOnTwo:
+    """The same gradients, bit for bit, with weight gradients beside the propagation of deltas.
+
+    Engine 1 computes the weight gradient of a layer while engine 0 propagates the delta further
+    down; that of the first layer, whose delta is the last, is left to engine 0. What two streams
+    of a GPU gain so, without speculation, is what speculation on two streams has to beat.
+
+    Args:
+        chain: the passes.
+        engine: engine 1.
+        now: the clock.
+    """
+
+    def __init__(self, chain: Chain, engine: Engine, now: Now) -> None:
+        self._chain = chain
+        self._engine = engine
+        self._now = now
+
+    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+        """Return the gradients of the mean loss of a batch."""
+        recorder = Recorder(self._now)
+        with recorder.span(0, "forward"):
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        first = self._chain.network.first_weights
+        pending: list[Pending[Weights]] = []
+        deltas = self._chain.deltas_in_turn(weights.current, outcome, labels, len(labels))
+        with recorder.span(0, "input gradient"):
+            for index, delta in deltas:
+                if index != first:
+                    task = partial(self._weight_gradient, recorder, 1, outcome, index, delta)
+                    pending.append(self._engine.submit(task))
+        pending.append(Done(self._weight_gradient(recorder, 0, outcome, first, delta)))
+        with recorder.span(0, "wait"):
+            gradients = [one.result() for one in reversed(pending)]
+        return BatchGradients(
+            gradients,
+            outcome.probabilities,
+            losses,
+            spans=recorder.spans,
+            sum_up=speculative_times,
+        )
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update on both engines."""
+        return shared_update(self._engine, tasks, self._now)
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to remember."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Give engine 1 back."""
+        self._engine.close()
+
+    def _weight_gradient(
+        self, recorder: Recorder, engine: int, outcome: Outcome, index: int, delta: Tensor
+    ) -> Weights:
+        layer, x = self._chain.network.layers[index], outcome.inputs[index]
+        assert x is not None
+        with recorder.span(engine, "weight gradient", layer.name):
+            return self._chain.arithmetic.weight_gradient(layer, x, delta)
 
 
 def ordinary_gradients(

@@ -1,4 +1,4 @@
-"""Weight gradients as tasks, one for each layer, done by whichever engine is free.
+"""Weight gradients as tasks, one for each layer, shared by the engines.
 
 A task gives the same bits whoever does it, so nothing depends on who was faster.
 """
@@ -6,14 +6,59 @@ A task gives the same bits whoever does it, so nothing depends on who was faster
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from threading import Event
+from typing import Protocol
 
 from torch import Tensor
 
 from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
+from specbp.schedules.engines import Pending
 from specbp.schedules.spans import Recorder
+
+FreeAt = Mapping[int, float]
+"""The engines that take part, by number, and when each has nothing else to do, s."""
+
+
+@dataclass
+class Costs:
+    """What passes take alone on one engine, s, as measured before; 0 and empty if not yet.
+
+    Attributes:
+        forward: of the whole chain.
+        deltas: likewise.
+        weight_gradients: of each layer, by name.
+    """
+
+    forward: float = 0.0
+    deltas: float = 0.0
+    weight_gradients: dict[str, float] = field(default_factory=dict)
+
+    def of(self, layer: Layer) -> float:
+        """Return the cost of the weight gradient of `layer`."""
+        return self.weight_gradients.get(layer.name, 0.0)
+
+
+class SharedWork(Protocol):
+    """The weight gradients of a step."""
+
+    def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
+        """Add the task of the layer at `index` of the network."""
+        ...
+
+    def close(self) -> None:
+        """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
+        ...
+
+    def work(self, engine: int) -> None:
+        """Do tasks on the caller's engine, of that number, until there are none left for it."""
+        ...
+
+    def results(self) -> list[Weights]:
+        """Return the gradients of each layer with weights in forward order; all must be done."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,20 +70,22 @@ class Task:
     delta: Tensor
 
 
-class SharedWork:
-    """The weight gradients of a step: the costly ones are taken first, which balances best.
+class TakenWork:
+    """Whoever is free takes the next task, the costly ones first, which balances best.
 
     Args:
         chain: whose layers they are of.
         recorder: of the step.
-        costs: time of each layer's weight gradient by name, as measured before; kept up to date.
+        costs: kept up to date.
+        free_at: who takes part.
     """
 
-    def __init__(self, chain: Chain, recorder: Recorder, costs: dict[str, float]) -> None:
+    def __init__(self, chain: Chain, recorder: Recorder, costs: Costs, free_at: FreeAt) -> None:
         self._network = chain.network
         self._arithmetic = chain.arithmetic
         self._recorder = recorder
         self._costs = costs
+        self._takes_part = free_at
         self._tasks: list[Task] = []
         self._is_complete = Event()
         self._results: dict[str, Weights] = {}
@@ -50,11 +97,13 @@ class SharedWork:
 
     def close(self) -> None:
         """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
-        self._tasks.sort(key=lambda task: self._costs.get(task.layer.name, 0.0))
+        self._tasks.sort(key=lambda task: self._costs.of(task.layer))
         self._is_complete.set()
 
     def work(self, engine: int) -> None:
         """Do tasks on the caller's engine until there are no more."""
+        if engine not in self._takes_part:
+            return
         if not self._is_complete.is_set():
             with self._recorder.span(engine, "wait"):
                 self._is_complete.wait()
@@ -66,9 +115,84 @@ class SharedWork:
             started = time.perf_counter()
             with self._recorder.span(engine, "weight gradient", task.layer.name):
                 gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
-            self._costs[task.layer.name] = time.perf_counter() - started
+            self._costs.weight_gradients[task.layer.name] = time.perf_counter() - started
             self._results[task.layer.name] = gradient
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
         return [self._results[one.name] for one in self._network.layers if one.has_weights]
+
+
+class DividedWork:
+    """Every engine has its own tasks, from measured costs: nobody can ask whether a stream is free.
+
+    Args:
+        chain: whose layers they are of.
+        recorder: of the step.
+        costs: what the division goes by.
+        free_at: who takes part, and when each of them can begin.
+        mark: gives what another engine waits with until a delta is there.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        recorder: Recorder,
+        costs: Costs,
+        free_at: FreeAt,
+        mark: Callable[[], Pending[None]],
+    ) -> None:
+        self._network = chain.network
+        self._arithmetic = chain.arithmetic
+        self._recorder = recorder
+        self._costs = costs
+        self._free_at = free_at
+        self._mark = mark
+        self._tasks: list[tuple[Task, Pending[None]]] = []
+        self._engine_of: dict[str, int] = {}
+        self._results: dict[str, Weights] = {}
+
+    def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
+        """Add the task of the layer at `index` of the network."""
+        assert x is not None
+        self._tasks.append((Task(self._network.layers[index], x, delta), self._mark()))
+
+    def close(self) -> None:
+        """Divide the tasks."""
+        layers = [task.layer for task, _ in self._tasks]
+        self._engine_of = divided(
+            {layer.name: self._costs.of(layer) for layer in layers}, self._free_at
+        )
+
+    def work(self, engine: int) -> None:
+        """Do the tasks of the caller's engine, in the order in which they were put."""
+        for task, ready in self._tasks:
+            if self._engine_of[task.layer.name] == engine:
+                ready.result()
+                with self._recorder.span(engine, "weight gradient", task.layer.name):
+                    gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
+                self._results[task.layer.name] = gradient
+
+    def results(self) -> list[Weights]:
+        """Return the gradients of each layer with weights in forward order; all must be done."""
+        return [self._results[one.name] for one in self._network.layers if one.has_weights]
+
+
+def divided(costs: Mapping[str, float], free_at: FreeAt) -> dict[str, int]:
+    """Return for each task the engine that does it: longest first, to who is done with it first.
+
+    Args:
+        costs: of each task, s.
+        free_at: see `FreeAt`.
+    """
+    loads = dict(free_at)
+    engine_of: dict[str, int] = {}
+    for name in sorted(costs, key=lambda name: -costs[name]):
+        engine = min(loads, key=lambda engine: (loads[engine], engine))
+        engine_of[name] = engine
+        loads[engine] += costs[name]
+    return engine_of
+
+
+OpenWork = Callable[[Chain, Recorder, Costs, FreeAt], SharedWork]
+"""Makes the shared work of a step."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+Now = Callable[[], float]
+"""Gives the moment on the engine that asks, s; on a stream the number of an event, to be read when
+the stream has come by."""
 
 Phase = Literal[
     "load", "forward", "recall", "input gradient", "weight gradient", "gate", "redo", "store",
@@ -37,14 +42,25 @@ class Span:
 
 
 class Recorder:
-    """Collects the spans of one step; engines may record at the same time."""
+    """Collects the spans of one step; engines may record at the same time.
 
-    def __init__(self) -> None:
+    Args:
+        now: the clock of the engines.
+    """
+
+    def __init__(self, now: Now = time.perf_counter) -> None:
         self.spans: list[Span] = []
+        self._now = now
 
     def span(self, engine: int, phase: Phase, layer: str = "") -> Recording:
         """Record what is done inside."""
-        return Recording(self.spans, engine, phase, layer)
+        return Recording(self.spans, self._now, engine, phase, layer)
+
+    def in_copy(self) -> Recorder:
+        """Return a recorder that has the same spans so far."""
+        copy = Recorder(self._now)
+        copy.spans += self.spans
+        return copy
 
 
 class Recording:
@@ -52,20 +68,22 @@ class Recording:
 
     Args:
         spans: takes the span when it ends.
+        now: the clock.
         engine: see `Span`, likewise for the rest.
         phase: what is done.
         layer: name of the layer.
     """
 
-    __slots__ = ("_engine", "_layer", "_phase", "_spans", "_started")
+    __slots__ = ("_engine", "_layer", "_now", "_phase", "_spans", "_started")
 
-    def __init__(self, spans: list[Span], engine: int, phase: Phase, layer: str) -> None:
-        self._spans, self._engine, self._phase, self._layer = spans, engine, phase, layer
+    def __init__(self, spans: list[Span], now: Now, engine: int, phase: Phase, layer: str) -> None:
+        self._spans, self._now = spans, now
+        self._engine, self._phase, self._layer = engine, phase, layer
 
     def __enter__(self) -> None:
-        self._started = time.perf_counter()
+        self._started = self._now()
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is None:
-            ended = time.perf_counter()
+            ended = self._now()
             self._spans.append(Span(self._engine, self._phase, self._layer, self._started, ended))

@@ -18,7 +18,7 @@ Results do not depend on timing: what an engine computes is fixed before it star
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,11 +29,12 @@ from specbp.experiment import Reuse
 from specbp.network import Weights
 from specbp.schedules.cache import Cache, without_inputs
 from specbp.schedules.chain import Chain, Delta
+from specbp.schedules.device import Device
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.gate import Gate, OpenGate
-from specbp.schedules.outcome import Outcome, put, rows_of, slots_like
+from specbp.schedules.outcome import Outcome
 from specbp.schedules.passes import refresh_start
-from specbp.schedules.sharing import SharedWork
+from specbp.schedules.sharing import Costs, SharedWork
 from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
@@ -42,6 +43,7 @@ from specbp.schedules.step import (
     shared_update,
     speculative_times,
 )
+from specbp.schedules.verdict import ByMask, Verdict
 
 
 @dataclass(frozen=True)
@@ -57,34 +59,6 @@ class Method:
     reuse: Reuse
     refresh: int
     balanced: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The gate's decision on a batch.
-
-    Attributes:
-        accepted: positions in the batch of the accepted samples, ascending.
-        rejected: positions in the batch of all others, those not speculated on included.
-        accepted_rows: rows of the speculation that were accepted.
-    """
-
-    accepted: Tensor
-    rejected: Tensor
-    accepted_rows: Tensor
-
-    def merged(self, speculated: Tensor, redone: Tensor) -> Tensor:
-        """Return rows for the whole batch, in its order, and in new memory.
-
-        Args:
-            speculated: a row for each sample that was speculated on.
-            redone: a row for each rejected sample.
-        """
-        size = len(self.accepted) + len(self.rejected)
-        whole = slots_like(redone, size)
-        put(whole, self.accepted, rows_of(speculated, self.accepted_rows))
-        put(whole, self.rejected, redone)
-        return whole
 
 
 @dataclass(frozen=True)
@@ -104,6 +78,38 @@ class Step:
     recorder: Recorder
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A step at the gate.
+
+    Attributes:
+        step: which.
+        seen: of each sample whether it is speculated on, bool [batch].
+        recalled: their cached outcomes, refreshed; None where there is none.
+        speculated: their deltas.
+        outcome: of the forward of all samples.
+        losses: likewise.
+    """
+
+    step: Step
+    seen: Tensor
+    recalled: Pending[Outcome | None]
+    speculated: Pending[list[Delta]]
+    outcome: Outcome
+    losses: Tensor
+
+    def joined(self) -> Begun:
+        """Wait until engine 1 has speculated."""
+        with self.step.recorder.span(0, "wait"):
+            recalled, speculated = self.recalled.result(), self.speculated.result()
+        return replace(self, recalled=Done(recalled), speculated=Done(speculated))
+
+    def in_copy(self) -> Begun:
+        """Return the same with spans of its own from here on, for one of several ends."""
+        recorder = self.step.recorder.in_copy()
+        return replace(self, step=replace(self.step, recorder=recorder))
+
+
 class Speculative:
     """Speculative backpropagation over a cache.
 
@@ -113,6 +119,11 @@ class Speculative:
         gate: decides which speculated gradients are kept.
         method: what is speculated with.
         engine: engine 1.
+        device: what the engines run on.
+
+    Attributes:
+        cache: as given.
+        costs: of the passes, as far as they were measured.
     """
 
     def __init__(
@@ -122,87 +133,142 @@ class Speculative:
         gate: Gate,
         method: Method,
         engine: Engine,
+        device: Device,
     ) -> None:
         self._chain = chain
-        self._cache = cache
+        self.cache = cache
         self._gate = gate
         self._method = method
         self._engine = engine
+        self._device = device
         self._stored: Pending[list[Span]] = Done([])
-        self._costs: dict[str, float] = {}
+        self.costs = Costs()
+
+    @property
+    def rejects_none(self) -> bool:
+        """Whether everything is accepted that was speculated on."""
+        return isinstance(self._gate, OpenGate)
+
+    def seen(self, labels: Tensor) -> Tensor:
+        """Return for each sample whether it would be speculated on: bool [batch]."""
+        return self.cache.seen(labels)
 
     def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
-        step = Step(weights, images, labels, Recorder())
-        seen = self._cache.seen(labels)
-        if self._needs_nothing_of_forward and bool(seen.all()):
-            return self._without_gate(step)
-        return self._with_gate(step, seen)
+        seen = self.cache.seen(labels)
+        if self.rejects_none and bool(seen.all()):
+            return self.gradients_if_all_accepted(weights, images, labels)
+        begun = self.begin(weights, images, labels, seen)
+        return self.end(begun, self._decide(begun))
 
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update on both engines, or on engine 1's side of one."""
-        return shared_update(self._engine, tasks)
+    def gradients_if_all_accepted(
+        self, weights: StepWeights, images: Tensor, labels: Tensor
+    ) -> BatchGradients:
+        """Return `gradients` where all samples were seen and the gate, if any, accepts them."""
+        everything = torch.ones_like(labels, dtype=torch.bool)
+        if self._method.reuse == "replay":
+            return self._gradients_of_cached(weights, images, labels, everything)
+        return self.end(self.begin(weights, images, labels), ByMask(everything, "all"))
 
-    def state(self) -> dict[str, Any]:
-        """Return the state of cache and gate."""
-        self._stored.result()
-        return {"cache": self._cache.state(), "gate": self._gate.state()}
+    def begin(
+        self, weights: StepWeights, images: Tensor, labels: Tensor, seen: Tensor | None = None
+    ) -> Begun:
+        """Do a step up to the gate: speculate on the samples that were `seen`, run forward.
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
-        self._stored.result()
-        self._cache.restore(state["cache"])
-        self._gate.restore(state["gate"])
-
-    def close(self) -> None:
-        """Give engine 1 back."""
-        self._engine.close()
-
-    @property
-    def _needs_nothing_of_forward(self) -> bool:
-        """Whether nothing is rejected and all that the weight gradients need is cached."""
-        return isinstance(self._gate, OpenGate) and self._method.reuse == "replay"
-
-    def _without_gate(self, step: Step) -> BatchGradients:
-        """Speculate on a batch whose samples all are cached, and keep everything."""
-        work = SharedWork(self._chain, step.recorder, self._costs)
-        speculated = self._engine.submit(partial(self._speculate_freely, step, work))
-        outcome, losses = self._forward(step)
-        gradients = self._finish(step, work, speculated)
-        everything = torch.ones_like(step.labels, dtype=torch.bool)
-        return self._done(step, outcome, losses, gradients, everything)
-
-    def _with_gate(self, step: Step, seen: Tensor) -> BatchGradients:
-        """Speculate on the samples that were `seen`, bool [batch], and let the gate decide."""
-        known = step.labels if bool(seen.all()) else step.labels[seen]
+        Args:
+            weights: see `Schedule.gradients`, likewise for the rest.
+            images: of the batch.
+            labels: likewise.
+            seen: bool [batch]; None for all.
+        """
+        step = Step(weights, images, labels, Recorder(self._device.now))
+        known = labels if seen is None or bool(seen.all()) else labels[seen]
         recalled: Pending[Outcome | None] = Done(None)
         speculated: Pending[list[Delta]] = Done([])
         if len(known):
             recalled = self._engine.submit(partial(self._recall, step, known))
             speculated = self._engine.submit(partial(self._speculate, step, recalled, known))
         outcome, losses = self._forward(step)
-        verdict = self._decide(step, outcome, seen, recalled)
-        deltas, inputs = self._settle(step, recalled, speculated, outcome, verdict)
-        work = SharedWork(self._chain, step.recorder, self._costs)
+        if seen is None:
+            seen = torch.ones_like(labels, dtype=torch.bool)
+        return Begun(step, seen, recalled, speculated, outcome, losses)
+
+    def accept(self, begun: Begun) -> Tensor:
+        """Ask the gate: return of each sample speculated on whether it is accepted, bool."""
+        recorder = begun.step.recorder
+        with recorder.span(0, "wait"):
+            cached = begun.recalled.result()
+        with recorder.span(0, "gate"):
+            if cached is None:
+                return torch.zeros_like(begun.seen[:0])
+            everything = len(cached.labels) == len(begun.seen)
+            actual = begun.outcome.probabilities
+            return self._gate(actual if everything else actual[begun.seen], cached.probabilities)
+
+    def end(self, begun: Begun, verdict: Verdict) -> BatchGradients:
+        """Do the rest of a step after the gate."""
+        step, outcome = begun.step, begun.outcome
+        deltas, inputs = self._settle(begun, verdict)
+        work = self._open_work(step, 0.0, 0.0)
         for index, delta in deltas:
             work.put(index, inputs[index], delta)
         work.close()
         gradients = self._finish(step, work, self._engine.submit(partial(work.work, 1)))
-        accepted = torch.zeros_like(seen)
-        accepted[verdict.accepted] = True
-        return self._done(step, outcome, losses, gradients, accepted)
+        return self._done(step, outcome, begun.losses, gradients, verdict.accepted)
+
+    def join(self) -> list[Span]:
+        """Wait until the cache has taken in the last step, and return the spans of that."""
+        spans = self._stored.result()
+        self._stored = Done([])
+        return spans
+
+    def share(self, tasks: Sequence[Task]) -> list[Span]:
+        """Do the tasks of the update on both engines, or on engine 1's side of one."""
+        return shared_update(self._engine, tasks, self._device.now)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of cache and gate."""
+        self._stored.result()
+        return {"cache": self.cache.state(), "gate": self._gate.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self._stored.result()
+        self.cache.restore(state["cache"])
+        self._gate.restore(state["gate"])
+
+    def close(self) -> None:
+        """Give engine 1 back."""
+        self._engine.close()
+
+    def _gradients_of_cached(
+        self, weights: StepWeights, images: Tensor, labels: Tensor, everything: Tensor
+    ) -> BatchGradients:
+        """Replay a batch: nothing of the backward needs anything of the forward."""
+        step = Step(weights, images, labels, Recorder(self._device.now))
+        work = self._open_work(step, self.costs.forward, self.costs.deltas)
+        speculated = self._engine.submit(partial(self._speculate_freely, step, work))
+        outcome, losses = self._forward(step)
+        gradients = self._finish(step, work, speculated)
+        return self._done(step, outcome, losses, gradients, everything)
+
+    def _open_work(self, step: Step, free_0: float, free_1: float) -> SharedWork:
+        """Make what is shared by the engines, which are free at these times, s."""
+        free_at = {0: free_0, 1: free_1} if self._method.balanced else {1: free_1}
+        return self._device.open_work(self._chain, step.recorder, self.costs, free_at)
 
     def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
-        """Do weight gradients with engine 1, where balanced, and return them all."""
-        if self._method.balanced:
-            work.work(0)
+        """Do engine 0's part of the weight gradients, and return them all."""
+        work.work(0)
         with step.recorder.span(0, "wait"):
             on_engine_1.result()
         return work.results()
 
     def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
         with step.recorder.span(0, "forward"):
-            return self._chain.forward(step.weights.ahead, step.images, step.labels)
+            found = self._chain.forward(step.weights.ahead, step.images, step.labels)
+        self.cache.offer(self._worth_keeping(found[0]))
+        return found
 
     def _done(
         self,
@@ -215,7 +281,7 @@ class Speculative:
         step.recorder.spans += self._stored.result()  # of the step before, done long ago
         # Not before, since engine 1 reads the cache until here; and on engine 1, which has time
         # while the weights are updated and comes to recall from it only afterwards.
-        self._cache.note(step.labels)
+        self.cache.note(step.labels)
         self._stored = self._engine.submit(partial(self._store, outcome))
         return BatchGradients(
             gradients,
@@ -227,9 +293,9 @@ class Speculative:
         )
 
     def _store(self, outcome: Outcome) -> list[Span]:
-        recorder = Recorder()
+        recorder = Recorder(self._device.now)
         with recorder.span(1, "store"):
-            self._cache.store(self._worth_keeping(outcome))
+            self.cache.store(self._worth_keeping(outcome))
         return recorder.spans
 
     def _worth_keeping(self, outcome: Outcome) -> Outcome:
@@ -243,7 +309,7 @@ class Speculative:
     def _recall(self, step: Step, labels: Tensor) -> Outcome:
         with step.recorder.span(1, "recall"):
             return self._chain.refreshed(
-                step.weights.current, self._cache.recall(labels), self._method.refresh
+                step.weights.current, self.cache.recall(labels), self._method.refresh
             )
 
     def _speculate(
@@ -262,10 +328,12 @@ class Speculative:
         """Hand out all weight gradients without waiting for anything, then do what is there."""
         try:
             cached = self._recall(step, step.labels)
+            deltas = self._chain.deltas_in_turn(
+                step.weights.current, cached, cached.labels, len(step.labels)
+            )
             with step.recorder.span(1, "input gradient"):
-                deltas = self._deltas(step, cached, cached.labels)
-            for index, delta in deltas:
-                work.put(index, cached.inputs[index], delta)
+                for index, delta in deltas:
+                    work.put(index, cached.inputs[index], delta)
         finally:
             work.close()  # engine 0 waits for it, also after an error
         work.work(1)
@@ -273,51 +341,38 @@ class Speculative:
     def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:
         return self._chain.deltas(step.weights.current, outcome, labels, len(step.labels))
 
-    def _decide(
-        self, step: Step, outcome: Outcome, seen: Tensor, recalled: Pending[Outcome | None]
-    ) -> Verdict:
-        with step.recorder.span(0, "wait"):
-            cached = recalled.result()
-        with step.recorder.span(0, "gate"):
-            accept = torch.zeros(0, dtype=torch.bool)
-            if cached is not None:
-                everything = len(cached.labels) == len(seen)
-                actual = outcome.probabilities if everything else outcome.probabilities[seen]
-                accept = self._gate(actual, cached.probabilities)
-            accepted = torch.zeros_like(seen).masked_scatter_(seen, accept)
-            return Verdict(_positions(accepted), _positions(~accepted), _positions(accept))
+    def _decide(self, begun: Begun) -> Verdict:
+        accept = self.accept(begun)
+        with begun.step.recorder.span(0, "gate"):
+            return self._device.decide(begun.seen, accept)
 
     def _settle(
-        self,
-        step: Step,
-        recalled: Pending[Outcome | None],
-        speculated: Pending[list[Delta]],
-        outcome: Outcome,
-        verdict: Verdict,
+        self, begun: Begun, verdict: Verdict
     ) -> tuple[list[Delta], Sequence[Tensor | None]]:
         """Return the deltas of the whole batch, and the layer inputs that they meet.
 
         Speculated where accepted, otherwise redone by an ordinary backward.
         """
-        if not len(verdict.rejected):
-            cached = recalled.result()
+        step, outcome, accepts = begun.step, begun.outcome, verdict.accepts
+        if accepts == "all":
+            cached = begun.recalled.result()
             assert cached is not None
             with step.recorder.span(0, "wait"):
-                kept = speculated.result()
+                kept = begun.speculated.result()
             return kept, cached.inputs if self._method.reuse == "replay" else outcome.inputs
         with step.recorder.span(0, "redo"):
-            rejected = outcome.rows(verdict.rejected) if len(verdict.accepted) else outcome
+            rejected = verdict.rejected(outcome)
             redone = self._deltas(step, rejected, rejected.labels)
-        if not len(verdict.accepted):
+        if accepts == "none":
             return redone, outcome.inputs
         with step.recorder.span(0, "wait"):
-            kept = speculated.result()
+            kept = begun.speculated.result()
         with step.recorder.span(0, "redo"):
             deltas = [
                 (index, verdict.merged(one, other))
                 for (index, one), (_, other) in zip(kept, redone, strict=True)
             ]
-            cached = recalled.result()
+            cached = begun.recalled.result()
             if self._method.reuse == "outcomes" or cached is None:
                 return deltas, outcome.inputs
             inputs = [
@@ -325,7 +380,3 @@ class Speculative:
                 for one, other in zip(cached.inputs, rejected.inputs, strict=True)
             ]
             return deltas, inputs
-
-
-def _positions(mask: Tensor) -> Tensor:
-    return mask.nonzero()[:, 0]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from specbp.network import Weights
 from specbp.schedules.engines import Engine, work_through
-from specbp.schedules.spans import Phase, Recorder, Span
+from specbp.schedules.spans import Now, Phase, Recorder, Span
 
 Task = Callable[[], None]
 
@@ -37,10 +37,10 @@ class PhaseTimes:
 
 def sequential_times(spans: Sequence[Span]) -> PhaseTimes:
     """Return the times of a schedule without speculation."""
-    weight_gradient_ms = _total_ms(spans, "weight gradient")
+    weight_gradient_ms = total_ms(spans, "weight gradient")
     return PhaseTimes(
-        _total_ms(spans, "forward"),
-        _total_ms(spans, "input gradient") + weight_gradient_ms,
+        total_ms(spans, "forward"),
+        total_ms(spans, "input gradient") + weight_gradient_ms,
         weight_gradient_ms,
     )
 
@@ -50,18 +50,19 @@ def speculative_times(spans: Sequence[Span]) -> PhaseTimes:
     second = [span for span in spans if span.engine == 1]
     return replace(
         sequential_times(spans),
-        gate_ms=_total_ms(spans, "gate"),
-        redo_ms=_total_ms(spans, "redo"),
-        recall_ms=_total_ms(spans, "recall"),
-        store_ms=_total_ms(spans, "store"),
-        wait_ms=_total_ms([span for span in spans if span.engine == 0], "wait"),
-        engine_1_forward_ms=_total_ms(second, "forward"),
-        engine_1_input_gradient_ms=_total_ms(second, "input gradient"),
-        engine_1_weight_gradient_ms=_total_ms(second, "weight gradient"),
+        gate_ms=total_ms(spans, "gate"),
+        redo_ms=total_ms(spans, "redo"),
+        recall_ms=total_ms(spans, "recall"),
+        store_ms=total_ms(spans, "store"),
+        wait_ms=total_ms([span for span in spans if span.engine == 0], "wait"),
+        engine_1_forward_ms=total_ms(second, "forward"),
+        engine_1_input_gradient_ms=total_ms(second, "input gradient"),
+        engine_1_weight_gradient_ms=total_ms(second, "weight gradient"),
     )
 
 
-def _total_ms(spans: Sequence[Span], phase: Phase) -> float:
+def total_ms(spans: Sequence[Span], phase: Phase) -> float:
+    """Return how long the spans of `phase` took together, ms."""
     return sum((span.duration_ms for span in spans if span.phase == phase), 0.0)
 
 
@@ -97,21 +98,21 @@ class BatchGradients:
         return None if self.accepted is None else int(self.accepted.sum())
 
 
-def shared_update(engine: Engine, tasks: Sequence[Task]) -> list[Span]:
+def shared_update(engine: Engine, tasks: Sequence[Task], now: Now) -> list[Span]:
     """Do `tasks` on the caller's engine and on `engine`, and return the spans.
 
     A single task is done by the caller: handing it over would only cost.
     """
     if len(tasks) == 1:
-        return own_update(tasks)
-    recorder = Recorder()
+        return own_update(tasks, now)
+    recorder = Recorder(now)
     work_through(engine, tasks, lambda number: recorder.span(number, "update"))
     return recorder.spans
 
 
-def own_update(tasks: Sequence[Task]) -> list[Span]:
+def own_update(tasks: Sequence[Task], now: Now) -> list[Span]:
     """Do `tasks` on the caller's engine alone, and return the spans."""
-    recorder = Recorder()
+    recorder = Recorder(now)
     with recorder.span(0, "update"):
         for task in tasks:
             task()

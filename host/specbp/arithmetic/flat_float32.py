@@ -1,0 +1,77 @@
+"""The float32 update for a GPU: all weights in one piece of memory, learning rates on the GPU too.
+
+A kernel takes a GPU as long to start as to update a small network, and `torch._fused_sgd_`, made
+for large ones, leaves most of it idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from specbp.network import Weights
+
+
+class FlatWeights:
+    """Weights of a network, or momenta, one after the other in memory.
+
+    Args:
+        weights: of each layer with weights, contiguous; they are copied.
+
+    Attributes:
+        memory: all of them, [parameters].
+        weights: views of it, shaped as those given.
+    """
+
+    def __init__(self, weights: Sequence[Weights]) -> None:
+        self.memory = flattened(weights)
+        sizes = [one.numel() for one in chain(*weights)]
+        parts = iter(self.memory.split(sizes))
+        self.weights: list[Weights] = [
+            (next(parts).view_as(weight), next(parts).view_as(bias)) for weight, bias in weights
+        ]
+
+
+def flattened(weights: Sequence[Weights]) -> Tensor:
+    """Return a copy of all `weights`, one after the other, [parameters]."""
+    return torch.cat([one.flatten() for one in chain(*weights)])
+
+
+def update_flat(
+    weights: Tensor,
+    momenta: Tensor,
+    gradients: Tensor,
+    minus_rate: Tensor,
+    momentum: float,
+    weight_decay: float,
+) -> None:
+    """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m.
+
+    Args:
+        weights: [parameters], likewise the next two.
+        momenta: without momentum they are left alone.
+        gradients: is overwritten where there is decay.
+        minus_rate: learning rate times -1, [].
+        momentum: share of the old momentum that is kept.
+        weight_decay: L2 penalty.
+    """
+    if weight_decay:
+        gradients.add_(weights, alpha=weight_decay)
+    if momentum:
+        torch.add(gradients, momenta, alpha=momentum, out=momenta)
+    weights.addcmul_(momenta if momentum else gradients, minus_rate)
+
+
+def predict_flat(weights: Tensor, momenta: Tensor, ahead: Tensor, minus_distance: Tensor) -> None:
+    """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
+
+    Args:
+        weights: [parameters], likewise the next two.
+        momenta: of the last update.
+        ahead: is overwritten.
+        minus_distance: learning rate times the number of steps to look ahead, times -1, [].
+    """
+    torch.addcmul(weights, momenta, minus_distance, out=ahead)

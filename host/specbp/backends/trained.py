@@ -1,0 +1,165 @@
+"""What a training in PyTorch consists of, on whichever device: weights, momenta, a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import predict, predicting_tasks
+from specbp.backends.recipe import Recipe, count_correct, weights_sha256
+from specbp.datasets.loading import Dataset
+from specbp.experiment import Experiment
+from specbp.network import Weights
+from specbp.schedules import build as build_schedule
+from specbp.schedules.cache import expected_age
+from specbp.schedules.chain import Chain
+from specbp.schedules.device import Device
+from specbp.schedules.sequential import Sequential
+from specbp.schedules.spans import Span
+from specbp.schedules.step import Schedule, StepWeights, Task
+
+EVALUATION_BATCH = 500
+
+
+class TrainedInPytorch:
+    """One experiment in progress, but for how its steps are done.
+
+    Args:
+        experiment: what to train, and how.
+        dataset: the loaded data set of the experiment.
+        device: what the engines run on.
+        memory_format: in which images and kernels are fastest there.
+
+    Raises:
+        UsageError: the model does not fit the data, or a batch is larger than the training set.
+    """
+
+    spans: Sequence[Span] = ()
+    """What the engines did in the last step of which that is known."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        dataset: Dataset,
+        device: Device,
+        memory_format: torch.memory_format,
+    ) -> None:
+        self._experiment = experiment
+        self._recipe = recipe = Recipe(experiment, dataset)
+        self._place = device.place
+        self._data = dataset.to(device.place)
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self._step = 0
+        self._arithmetic = recipe.arithmetic(memory_format)
+        place = device.place
+        here = [(weight.to(place), bias.to(place)) for weight, bias in recipe.initial]
+        self._weights = self._arithmetic.encode_weights(here)
+        self._momenta = [_zeros_like(pair) for pair in self._weights]
+        self._ahead = self._weights
+        if experiment.weight_prediction:
+            self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
+        self._schedule = build_schedule(experiment, recipe.network, self._arithmetic, device)
+        self._chain = Chain(recipe.network, self._arithmetic)
+        self._warmup: Schedule = Sequential(self._chain, device.now)
+        self._age = expected_age(experiment, dataset.info.classes)
+        self.initial_weights_sha256 = weights_sha256(recipe.initial)
+        self.sample_order_sha256 = recipe.sample_order_sha256
+        self.dataset_sha256 = dataset.sha256
+        self.about: Mapping[str, Any] = {"simulated": False, "board": None}
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return self._step
+
+    def test_accuracy(self) -> float:
+        """Return the share of test samples classified rightly with the weights as they are."""
+        correct = 0
+        data = self._data
+        for first in range(0, len(data.test_labels), EVALUATION_BATCH):
+            batch = slice(first, first + EVALUATION_BATCH)
+            images = self._arithmetic.encode_images(data.normalised(data.test_images[batch]))
+            labels = data.test_labels[batch]
+            outcome, _ = self._chain.forward(self._weights, images, labels)
+            correct += count_correct(outcome.probabilities, labels)
+        return correct / len(data.test_labels)
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights as they are."""
+        return weights_sha256(self._weights)
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that is needed to go on later, as plain containers of tensors."""
+        return {
+            "step": self._step,
+            "weights": self._weights,
+            "momenta": self._momenta,
+            "schedule": self._schedule.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state` as if never interrupted."""
+        self._step = state["step"]
+        _copy(state["weights"], self._weights)
+        _copy(state["momenta"], self._momenta)
+        if self._experiment.weight_prediction:
+            predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
+        self._schedule.restore(state["schedule"])
+
+    def close(self) -> None:
+        """Give the engines back."""
+        self._schedule.close()
+
+    def _of_step(self, step: int) -> tuple[Schedule, StepWeights]:
+        """Return the schedule of `step`, and the weights that its passes read."""
+        if step // self.steps_per_epoch < (self._experiment.warmup_epochs or 0):
+            # Sequential: what forward reads is current.
+            return self._warmup, StepWeights(self._weights, self._weights)
+        return self._schedule, StepWeights(self._weights, self._ahead)
+
+    def _update_tasks(
+        self, gradients: Sequence[Weights], rule: UpdateRule, distance: Any
+    ) -> list[Task]:
+        """Return the update in pieces for the engines; as one where there is a single engine.
+
+        Args:
+            gradients: of each layer with weights.
+            rule: of this step.
+            distance: how far the forward of the next one looks ahead, in momenta.
+        """
+        arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
+        if self._experiment.weight_prediction:
+            return predicting_tasks(*state, self._ahead, rule, distance)
+        if self._experiment.engines == 1:
+            return [partial(arithmetic.update, *state, rule)]
+        return arithmetic.update_tasks(*state, rule)
+
+    def _distance(self, step: int) -> float:
+        """Return how far ahead of the weights the forward of `step` looks, in momenta."""
+        return self._recipe.rule(step).learning_rate * self._age
+
+    def _counts(self, step: int, accepts: int | None) -> dict[str, int | None]:
+        """Return the columns about accepted samples; `accepts` is None where none is speculated."""
+        if accepts is None and self._experiment.schedule == "speculative":
+            accepts = 0  # a warm-up epoch
+        return {
+            "epoch": step // self.steps_per_epoch + 1,
+            "step": step,
+            "accepts": accepts,
+            "rejects": None if accepts is None else self._experiment.batch_size - accepts,
+        }
+
+
+def _zeros_like(pair: Weights) -> Weights:
+    return torch.zeros_like(pair[0]), torch.zeros_like(pair[1])
+
+
+def _copy(source: Sequence[Weights], target: Sequence[Weights]) -> None:
+    """Copy weights in place: passes recorded earlier read them where they are."""
+    for pair, to in zip(source, target, strict=True):
+        for one, other in zip(pair, to, strict=True):
+            other.copy_(one)
