@@ -135,6 +135,13 @@ class Experiment(BaseModel):
         float, Field(ge=0, lt=1, description="share of all steps with a linearly rising rate")
     ] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1, description="momentum of SGD")] = 0.9
+    nesterov: Annotated[
+        bool,
+        Field(
+            description="Nesterov's momentum: weights stand where momentum will have brought them, "
+            "which is also where a gradient one step late belongs"
+        ),
+    ] = False
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
     seed: Annotated[int, Field(ge=0, description="seed of initial weights and sample order")] = 0
     sampler: Annotated[
@@ -319,6 +326,12 @@ class Experiment(BaseModel):
             raise ValueError("weight_prediction needs arithmetic = float32")
         if self.weight_prediction and not self.momentum:
             raise ValueError("weight_prediction goes by the momentum, which is 0")
+        if self.nesterov and self.arithmetic != "float32":
+            raise ValueError("nesterov needs arithmetic = float32")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is a kind of momentum, which is 0")
+        if self.nesterov and self.weight_prediction:
+            raise ValueError("nesterov looks ahead itself: leave weight_prediction out")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs")
         if self.gate_threshold is not None and self.gate_metric is not None:

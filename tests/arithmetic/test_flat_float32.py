@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.flat_float32 import FlatWeights, flattened, predict_flat, update_flat
 
 
@@ -23,17 +24,19 @@ def test_weights_are_views_of_one_piece_of_memory():
     assert not any(one.any() for pair in flat.weights for one in pair)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 @pytest.mark.parametrize("decay", [0.0, 0.01])
-def test_steps_are_those_of_sgd(momentum, decay):
+def test_steps_are_those_of_sgd(momentum, nesterov, decay):
     flat, momenta = FlatWeights(pairs(0)), FlatWeights(pairs(0))
     momenta.memory.zero_()
     parameters = [torch.nn.Parameter(one.clone()) for pair in pairs(0) for one in pair]
-    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=momentum, weight_decay=decay)
+    optimizer = torch.optim.SGD(
+        parameters, lr=0.1, momentum=momentum, weight_decay=decay, nesterov=nesterov
+    )
     for seed in range(1, 5):
         gradients = flattened(pairs(seed))
-        rate = torch.tensor(-0.1)
-        update_flat(flat.memory, momenta.memory, gradients, rate, momentum, decay)
+        rule = UpdateRule(0.0, momentum, decay, nesterov)
+        update_flat(flat.memory, momenta.memory, gradients, torch.tensor(-0.1), rule)
         for parameter, one in zip(parameters, (o for p in pairs(seed) for o in p), strict=True):
             parameter.grad = one
         optimizer.step()

@@ -114,22 +114,27 @@ def test_the_gradient_of_some_samples_keeps_the_scale_of_the_whole_batch():
     assert torch.equal(part, whole[some])
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_updates_agree_with_torch_sgd(momentum, weight_decay, memory_format):
+def test_updates_agree_with_torch_sgd(momentum, nesterov, weight_decay, memory_format):
     arithmetic, module = Float32(memory_format), nn.Conv2d(5, 3, 2)
     initial = [(module.weight.detach().clone(), module.bias.detach().clone())]
     weights = arithmetic.encode_weights(initial)
     momenta = [(torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in weights]
     optimizer = torch.optim.SGD(
-        module.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay
+        module.parameters(),
+        lr=0.1,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
     )
+    rule = UpdateRule(0.1, momentum, weight_decay, nesterov)
     for _ in range(4):
         gradients = arithmetic.encode_weights([(torch.randn(3, 5, 2, 2), torch.randn(3))])
         module.weight.grad, module.bias.grad = (one.clone() for one in gradients[0])
         optimizer.step()
-        arithmetic.update(weights, momenta, gradients, UpdateRule(0.1, momentum, weight_decay))
+        arithmetic.update(weights, momenta, gradients, rule)
         assert_close(weights[0][0], module.weight.detach())
         assert_close(weights[0][1], module.bias.detach())
 

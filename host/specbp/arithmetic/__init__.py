@@ -24,11 +24,14 @@ class UpdateRule:
         learning_rate: step length.
         momentum: share of the old momentum that is kept.
         weight_decay: L2 penalty; its gradient weight_decay * w is added to the weight's.
+        nesterov: the step goes along g + momentum * m instead of m: Nesterov's momentum, in the
+            form of Sutskever et al. (ICML 2013) that PyTorch has. float32 only.
     """
 
     learning_rate: float
     momentum: float
     weight_decay: float
+    nesterov: bool = False
 
 
 class Arithmetic(Protocol):

@@ -12,6 +12,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from specbp.arithmetic import UpdateRule
 from specbp.network import Weights
 
 
@@ -45,24 +46,24 @@ def update_flat(
     momenta: Tensor,
     gradients: Tensor,
     minus_rate: Tensor,
-    momentum: float,
-    weight_decay: float,
+    rule: UpdateRule,
 ) -> None:
-    """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m.
+    """Do one SGD step in place; see `specbp.arithmetic.Arithmetic.update`.
 
     Args:
         weights: [parameters], likewise the next two.
         momenta: without momentum they are left alone.
-        gradients: is overwritten where there is decay.
-        minus_rate: learning rate times -1, [].
-        momentum: share of the old momentum that is kept.
-        weight_decay: L2 penalty.
+        gradients: is overwritten.
+        minus_rate: learning rate times -1, []; that of the rule is not read.
+        rule: its other numbers.
     """
-    if weight_decay:
-        gradients.add_(weights, alpha=weight_decay)
-    if momentum:
-        torch.add(gradients, momenta, alpha=momentum, out=momenta)
-    weights.addcmul_(momenta if momentum else gradients, minus_rate)
+    if rule.weight_decay:
+        gradients.add_(weights, alpha=rule.weight_decay)
+    direction = gradients
+    if rule.momentum:
+        torch.add(gradients, momenta, alpha=rule.momentum, out=momenta)
+        direction = gradients.add_(momenta, alpha=rule.momentum) if rule.nesterov else momenta
+    weights.addcmul_(direction, minus_rate)
 
 
 def predict_flat(weights: Tensor, momenta: Tensor, ahead: Tensor, minus_distance: Tensor) -> None:

@@ -259,7 +259,7 @@ def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -
         momentum=rule.momentum,
         lr=rule.learning_rate,
         dampening=0.0,
-        nesterov=False,
+        nesterov=rule.nesterov,
         maximize=False,
         is_first_step=False,
     )

@@ -275,7 +275,7 @@ class CudaTraining(TrainedInPytorch):
             return
         weights, momenta = self._flat[0].memory, self._flat[1].memory
         flat = flattened(gradients)
-        update_flat(weights, momenta, flat, rates[0], experiment.momentum, experiment.weight_decay)
+        update_flat(weights, momenta, flat, rates[0], self._recipe.rule(self._step))
         if experiment.weight_prediction:
             predict_flat(weights, momenta, self._flat[2].memory, rates[1])
 

@@ -91,6 +91,7 @@ class Recipe:
             learning_rate(experiment, step, self.steps_per_epoch * experiment.epochs),
             experiment.momentum,
             experiment.weight_decay,
+            experiment.nesterov,
         )
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,8 @@ def work_words(work: Mapping[str, Any]) -> str:
     return (
         f"{work['model']} on {work['dataset']}{subset}, {work['arithmetic']}, "
         f"batch size {work['batch_size']}, {epochs}, SGD with learning rate "
-        f"{work['learning_rate']:g} and momentum {work['momentum']:g}"
+        f"{work['learning_rate']:g} and "
+        f"{'Nesterov ' if work['nesterov'] else ''}momentum {work['momentum']:g}"
     )
 
 
