@@ -115,9 +115,8 @@ def trained(start, steps, **method):
         0,
     )
     for images, labels in small_batches(steps, seed=1):
-        batch = schedule.gradients(
-            StepWeights(weights, weights), arithmetic.encode_images(images), labels
-        )
+        encoded = arithmetic.encode_images(images)
+        batch = schedule.gradients(StepWeights(weights, weights), lambda x=encoded: x, labels)
         arithmetic.update(weights, momenta, batch.gradients, RULE)
         accepts += batch.accepts or 0
     schedule.close()

@@ -31,7 +31,7 @@ def test_steps_are_fed_the_batches_and_rates_of_the_recipe(recipe, digits):
         assert float(rates[1]) == pytest.approx(-2 * recipe.rule(ahead).learning_rate)
         assert feed.minus_distance(step + 1) == rates[1]
         feed.advance()
-        assert torch.equal(recipe.labels(step, 1)[0], labels)
+        assert torch.equal(recipe.labels(step), labels)
 
 
 def test_what_was_taken_stays_while_the_next_batch_is_made_ready(recipe, digits):

@@ -19,6 +19,11 @@ def flat(gradients):
     return torch.cat([one.flatten() for pair in gradients for one in pair])
 
 
+def taking_images(gradients):
+    """Let tests give images where backends give what loads them."""
+    return lambda weights, images, labels: gradients(weights, lambda: images, labels)
+
+
 @dataclass
 class Bench:
     network: object
@@ -29,6 +34,7 @@ class Bench:
     def schedule(self, **fields):
         schedule = build(experiment_from(fields), self.network, self.arithmetic)
         self.opened.append(schedule)
+        schedule.gradients = taking_images(schedule.gradients)
         return schedule
 
     flat = staticmethod(flat)

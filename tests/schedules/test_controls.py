@@ -26,7 +26,7 @@ def test_weight_gradients_beside_deltas_give_sequential_bits(bench):
     engine = ThreadEngine(1)
     chain = Chain(bench.network, bench.arithmetic)
     on_two = SequentialOnTwo(chain, engine, time.perf_counter)
-    result = on_two.gradients(bench.step_weights, *batch)
+    result = on_two.gradients(bench.step_weights, lambda: batch[0], batch[1])
     on_two.close()
     assert torch.equal(bench.flat(result.gradients), bench.flat(plain.gradients))
     assert torch.equal(result.losses, plain.losses)

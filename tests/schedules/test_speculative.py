@@ -136,6 +136,23 @@ def test_forward_and_speculative_backward_run_at_the_same_time(bench, monkeypatc
     assert result.accepts == 4
 
 
+@pytest.mark.parametrize("gate", [{"gate_metric": "none"}, {"gate_threshold": 0.5}])
+def test_images_are_loaded_while_engine_1_speculates(bench, monkeypatch, gate):
+    schedule = bench.schedule(schedule="speculative", reuse="replay", **gate)
+    schedule.gradients(bench.step_weights, *bench.batch(0, [0, 1, 2, 3]))
+    images, labels = bench.batch(1, [0, 1, 2, 3])
+    speculating = threading.Event()
+    recall = schedule.cache.recall
+    monkeypatch.setattr(schedule.cache, "recall", lambda x: (speculating.set(), recall(x))[1])
+
+    def load():
+        assert speculating.wait(20)
+        return images
+
+    result = type(schedule).gradients(schedule, bench.step_weights, load, labels)
+    assert result.accepts is not None
+
+
 def test_balanced_engines_both_do_weight_gradients(bench, monkeypatch):
     schedule = bench.schedule(schedule="pipelined")
     schedule.gradients(bench.step_weights, *bench.batch(0, [0, 1, 2, 3]))

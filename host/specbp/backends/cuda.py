@@ -42,11 +42,11 @@ from specbp.schedules.cache import BatchSlots
 from specbp.schedules.sharing import Costs
 from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.speculative import Speculative
-from specbp.schedules.step import BatchGradients, Schedule, StepWeights, total_ms
+from specbp.schedules.step import BatchGradients, Load, Schedule, StepWeights, total_ms
 from specbp.schedules.streams import StreamClock, StreamEngine, gpu
 from specbp.schedules.verdict import Accepts, ByMask
 
-Gradients = Callable[[StepWeights, Tensor, Tensor], BatchGradients]
+Gradients = Callable[[StepWeights, Load, Tensor], BatchGradients]
 
 UNRECORDED_STEPS = 3
 """Libraries set themselves up in the first ones, which a graph cannot record."""
@@ -160,7 +160,7 @@ class CudaTraining(TrainedInPytorch):
             self._unrecorded_step()
             moments[1].record()
         moments[-1].synchronize()
-        labels = self._recipe.labels(self._step, steps)
+        labels = torch.stack([self._recipe.labels(self._step + n) for n in range(steps)])
         rows: list[StepRow] = []
         for begun, ended, found in zip(
             moments, moments[1:], self._tally.take(labels), strict=False
@@ -199,7 +199,7 @@ class CudaTraining(TrainedInPytorch):
         schedule, weights = self._of_step(self._step)
         images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
-        batch = schedule.gradients(weights, images, labels)
+        batch = schedule.gradients(weights, lambda: images, labels)
         self._finish(schedule, batch, rates, all_accepted=False)
         ready.result()
         self._unrecorded -= 1
@@ -233,7 +233,7 @@ class CudaTraining(TrainedInPytorch):
         with recorder.span(0, "load"):
             images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
-        batch = gradients(weights, images, labels)
+        batch = gradients(weights, lambda: images, labels)
         spans = self._finish(schedule, batch, rates, all_accepted=True)
         ready.result()
         return Recorded([*recorder.spans, *spans], batch.sum_up)
@@ -243,7 +243,7 @@ class CudaTraining(TrainedInPytorch):
         with recorder.span(0, "load"):
             images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
-        begun = schedule.begin(weights, images, labels).joined()
+        begun = schedule.begin(weights, lambda: images, labels).joined()
         accepted = schedule.accept(begun)
         if slots := _slots(schedule):
             slots.join()

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 
 import torch
+from torch import Tensor
 
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
@@ -58,28 +59,32 @@ class PytorchTraining(TrainedInPytorch):
     def _one_step(self) -> StepRow:
         rule = self._recipe.rule(self._step)
         recorder = Recorder()
-        with recorder.span(0, "load"):
-            pixels, labels = self._recipe.batch(self._step)
-            images = self._recipe.images(self._arithmetic, pixels)
+
+        def load() -> Tensor:
+            with recorder.span(0, "load"):
+                return self._recipe.images(self._arithmetic, self._recipe.pixels(self._step))
+
+        started = time.perf_counter()
         schedule, weights = self._of_step(self._step)
-        batch = schedule.gradients(weights, images, labels)
+        labels = self._recipe.labels(self._step)
+        batch = schedule.gradients(weights, load, labels)
         begun = time.perf_counter()
         distance = self._distance(self._step + 1)
         updates = schedule.share(self._update_tasks(batch.gradients, rule, distance))
         ended = time.perf_counter()
-        (load,) = recorder.spans
-        self.spans = (load, *batch.spans, *updates)
+        (loaded,) = recorder.spans
+        self.spans = (loaded, *batch.spans, *updates)
         loss = float(batch.losses.mean())
         require_a_number(loss, self._step)
         row = {
             **self._counts(self._step, batch.accepts),
             "loss": loss,
             "correct": count_correct(batch.probabilities, labels),
-            "step_ms": (ended - load.started) * 1e3,
-            "load_ms": load.duration_ms,
+            "step_ms": (ended - started) * 1e3,
+            "load_ms": loaded.duration_ms,
             "update_ms": (ended - begun) * 1e3,
             **asdict(batch.times),
-            **asdict(time_shares(self.spans, self._experiment.engines, load.started, ended)),
+            **asdict(time_shares(self.spans, self._experiment.engines, started, ended)),
         }
         self._step += 1
         return row

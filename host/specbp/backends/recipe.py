@@ -96,18 +96,15 @@ class Recipe:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the pixels, as the data set has them, and the labels of `step`."""
-        data = self.dataset
-        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
-        first = step_in_epoch * self.experiment.batch_size
-        index = self.order(epoch)[first : first + self.experiment.batch_size]
-        return data.train_images.index_select(0, index), data.train_labels.index_select(0, index)
+        return self.pixels(step), self.labels(step)
 
-    def labels(self, first: int, steps: int) -> Tensor:
-        """Return the labels of so many steps of an epoch, from `first` on: int64 [steps, batch]."""
-        epoch, in_epoch = divmod(first, self.steps_per_epoch)
-        size = self.experiment.batch_size
-        index = self.order(epoch)[in_epoch * size : (in_epoch + steps) * size]
-        return self.dataset.train_labels.index_select(0, index).view(steps, size)
+    def labels(self, step: int) -> Tensor:
+        """Return the labels of `step`, int64 [batch]."""
+        return self.dataset.train_labels.index_select(0, self._samples(step))
+
+    def pixels(self, step: int) -> Tensor:
+        """Return the images of `step` as the data set has them, uint8."""
+        return self.dataset.train_images.index_select(0, self._samples(step))
 
     def order(self, epoch: int) -> Tensor:
         """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""
@@ -115,6 +112,11 @@ class Recipe:
             self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)
             self._order_epoch = epoch
         return self._order
+
+    def _samples(self, step: int) -> Tensor:
+        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
+        first = step_in_epoch * self.experiment.batch_size
+        return self.order(epoch)[first : first + self.experiment.batch_size]
 
     def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
         """Return `pixels` as the first layer takes them."""

@@ -111,7 +111,8 @@ class PytorchSide:
         pixels, labels = self._recipe.batch(number)
         images = x = self._recipe.images(arithmetic, pixels)
         weights = by_layer(network, self._weights)
-        batch = self._schedule.gradients(StepWeights(self._weights, self._weights), images, labels)
+        current = StepWeights(self._weights, self._weights)
+        batch = self._schedule.gradients(current, lambda: images, labels)
         if batch.accepted is not None:
             accepted = batch.accepted.numpy()
             self.accepts, self.rejects = _counted(self, accepted)

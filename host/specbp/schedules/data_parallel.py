@@ -21,6 +21,7 @@ from specbp.schedules.sequential import ordinary_gradients
 from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
+    Load,
     StepWeights,
     Task,
     shared_update,
@@ -42,10 +43,10 @@ class DataParallel:
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch of at least two samples."""
         recorder = Recorder(self._now)
-        parts = list(zip(images.chunk(2), labels.chunk(2), strict=True))
+        parts = list(zip(load().chunk(2), labels.chunk(2), strict=True))
         share = partial(self._share, weights, len(labels), recorder)
         second = self._engine.submit(partial(share, 1, *parts[1]))
         first = share(0, *parts[0])

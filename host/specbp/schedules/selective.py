@@ -17,6 +17,7 @@ from specbp.schedules.sequential import ordinary_gradients
 from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
+    Load,
     StepWeights,
     Task,
     own_update,
@@ -40,9 +41,10 @@ class Selective:
         self._skip_loss = skip_loss
         self._now = now
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, without its easy samples."""
         recorder = Recorder(self._now)
+        images = load()
         with recorder.span(0, "forward"):
             outcome, losses = self._chain.forward(weights.ahead, images, labels)
         with recorder.span(0, "gate"):

@@ -15,6 +15,7 @@ from specbp.schedules.outcome import Outcome
 from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
+    Load,
     StepWeights,
     Task,
     own_update,
@@ -36,9 +37,10 @@ class Sequential:
         self._chain = chain
         self._now = now
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
+        images = load()
         with recorder.span(0, "forward"):
             outcome, losses = self._chain.forward(weights.ahead, images, labels)
         gradients = ordinary_gradients(
@@ -85,9 +87,10 @@ class SequentialOnTwo:
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
+        images = load()
         with recorder.span(0, "forward"):
             outcome, losses = self._chain.forward(weights.ahead, images, labels)
         first = self._chain.network.first_weights

@@ -2,7 +2,7 @@
 
 Two engines; engine 0 is the caller and does the forward, engine 1 works beside it:
 
-    engine 0    forward -------------> gate    redo    weight gradients    update
+    engine 0    load  forward -------> gate    redo    weight gradients    update
     engine 1    recall  speculative deltas             weight gradients    store
 
 The *speculative backward* propagates deltas from the cached softmax through the cached masks with
@@ -38,6 +38,7 @@ from specbp.schedules.sharing import Costs, SharedWork
 from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
+    Load,
     StepWeights,
     Task,
     shared_update,
@@ -67,13 +68,13 @@ class Step:
 
     Attributes:
         weights: what the passes read.
-        images: [batch, channels, height, width], encoded by the arithmetic.
+        load: gives the images of the batch.
         labels: int64 [batch].
         recorder: of its spans.
     """
 
     weights: StepWeights
-    images: Tensor
+    load: Load
     labels: Tensor
     recorder: Recorder
 
@@ -153,35 +154,35 @@ class Speculative:
         """Return for each sample whether it would be speculated on: bool [batch]."""
         return self.cache.seen(labels)
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
         seen = self.cache.seen(labels)
         if self.rejects_none and bool(seen.all()):
-            return self.gradients_if_all_accepted(weights, images, labels)
-        begun = self.begin(weights, images, labels, seen)
+            return self.gradients_if_all_accepted(weights, load, labels)
+        begun = self.begin(weights, load, labels, seen)
         return self.end(begun, self._decide(begun))
 
     def gradients_if_all_accepted(
-        self, weights: StepWeights, images: Tensor, labels: Tensor
+        self, weights: StepWeights, load: Load, labels: Tensor
     ) -> BatchGradients:
         """Return `gradients` where all samples were seen and the gate, if any, accepts them."""
         everything = torch.ones_like(labels, dtype=torch.bool)
         if self._method.reuse == "replay":
-            return self._gradients_of_cached(weights, images, labels, everything)
-        return self.end(self.begin(weights, images, labels), ByMask(everything, "all"))
+            return self._gradients_of_cached(weights, load, labels, everything)
+        return self.end(self.begin(weights, load, labels), ByMask(everything, "all"))
 
     def begin(
-        self, weights: StepWeights, images: Tensor, labels: Tensor, seen: Tensor | None = None
+        self, weights: StepWeights, load: Load, labels: Tensor, seen: Tensor | None = None
     ) -> Begun:
         """Do a step up to the gate: speculate on the samples that were `seen`, run forward.
 
         Args:
             weights: see `Schedule.gradients`, likewise for the rest.
-            images: of the batch.
+            load: of the batch.
             labels: likewise.
             seen: bool [batch]; None for all.
         """
-        step = Step(weights, images, labels, Recorder(self._device.now))
+        step = Step(weights, load, labels, Recorder(self._device.now))
         known = labels if seen is None or bool(seen.all()) else labels[seen]
         recalled: Pending[Outcome | None] = Done(None)
         speculated: Pending[list[Delta]] = Done([])
@@ -242,10 +243,10 @@ class Speculative:
         self._engine.close()
 
     def _gradients_of_cached(
-        self, weights: StepWeights, images: Tensor, labels: Tensor, everything: Tensor
+        self, weights: StepWeights, load: Load, labels: Tensor, everything: Tensor
     ) -> BatchGradients:
         """Replay a batch: nothing of the backward needs anything of the forward."""
-        step = Step(weights, images, labels, Recorder(self._device.now))
+        step = Step(weights, load, labels, Recorder(self._device.now))
         work = self._open_work(step, self.costs.forward, self.costs.deltas)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
@@ -265,8 +266,9 @@ class Speculative:
         return work.results()
 
     def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
+        images = step.load()
         with step.recorder.span(0, "forward"):
-            found = self._chain.forward(step.weights.ahead, step.images, step.labels)
+            found = self._chain.forward(step.weights.ahead, images, step.labels)
         self.cache.offer(self._worth_keeping(found[0]))
         return found
 

@@ -13,6 +13,8 @@ from specbp.schedules.engines import Engine, work_through
 from specbp.schedules.spans import Now, Phase, Recorder, Span
 
 Task = Callable[[], None]
+Load = Callable[[], Tensor]
+"""Gives the images of a batch, [batch, channels, height, width], encoded by the arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,12 @@ class StepWeights:
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
-    def gradients(self, weights: StepWeights, images: Tensor, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch.
 
         Args:
             weights: only read.
-            images: [batch, channels, height, width], encoded by the arithmetic.
+            load: called once, by engine 0, when all that needs no images is under way.
             labels: int64 [batch].
         """
         ...
