@@ -76,7 +76,7 @@ def test_every_knob_changes_the_hash(name):
 @given(st.lists(st.sampled_from(sorted(OTHER_VALUES)), unique=True))
 def test_different_experiments_have_different_hashes_and_equal_ones_equal(names):
     assume(not {"arithmetic", "weight_prediction"} <= set(names))
-    assume(not ("nesterov" in names and {"arithmetic", "weight_prediction"} & set(names)))
+    assume(not {"arithmetic", "nesterov"} <= set(names))
     changed = experiment_from(
         {"schedule": "speculative"} | {name: OTHER_VALUES[name] for name in names}
     )

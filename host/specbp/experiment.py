@@ -330,8 +330,6 @@ class Experiment(BaseModel):
             raise ValueError("nesterov needs arithmetic = float32")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov is a kind of momentum, which is 0")
-        if self.nesterov and self.weight_prediction:
-            raise ValueError("nesterov looks ahead itself: leave weight_prediction out")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs")
         if self.gate_threshold is not None and self.gate_metric is not None:
