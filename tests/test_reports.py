@@ -7,8 +7,10 @@ from specbp.report.statistics import paired_difference, ratio_with_interval
 from tests.conftest import REPOSITORY
 
 CIFAR100 = REPOSITORY / "reports" / "cifar100"
+GPU = REPOSITORY / "reports" / "gpu"
 README = (REPOSITORY / "README.md").read_text()
 PREDICTED = "pipelined, weight prediction"
+ON_GPU = f"{PREDICTED}, two streams"
 BASELINE = "sequential, 1 thread"
 
 
@@ -21,12 +23,33 @@ def by_seed(runs, arm):
     return runs[runs["arm"].str.startswith(arm)].set_index("seed").sort_index()
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent for path in CIFAR100.rglob("runs.csv")))
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in (REPOSITORY / "reports").rglob("runs.csv"))
+)
 def test_arms_at_one_seed_did_equal_work(folder):
     runs = pd.read_csv(folder / "runs.csv")
-    work = ["model", "batch_size", "learning_rate", "momentum", "seed"]
+    runs = runs[runs["status"] == "ok"]
+    work = ["dataset", "model", "batch_size", "learning_rate", "momentum", "seed"]
+    work += [name for name in ("train", "held_out", "epochs") if name in runs]
     for name in ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256"):
         assert (runs.groupby(work)[name].nunique() == 1).all()
+
+
+def test_the_loss_on_a_gpu_is_the_published_one():
+    runs = pd.read_csv(GPU / "accuracy" / "runs.csv")
+    for batch_size, said in ((8, row(ON_GPU)[-1]), (32, "0.87 points** [0.53, 1.21] (10 seeds")):
+        chosen = runs[runs["batch_size"] == batch_size]
+        arm, baseline = (
+            by_seed(chosen, name)["test_accuracy"] * 100 for name in ("pipelined", "sequential")
+        )
+        change = paired_difference(list(arm), list(baseline))
+        if batch_size == 8:
+            found = f"{change.mean:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {len(arm)} seeds"
+            assert found == said
+        else:
+            loss = f"{-change.mean:.2f} points** [{-change.high:.2f}, {-change.low:.2f}]"
+            assert f"{loss} ({len(arm)} seeds" == said
+            assert said in README
 
 
 def test_the_loss_of_accuracy_is_the_published_one():
@@ -40,14 +63,25 @@ def test_the_loss_of_accuracy_is_the_published_one():
 
 @pytest.mark.parametrize(("column", "batch_size"), [(1, 1), (2, 8), (3, 32)])
 def test_the_time_of_a_step_is_the_published_one(column, batch_size):
-    runs = pd.read_csv(CIFAR100 / "time" / "runs.csv")
-    runs = runs[(runs["model"] == "cifar-cnn") & (runs["batch_size"] == batch_size)]
-    rounds = pd.read_csv(CIFAR100 / "time" / "rounds.csv").groupby("cell")["step_ms"]
+    said = row("pipelined (previous batch, no gate), weight prediction")[column]
+    assert said == ratio(CIFAR100 / "time", batch_size, PREDICTED, BASELINE)
 
-    def turns(arm):
-        cells = runs[runs["arm"] == arm].sort_values("seed")["cell"]
+
+@pytest.mark.parametrize(("column", "batch_size"), [(1, 1), (2, 8), (3, 32), (4, 128)])
+def test_the_time_of_a_step_on_a_gpu_is_the_published_one(column, batch_size):
+    arm, baseline = f"{PREDICTED}, cuda:0", "sequential, cuda:0"
+    assert row(ON_GPU)[column] == ratio(GPU / "time", batch_size, arm, baseline)
+
+
+def ratio(folder, batch_size, arm, baseline):
+    """The time of `arm` over that of `baseline`, with its interval, as the README writes it."""
+    runs = pd.read_csv(folder / "runs.csv")
+    runs = runs[(runs["model"] == "cifar-cnn") & (runs["batch_size"] == batch_size)]
+    rounds = pd.read_csv(folder / "rounds.csv").groupby("cell")["step_ms"]
+
+    def turns(name):
+        cells = runs[runs["arm"] == name].sort_values("seed")["cell"]
         return [rounds.get_group(cell).tolist() for cell in cells]
 
-    ratio = ratio_with_interval(turns(PREDICTED), turns(BASELINE))
-    said = f"{ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
-    assert row("pipelined (previous batch, no gate), weight prediction")[column] == said
+    found = ratio_with_interval(turns(arm), turns(baseline))
+    return f"{found.ratio:.2f} [{found.low:.2f}, {found.high:.2f}]"
