@@ -10,7 +10,8 @@ from tests.conftest import REPOSITORY
 from tests.deploy.loopback import LOGIN, SUDO
 from tests.forked import run_forked
 
-(BLOCK,) = re.findall(r"```console\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(r"```console\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+(BLOCK,) = (block for block in BLOCKS if "specbp board" in block)
 COMMANDS = BLOCK.strip().splitlines()
 ON_A_BOARD = "xilinx@192.168.2.99"
 
