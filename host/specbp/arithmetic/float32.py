@@ -234,8 +234,8 @@ def predict(
 ) -> None:
     """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
 
-    Linear weight prediction (Kosson et al., "Pipelined backpropagation at scale", 2021). With
-    Nesterov's momentum a step goes along g + momentum * m, which is m where gradients change slowly.
+    Linear weight prediction (Kosson et al., "Pipelined backpropagation at scale", 2021). Nesterov's
+    momentum steps along g + momentum * m, which is m where gradients change slowly.
 
     Args:
         weights: of each layer with weights.

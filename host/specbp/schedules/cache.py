@@ -17,9 +17,9 @@ from torch import Tensor
 from specbp.experiment import Experiment
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.outcome import Outcome, copy_all, put_rows
+from specbp.schedules.place import HOST
 
 UNSEEN = -1
-PROCESSOR = torch.device("cpu")
 
 
 class Cache(Protocol):
@@ -74,7 +74,7 @@ class KeyedCache:
         keys: int,
         max_age: int | None = None,
         offset: int = 0,
-        place: torch.device = PROCESSOR,
+        place: torch.device = HOST,
     ) -> None:
         self._keys = keys
         self._max_age = max_age
@@ -183,7 +183,7 @@ class BatchSlots:
         current: the set that is recalled from, 0 or 1.
     """
 
-    def __init__(self, engine: Engine, place: torch.device = PROCESSOR) -> None:
+    def __init__(self, engine: Engine, place: torch.device = HOST) -> None:
         self.current = 0
         self._engine = engine
         self._place = place

@@ -14,6 +14,7 @@ from specbp.network import Network
 from specbp.schedules.cache import BatchCache, Cache
 from specbp.schedules.chain import Chain, TracedChain
 from specbp.schedules.engines import Engine, ThreadEngine
+from specbp.schedules.place import HOST
 from specbp.schedules.sharing import OpenWork, TakenWork
 from specbp.schedules.spans import Now
 from specbp.schedules.verdict import ByRows, Verdict
@@ -43,7 +44,7 @@ class Device:
 
 
 PROCESSOR = Device(
-    place=torch.device("cpu"),
+    place=HOST,
     now=time.perf_counter,
     open_chain=TracedChain,
     open_engine=ThreadEngine,

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from specbp.experiment import GateMetric
-
-PROCESSOR = torch.device("cpu")
+from specbp.schedules.place import HOST
 
 DISTANCES: dict[GateMetric, Callable[[Tensor], Tensor]] = {
     "max": lambda difference: difference.abs().amax(1),
@@ -98,7 +97,7 @@ class AdaptiveGate:
     GAIN = 0.1
 
     def __init__(
-        self, metric: GateMetric, threshold: float, target: float, place: torch.device = PROCESSOR
+        self, metric: GateMetric, threshold: float, target: float, place: torch.device = HOST
     ) -> None:
         self._distance = DISTANCES[metric]
         self._threshold = torch.tensor(threshold, dtype=torch.float64, device=place)

@@ -70,6 +70,36 @@ class Task:
     delta: Tensor
 
 
+class Tasks:
+    """Makes and does the tasks of a step, and keeps what they give.
+
+    Args:
+        chain: whose layers they are of.
+        recorder: of the step.
+    """
+
+    def __init__(self, chain: Chain, recorder: Recorder) -> None:
+        self._network = chain.network
+        self._arithmetic = chain.arithmetic
+        self._recorder = recorder
+        self._results: dict[str, Weights] = {}
+
+    def of(self, index: int, x: Tensor | None, delta: Tensor) -> Task:
+        """Return the task of the layer at `index` of the network."""
+        assert x is not None
+        return Task(self._network.layers[index], x, delta)
+
+    def do(self, task: Task, engine: int) -> None:
+        """Do a task on the caller's engine, of that number."""
+        with self._recorder.span(engine, "weight gradient", task.layer.name):
+            gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
+        self._results[task.layer.name] = gradient
+
+    def results(self) -> list[Weights]:
+        """Return the gradients of each layer with weights in forward order; all must be done."""
+        return [self._results[one.name] for one in self._network.layers if one.has_weights]
+
+
 class TakenWork:
     """Whoever is free takes the next task, the costly ones first, which balances best.
 
@@ -81,23 +111,20 @@ class TakenWork:
     """
 
     def __init__(self, chain: Chain, recorder: Recorder, costs: Costs, free_at: FreeAt) -> None:
-        self._network = chain.network
-        self._arithmetic = chain.arithmetic
+        self._tasks = Tasks(chain, recorder)
         self._recorder = recorder
         self._costs = costs
         self._takes_part = free_at
-        self._tasks: list[Task] = []
+        self._left: list[Task] = []
         self._is_complete = Event()
-        self._results: dict[str, Weights] = {}
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
-        assert x is not None
-        self._tasks.append(Task(self._network.layers[index], x, delta))
+        self._left.append(self._tasks.of(index, x, delta))
 
     def close(self) -> None:
         """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
-        self._tasks.sort(key=lambda task: self._costs.of(task.layer))
+        self._left.sort(key=lambda task: self._costs.of(task.layer))
         self._is_complete.set()
 
     def work(self, engine: int) -> None:
@@ -109,18 +136,16 @@ class TakenWork:
                 self._is_complete.wait()
         while True:
             try:
-                task = self._tasks.pop()  # the costliest of those left
+                task = self._left.pop()  # the costliest of those left
             except IndexError:
                 return
             started = time.perf_counter()
-            with self._recorder.span(engine, "weight gradient", task.layer.name):
-                gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
+            self._tasks.do(task, engine)
             self._costs.weight_gradients[task.layer.name] = time.perf_counter() - started
-            self._results[task.layer.name] = gradient
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
-        return [self._results[one.name] for one in self._network.layers if one.has_weights]
+        return self._tasks.results()
 
 
 class DividedWork:
@@ -142,40 +167,32 @@ class DividedWork:
         free_at: FreeAt,
         mark: Callable[[], Pending[None]],
     ) -> None:
-        self._network = chain.network
-        self._arithmetic = chain.arithmetic
-        self._recorder = recorder
+        self._tasks = Tasks(chain, recorder)
         self._costs = costs
         self._free_at = free_at
         self._mark = mark
-        self._tasks: list[tuple[Task, Pending[None]]] = []
+        self._put: list[tuple[Task, Pending[None]]] = []
         self._engine_of: dict[str, int] = {}
-        self._results: dict[str, Weights] = {}
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
-        assert x is not None
-        self._tasks.append((Task(self._network.layers[index], x, delta), self._mark()))
+        self._put.append((self._tasks.of(index, x, delta), self._mark()))
 
     def close(self) -> None:
         """Divide the tasks."""
-        layers = [task.layer for task, _ in self._tasks]
-        self._engine_of = divided(
-            {layer.name: self._costs.of(layer) for layer in layers}, self._free_at
-        )
+        costs = {task.layer.name: self._costs.of(task.layer) for task, _ in self._put}
+        self._engine_of = divided(costs, self._free_at)
 
     def work(self, engine: int) -> None:
         """Do the tasks of the caller's engine, in the order in which they were put."""
-        for task, ready in self._tasks:
+        for task, ready in self._put:
             if self._engine_of[task.layer.name] == engine:
                 ready.result()
-                with self._recorder.span(engine, "weight gradient", task.layer.name):
-                    gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
-                self._results[task.layer.name] = gradient
+                self._tasks.do(task, engine)
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
-        return [self._results[one.name] for one in self._network.layers if one.has_weights]
+        return self._tasks.results()
 
 
 def divided(costs: Mapping[str, float], free_at: FreeAt) -> dict[str, int]:
