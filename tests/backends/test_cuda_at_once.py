@@ -16,11 +16,8 @@ from specbp.backends.pytorch import PytorchTraining
 from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
 from specbp.schedules.streams import StreamClock
+from tests.backends.test_cuda import FAST
 
-FAST = {
-    "dataset": "digits", "model": "digits-cnn", "epochs": 2, "learning_rate": 0.02,
-    "learning_rate_decay": "cosine",
-}  # fmt: skip
 ARMS = [
     {"schedule": "sequential"},
     {"schedule": "sequential", "nesterov": True, "weight_decay": 0.001},

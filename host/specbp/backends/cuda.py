@@ -125,10 +125,6 @@ class CudaTraining(TrainedInPytorch):
             super().restore(state)
             self._fed = -1
             self._unrecorded = UNRECORDED_STEPS
-            if self._experiment.weight_prediction:  # as at the end of a step, to the bit
-                minus_distance = self._feed.minus_distance(self._step)
-                weights, momenta, ahead = (flat.memory for flat in self._flat)
-                predict_flat(weights, momenta, ahead, minus_distance)
             torch.cuda.synchronize()
 
     def close(self) -> None:
@@ -136,6 +132,11 @@ class CudaTraining(TrainedInPytorch):
         self._stream.synchronize()
         self._recordings.clear()
         super().close()
+
+    def _predict(self) -> None:
+        """Bring the weights of the next forward to where they are expected, as a step does."""
+        weights, momenta, ahead = (flat.memory for flat in self._flat)
+        predict_flat(weights, momenta, ahead, self._feed.minus_distance(self._step))
 
     def _run(self, steps: int, last: bool) -> list[StepRow]:
         """Do steps of one epoch; the `last` of them is timed."""
@@ -197,11 +198,7 @@ class CudaTraining(TrainedInPytorch):
     def _unrecorded_step(self) -> None:
         """Launch a step kernel by kernel."""
         schedule, weights = self._of_step(self._step)
-        images, labels, rates = self._feed.take()
-        ready = self._bookkeeper.submit(self._feed.advance)
-        batch = schedule.gradients(weights, lambda: images, labels)
-        self._finish(schedule, batch, rates, all_accepted=False)
-        ready.result()
+        self._whole(schedule, schedule.gradients, weights, all_accepted=False)
         self._unrecorded -= 1
 
     def _recording(self, schedule: Schedule, timed: bool, ahead: int) -> Recording:
@@ -222,19 +219,21 @@ class CudaTraining(TrainedInPytorch):
 
     def _record(self, schedule: Schedule, weights: StepWeights) -> Recording:
         if not isinstance(schedule, Speculative):
-            return WholeStep(partial(self._whole, schedule, schedule.gradients, weights))
+            return WholeStep(partial(self._whole, schedule, schedule.gradients, weights, True))
         if schedule.rejects_none:
             gradients = schedule.gradients_if_all_accepted
-            return WholeStep(partial(self._whole, schedule, gradients, weights))
+            return WholeStep(partial(self._whole, schedule, gradients, weights, True))
         return StepWithGate(partial(self._begin, schedule, weights), partial(self._end, schedule))
 
-    def _whole(self, schedule: Schedule, gradients: Gradients, weights: StepWeights) -> Recorded:
+    def _whole(
+        self, schedule: Schedule, gradients: Gradients, weights: StepWeights, all_accepted: bool
+    ) -> Recorded:
         recorder = Recorder(self._clock.now)
         with recorder.span(0, "load"):
             images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
         batch = gradients(weights, lambda: images, labels)
-        spans = self._finish(schedule, batch, rates, all_accepted=True)
+        spans = self._finish(schedule, batch, rates, all_accepted)
         ready.result()
         return Recorded([*recorder.spans, *spans], batch.sum_up)
 

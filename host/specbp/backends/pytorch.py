@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import predicting_tasks
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.recipe import count_correct, require_a_number
 from specbp.backends.trained import TrainedInPytorch
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
+from specbp.network import Weights
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.device import PROCESSOR
 from specbp.schedules.spans import Recorder
+from specbp.schedules.step import Task
 
 REST_S = 0.02
 """Intra-op threads spin this long, and less, after their last work: 5 to 9 ms were measured."""
@@ -88,6 +94,23 @@ class PytorchTraining(TrainedInPytorch):
         }
         self._step += 1
         return row
+
+    def _update_tasks(
+        self, gradients: Sequence[Weights], rule: UpdateRule, distance: float
+    ) -> list[Task]:
+        """Return the update in pieces for the engines; as one where there is a single engine.
+
+        Args:
+            gradients: of each layer with weights.
+            rule: of this step.
+            distance: how far the forward of the next one looks ahead, in momenta.
+        """
+        arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
+        if self._experiment.weight_prediction:
+            return predicting_tasks(*state, self._ahead, rule, distance)
+        if self._experiment.engines == 1:
+            return [partial(arithmetic.update, *state, rule)]
+        return arithmetic.update_tasks(*state, rule)
 
 
 def _let_threads_sleep() -> None:

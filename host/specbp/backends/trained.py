@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 
-from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import predict, predicting_tasks
+from specbp.arithmetic.float32 import predict
 from specbp.backends.recipe import Recipe, count_correct, weights_sha256
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
@@ -20,7 +18,7 @@ from specbp.schedules.chain import Chain
 from specbp.schedules.device import Device
 from specbp.schedules.sequential import Sequential
 from specbp.schedules.spans import Span
-from specbp.schedules.step import Schedule, StepWeights, Task
+from specbp.schedules.step import Schedule, StepWeights
 
 EVALUATION_BATCH = 500
 
@@ -107,7 +105,7 @@ class TrainedInPytorch:
         _copy(state["weights"], self._weights)
         _copy(state["momenta"], self._momenta)
         if self._experiment.weight_prediction:
-            predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
+            self._predict()
         self._schedule.restore(state["schedule"])
 
     def close(self) -> None:
@@ -121,22 +119,9 @@ class TrainedInPytorch:
             return self._warmup, StepWeights(self._weights, self._weights)
         return self._schedule, StepWeights(self._weights, self._ahead)
 
-    def _update_tasks(
-        self, gradients: Sequence[Weights], rule: UpdateRule, distance: Any
-    ) -> list[Task]:
-        """Return the update in pieces for the engines; as one where there is a single engine.
-
-        Args:
-            gradients: of each layer with weights.
-            rule: of this step.
-            distance: how far the forward of the next one looks ahead, in momenta.
-        """
-        arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
-        if self._experiment.weight_prediction:
-            return predicting_tasks(*state, self._ahead, rule, distance)
-        if self._experiment.engines == 1:
-            return [partial(arithmetic.update, *state, rule)]
-        return arithmetic.update_tasks(*state, rule)
+    def _predict(self) -> None:
+        """Bring the weights of the next forward to where they are expected."""
+        predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
 
     def _distance(self, step: int) -> float:
         """Return how far ahead of the weights the forward of `step` looks, in momenta."""

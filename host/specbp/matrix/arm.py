@@ -125,8 +125,6 @@ def _overlap(experiment: Experiment, accept_rate: float | None) -> Overlap | Non
         assert accept_rate is not None
         free = experiment.gate_threshold is None and experiment.reuse == "replay"
         return Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
-    if experiment.on_gpu and experiment.schedule == "sequential":
-        return Overlap(experiment.engines, balanced=False, free=False, accept_rate=1.0)
     exact = experiment.schedule == "data-parallel"
     if exact or (experiment.schedule == "sequential" and experiment.threads == 1):
         return Overlap(experiment.engines, balanced=exact, free=True, accept_rate=1.0)

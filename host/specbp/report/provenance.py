@@ -87,7 +87,7 @@ def _grouped(runs: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
 
 def _machine(runs: Sequence[Row]) -> Machine:
     memory = sorted({run["memory_gib"] for run in runs if run["memory_gib"] is not None})
-    gpus = sorted({str(run["gpu"]) for run in runs if run.get("gpu") is not None})
+    gpus = sorted({str(run["gpu"]) for run in runs if run["gpu"] is not None})
     return Machine(
         cpu=", ".join([_known(runs[0]["cpu"]), *gpus]),
         cores=_known(runs[0]["cores"]),

@@ -19,13 +19,7 @@ from specbp.schedules.sequential import Sequential, SequentialOnTwo
 from specbp.schedules.speculative import Method, Speculative
 from specbp.schedules.step import BatchGradients, PhaseTimes, Schedule, StepWeights
 
-__all__ = [
-    "BatchGradients",
-    "PhaseTimes",
-    "Schedule",
-    "StepWeights",
-    "build",
-]
+__all__ = ["BatchGradients", "PhaseTimes", "Schedule", "StepWeights", "build"]
 
 
 def build(

@@ -128,15 +128,16 @@ class KeyedCache:
         return (labels + self._offset) % self._keys
 
 
-class BatchCache:
-    """Key `batch`: the previous batch's outcome, in the memory in which forward left it.
+class _PreviousBatch:
+    """What the caches of the key `batch` share.
 
     The i-th sample of the previous batch stands for the i-th sample of this one.
     """
 
-    def __init__(self) -> None:
-        self._is_seen = False
-        self._previous: Outcome | None = None
+    _is_seen = False
+
+    def _cached(self) -> Outcome | None:
+        raise NotImplementedError
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return whether there was a batch before this one, for each sample: bool [batch]."""
@@ -144,12 +145,28 @@ class BatchCache:
 
     def recall(self, labels: Tensor) -> Outcome:
         """Return the previous batch's outcome."""
-        assert self._previous is not None
-        return self._previous
+        cached = self._cached()
+        assert cached is not None
+        return cached
 
     def note(self, labels: Tensor) -> None:
         """Take in that there is a previous batch; `store` must follow."""
         self._is_seen = True
+
+    def state(self) -> dict[str, Any]:
+        """Return the previous batch's outcome."""
+        cached = self._cached()
+        return {"outcome": None if cached is None else vars(cached)}
+
+
+class BatchCache(_PreviousBatch):
+    """Key `batch`: the previous batch's outcome, in the memory in which forward left it."""
+
+    def __init__(self) -> None:
+        self._previous: Outcome | None = None
+
+    def _cached(self) -> Outcome | None:
+        return self._previous
 
     def offer(self, outcome: Outcome) -> None:
         """Do nothing: there is nothing to copy."""
@@ -158,10 +175,6 @@ class BatchCache:
         """Keep the outcome for the next batch."""
         self._previous = outcome
 
-    def state(self) -> dict[str, Any]:
-        """Return the previous batch's outcome."""
-        return {"outcome": None if self._previous is None else vars(self._previous)}
-
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         outcome = state["outcome"]
@@ -169,7 +182,7 @@ class BatchCache:
         self._is_seen = outcome is not None
 
 
-class BatchSlots:
+class BatchSlots(_PreviousBatch):
     """The same in memory of its own, whatever memory forward uses; for batches of one size.
 
     There are two sets of slots in turn, so that an outcome is copied while the one before it is
@@ -187,23 +200,11 @@ class BatchSlots:
         self.current = 0
         self._engine = engine
         self._place = place
-        self._is_seen = False
         self._slots: list[Outcome | None] = [None, None]
         self._copied: Pending[None] = Done(None)
 
-    def seen(self, labels: Tensor) -> Tensor:
-        """Return whether there was a batch before this one, for each sample: bool [batch]."""
-        return torch.full_like(labels, self._is_seen, dtype=torch.bool)
-
-    def recall(self, labels: Tensor) -> Outcome:
-        """Return the previous batch's outcome."""
-        slots = self._slots[self.current]
-        assert slots is not None
-        return slots
-
-    def note(self, labels: Tensor) -> None:
-        """Take in that there is a previous batch; `store` must follow."""
-        self._is_seen = True
+    def _cached(self) -> Outcome | None:
+        return self._slots[self.current]
 
     def offer(self, outcome: Outcome) -> None:
         """Begin to copy the outcome to the slots that are not recalled from."""
@@ -221,11 +222,6 @@ class BatchSlots:
         """Recall from the copy from now on."""
         self.join()
         self.current = 1 - self.current
-
-    def state(self) -> dict[str, Any]:
-        """Return the previous batch's outcome."""
-        slots = self._slots[self.current]
-        return {"outcome": None if slots is None else vars(slots)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""

@@ -6,9 +6,8 @@ engines gain so is what speculation on two engines has to beat.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     Load,
+    RemembersNothing,
     StepWeights,
     Task,
     shared_update,
@@ -29,7 +29,7 @@ from specbp.schedules.step import (
 )
 
 
-class DataParallel:
+class DataParallel(RemembersNothing):
     """Ordinary backpropagation of two halves of a batch at the same time.
 
     Args:
@@ -64,13 +64,6 @@ class DataParallel:
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update on both engines."""
         return shared_update(self._engine, tasks, self._now)
-
-    def state(self) -> dict[str, Any]:
-        """Return nothing: there is nothing to remember."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
     def close(self) -> None:
         """Give the second engine back."""

@@ -7,8 +7,7 @@ loss below which a sample is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     Load,
+    RemembersNothing,
     StepWeights,
     Task,
     own_update,
@@ -25,7 +25,7 @@ from specbp.schedules.step import (
 )
 
 
-class Selective:
+class Selective(RemembersNothing):
     """Ordinary backpropagation without the samples whose loss is small.
 
     The gradient stays that of the mean over the whole batch, with nothing from skipped samples.
@@ -64,13 +64,6 @@ class Selective:
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update one after another."""
         return own_update(tasks, self._now)
-
-    def state(self) -> dict[str, Any]:
-        """Return nothing: there is nothing to remember."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""

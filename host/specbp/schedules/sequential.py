@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from specbp.schedules.spans import Now, Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     Load,
+    RemembersNothing,
     StepWeights,
     Task,
     own_update,
@@ -25,7 +25,7 @@ from specbp.schedules.step import (
 )
 
 
-class Sequential:
+class Sequential(RemembersNothing):
     """Ordinary backpropagation; remembers nothing between batches.
 
     Args:
@@ -58,18 +58,11 @@ class Sequential:
         """Do the tasks of the update one after another."""
         return own_update(tasks, self._now)
 
-    def state(self) -> dict[str, Any]:
-        """Return nothing: there is nothing to remember."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""
 
 
-class SequentialOnTwo:
+class SequentialOnTwo(RemembersNothing):
     """The same gradients, bit for bit, with weight gradients beside the propagation of deltas.
 
     Engine 1 computes the weight gradient of a layer while engine 0 propagates the delta further
@@ -115,13 +108,6 @@ class SequentialOnTwo:
     def share(self, tasks: Sequence[Task]) -> list[Span]:
         """Do the tasks of the update on both engines."""
         return shared_update(self._engine, tasks, self._now)
-
-    def state(self) -> dict[str, Any]:
-        """Return nothing: there is nothing to remember."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
     def close(self) -> None:
         """Give engine 1 back."""

@@ -135,6 +135,17 @@ class StepWeights:
     ahead: Sequence[Weights]
 
 
+class RemembersNothing:
+    """A schedule in which no batch depends on an earlier one, but for the weights."""
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to remember."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
