@@ -51,6 +51,4 @@ def test_predicted_cycles(model, shape, classes, lanes, batch):
     beyond = [
         one for one in passes if abs(one.predicted - one.cycles) > max(WITHIN * one.cycles, A_FEW)
     ]
-    share = sum(one.cycles for one in beyond) / sum(one.cycles for one in passes)
-    print(f"{len(beyond)} of {len(passes)} passes, {share:.1%} of the cycles, are further off")
-    assert share <= WITHIN
+    assert not beyond

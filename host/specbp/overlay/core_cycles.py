@@ -6,15 +6,18 @@ in its unit, those whose semaphores it waits for, the one that must leave a full
 numbers are comes from the units' structure (`overlays/specbp/rtl`); tests hold the sum against the
 simulated hardware.
 
-What is simplified: bursts of one descriptor are taken as equally long, and the fetching of
-descriptors takes its beats from the loads without a turn of its own.
+What is simplified: the fetching of descriptors takes its beats from the loads without a turn of
+its own.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice, product
 
 from specbp.overlay.isa import (
     MAC_REDUCING,
@@ -54,6 +57,11 @@ HAND_OVER = 2
 FETCHED_AHEAD = 8
 """Descriptors fetched and not yet handed to a unit."""
 LONGEST_BURST = 16
+READ_TURN, WRITE_TURN = 1, 3
+"""Beside the memory's latency, from the end of a burst to the first data of the one that found room
+then."""
+LOOKED_AT = 4 * LONGEST_BURST
+"""Runs of a load or store that are worked out burst by burst."""
 FETCH_START, FETCH_END = 2, 3
 """From the request of descriptors to the memory port, and from their last beat to being there."""
 REQUEST = 5
@@ -322,6 +330,12 @@ class CoreModel:
                 # Behind the bursts already requested, and before those that come.
                 data += min(under_way[0] - data, self._reads * LONGEST_BURST)
                 self._owed += count * DESCRIPTOR_BEATS
+            else:
+                # Into the beginning of a load that was taken to have the port to itself.
+                ahead = data + count * DESCRIPTOR_BEATS
+                self._owed += sum(
+                    ahead - start for start, _ in self._reading if data < start < ahead
+                )
             self._fetch_end = data + count * DESCRIPTOR_BEATS
             first = data + DESCRIPTOR_BEATS + FETCH_END
             self._arrivals.extend(first + one * DESCRIPTOR_BEATS for one in range(count))
@@ -349,18 +363,15 @@ class CoreModel:
 
     def _stream(self, start: float, run: int, moves: Moves, address: int) -> None:
         """Read runs as fast as the memory port gives them."""
-        runs = math.prod(move.count for move in moves)
-        bursts = runs * _bursts(run, address, moves)
-        beats = runs * run / bursts
-        period = max(beats, (self._read_latency + 1 + beats) / self._reads)
+        stream = _streamed(run, address, moves, self._read_latency + READ_TURN, self._reads)
         first = self._first_data(start)
-        end = first + (bursts - 1) * period + beats + self._owed
+        end = first + stream.cycles + self._owed
         self._owed = 0.0
-        end = self._moved(first, end, runs * run)
+        end = self._moved(first, end, run * math.prod(move.count for move in moves))
         self._read_end = self._words_end = end
         self._reading.append((first, end))
-        behind = end - self._reads * period
-        self._requested = max(start + bursts, behind if bursts > self._reads else 0.0)
+        behind = end - self._reads * stream.cycles / stream.bursts
+        self._requested = max(start + stream.bursts, behind if stream.bursts > self._reads else 0.0)
 
     def _first_data(self, start: float) -> float:
         """Return when the first data of a load come that starts at `start`."""
@@ -419,13 +430,11 @@ class CoreModel:
     def _store(self, it: Store, ready: float) -> float:
         start = max(ready, self._walked + 1, self._stores.oldest() + 1)
         self._start = start
-        runs = math.prod(move.count for move in it.moves)
-        bursts = runs * _bursts(it.run, it.address, it.moves)
-        words = runs * it.run
-        beats = words / bursts
-        period = max(beats, (self._write_latency + 3 + beats) / self._writes)
+        words = it.run * math.prod(move.count for move in it.moves)
+        turn = self._write_latency + WRITE_TURN
+        stream = _streamed(it.run, it.address, it.moves, turn, self._writes)
         first = max(start + STORE_START, self._write_end)
-        self._write_end = self._moved(first, first + (bursts - 1) * period + beats, words)
+        self._write_end = self._moved(first, first + stream.cycles, words)
         self._walked = max(start + words, self._write_end - STORE_FIFO)
         self._queues[Unit.STORE].left.append(self._walked)
         complete = self._write_end + self._write_latency + STORE_END
@@ -442,9 +451,70 @@ def _own_time(it: Softmax | Sgd | Gate) -> float:
     return it.samples * (SOFTMAX_SAMPLE + SOFTMAX_CLASS * it.classes) + SOFTMAX_START
 
 
-def _bursts(run: int, address: int, moves: Moves) -> float:
-    """Return how many bursts a run takes on average: they end at multiples of 128 bytes."""
-    strides = [move.memory for move in moves if move.count > 1]
-    step = math.gcd(LONGEST_BURST * 8, *strides) if strides else LONGEST_BURST * 8
-    offsets = range(address % step, LONGEST_BURST * 8, step)
-    return sum(-(-(offset // 8 + run) // LONGEST_BURST) for offset in offsets) / len(offsets)
+@dataclass(frozen=True)
+class _Stream:
+    """Runs as the memory port moves them.
+
+    Attributes:
+        cycles: from the first data to the last.
+        bursts: that they take.
+    """
+
+    cycles: float
+    bursts: float
+
+
+def _streamed(run: int, address: int, moves: Moves, turn: int, outstanding: int) -> _Stream:
+    """Return how runs are moved that a port begins when it has nothing else to do.
+
+    Args:
+        run: words of each.
+        address: of the first.
+        moves: what repeats it.
+        turn: cycles from the last data of a burst to the first of the one that it made room for.
+        outstanding: bursts that the port takes before it has moved the first.
+    """
+    # Only where they cross a boundary matters: much alike is worked out once.
+    offset = address // WORD_BYTES % LONGEST_BURST
+    loops = tuple((move.count, move.memory // WORD_BYTES % LONGEST_BURST) for move in moves)
+    return _streamed_alike(run, offset, loops, turn, outstanding)
+
+
+@cache
+def _streamed_alike(
+    run: int, offset: int, loops: tuple[tuple[int, int], ...], turn: int, outstanding: int
+) -> _Stream:
+    """Do what `_streamed` says, burst by burst as long as it takes to see how it goes on.
+
+    Args:
+        run: see there.
+        offset: words of the first before it, from the last boundary of bursts.
+        loops: count and words from one to the next, of each move.
+        turn: see there.
+        outstanding: see there.
+    """
+    runs = math.prod(count for count, _ in loops)
+    starts = product(*([number * step for number in range(count)] for count, step in loops[::-1]))
+    ended: list[int] = []
+    at_run: list[tuple[int, int]] = []
+    for steps in islice(starts, LOOKED_AT):
+        for beats in _cut(run, (offset + sum(steps)) % LONGEST_BURST):
+            room = ended[-outstanding] + turn if len(ended) >= outstanding else 0
+            ended.append(max(room, ended[-1] if ended else 0) + beats)
+        at_run.append((ended[-1], len(ended)))
+    looked_at = len(at_run)
+    cycles, bursts = at_run[-1]
+    if runs == looked_at:
+        return _Stream(cycles, bursts)
+    # The boundaries come round after as many runs as a burst is long, at the latest.
+    before, fewer = at_run[-1 - LONGEST_BURST]
+    more = (runs - looked_at) / LONGEST_BURST
+    return _Stream(cycles + more * (cycles - before), bursts + more * (bursts - fewer))
+
+
+def _cut(run: int, offset: int) -> Iterator[int]:
+    """Yield the beats of the bursts of a run: they end at multiples of the longest."""
+    while run:
+        beats = min(run, LONGEST_BURST - offset)
+        yield beats
+        run, offset = run - beats, 0
