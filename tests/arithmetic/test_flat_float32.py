@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.flat_float32 import FlatWeights, flattened, move_flat, update_flat
+from specbp.arithmetic.flat_float32 import FlatWeights, flattened, predict_flat, update_flat
 
 
 def pairs(seed):
@@ -44,8 +44,8 @@ def test_steps_are_those_of_sgd(momentum, nesterov, decay):
     torch.testing.assert_close(flat.memory, expected)
 
 
-def test_weights_move_along_the_momenta():
+def test_prediction_goes_along_the_momenta():
     weights, momenta = flattened(pairs(0)), flattened(pairs(1))
-    moved = weights.clone()
-    move_flat(moved, momenta, torch.tensor(-0.5))
-    torch.testing.assert_close(moved, weights - 0.5 * momenta)
+    ahead = torch.empty_like(weights)
+    predict_flat(weights, momenta, ahead, torch.tensor(-0.5))
+    torch.testing.assert_close(ahead, weights - 0.5 * momenta)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import PIECE_ELEMENTS, Float32, standing
+from specbp.arithmetic.float32 import PIECE_ELEMENTS, Float32, predict, predicting_tasks
 from specbp.network import lower
 
 arithmetic = Float32()
@@ -150,7 +150,7 @@ def test_adding_gradients_adds_weights_and_biases():
 def test_an_update_in_tasks_gives_the_bits_of_the_whole(columns):
     rows = 3 * PIECE_ELEMENTS // columns
     shapes = [((16, 3, 5, 5), (16,)), ((rows, columns), (rows,)), ((10, 84), (10,))]
-    rule = UpdateRule(0.013, momentum=0.9, weight_decay=0.001, ahead=0.02, next_ahead=0.013)
+    rule = UpdateRule(learning_rate=0.013, momentum=0.9, weight_decay=0.001)
     arithmetic = Float32(torch.channels_last)
 
     def draw():
@@ -168,25 +168,14 @@ def test_an_update_in_tasks_gives_the_bits_of_the_whole(columns):
             assert all(map(torch.equal, one, other))
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-def test_weights_kept_ahead_stand_where_sgd_brings_them(nesterov, weight_decay):
-    kept, momenta = [(torch.randn(4, 6), torch.randn(4))], [(torch.zeros(4, 6), torch.zeros(4))]
-    expected, others = [tuple(w.clone() for w in kept[0])], [(torch.zeros(4, 6), torch.zeros(4))]
-    ahead, next_ahead = 0.0, 0.03
-    for _ in range(5):
-        gradients = [(torch.randn(4, 6), torch.randn(4))]
-        rule = UpdateRule(0.02, 0.9, weight_decay, nesterov)
-        arithmetic.update(expected, others, gradients, rule)
-        rule = UpdateRule(0.02, 0.9, weight_decay, nesterov, ahead, next_ahead)
-        arithmetic.update(kept, momenta, gradients, rule)
-        ahead, next_ahead = next_ahead, 1.5 * next_ahead
-        for weight, momentum, one in zip(*kept, *momenta, *expected, strict=True):
-            assert_close(weight, one - ahead * momentum)
-        for found, one in zip(*standing(kept, momenta, ahead), *expected, strict=True):
-            assert_close(found, one)
-
-
-def test_weights_that_are_not_ahead_stand_where_they_are():
-    weights = [(torch.randn(4, 6), torch.randn(4))]
-    assert standing(weights, weights, 0.0) is weights
+def test_weights_are_predicted_as_they_are_updated():
+    weights, momenta, gradients, ahead, expected = (
+        [(torch.randn(2 * PIECE_ELEMENTS // 100, 100), torch.randn(7))] for _ in range(5)
+    )
+    rule = UpdateRule(learning_rate=0.01, momentum=0.9, weight_decay=0.0)
+    for task in predicting_tasks(weights, momenta, gradients, ahead, rule, 0.03):
+        task()
+    predict(weights, momenta, expected, 0.03)
+    for weight, momentum, one, other in zip(*weights, *momenta, *ahead, *expected, strict=True):
+        assert torch.equal(one, other)
+        assert_close(one, weight - 0.03 * momentum)

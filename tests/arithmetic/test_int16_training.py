@@ -16,6 +16,7 @@ from specbp.network import lower
 from specbp.schedules import build as build_schedule
 from specbp.schedules.chain import Chain
 from specbp.schedules.passes import forward, weight_gradients
+from specbp.schedules.step import StepWeights
 
 CLASSES, IMAGE, BATCH = 3, (2, 8, 8), 6
 RULE = UpdateRule(0.05, 0.9, 1e-3)
@@ -115,7 +116,7 @@ def trained(start, steps, **method):
     )
     for images, labels in small_batches(steps, seed=1):
         encoded = arithmetic.encode_images(images)
-        batch = schedule.gradients(weights, lambda x=encoded: x, labels)
+        batch = schedule.gradients(StepWeights(weights, weights), lambda x=encoded: x, labels)
         arithmetic.update(weights, momenta, batch.gradients, RULE)
         accepts += batch.accepts or 0
     schedule.close()

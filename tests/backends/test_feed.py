@@ -13,28 +13,29 @@ from specbp.schedules.step import BatchGradients, sequential_times
 @pytest.fixture
 def recipe(digits):
     fields = {"epochs": 2, "batch_size": 100, "learning_rate_decay": "cosine"}
-    fields |= {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1}
     return Recipe(experiment_from({"dataset": "digits", **fields}), digits)
 
 
 def test_steps_are_fed_the_batches_and_rates_of_the_recipe(recipe, digits):
     arithmetic = Float32()
-    feed = Feed(recipe, digits, arithmetic)
+    feed = Feed(recipe, digits, arithmetic, age=2.0)
     for step in range(2 * recipe.steps_per_epoch):
         if step % recipe.steps_per_epoch == 0:
             feed.go_to(step)
-        images, labels, distances = feed.take()
+        images, labels, rates = feed.take()
         pixels, expected = recipe.batch(step)
         assert torch.equal(labels, expected)
         assert torch.equal(images, recipe.images(arithmetic, pixels))
-        rule = recipe.rule(step)
-        assert distances.tolist() == pytest.approx([rule.ahead, -rule.length, -rule.beyond])
+        assert float(rates[0]) == pytest.approx(-recipe.rule(step).learning_rate)
+        ahead = min(step + 1, 2 * recipe.steps_per_epoch)
+        assert float(rates[1]) == pytest.approx(-2 * recipe.rule(ahead).learning_rate)
+        assert feed.minus_distance(step + 1) == rates[1]
         feed.advance()
         assert torch.equal(recipe.labels(step), labels)
 
 
 def test_what_was_taken_stays_while_the_next_batch_is_made_ready(recipe, digits):
-    feed = Feed(recipe, digits, Float32())
+    feed = Feed(recipe, digits, Float32(), age=1.0)
     feed.go_to(3)
     _, labels, _ = feed.take()
     feed.advance()

@@ -9,7 +9,7 @@ from torch import nn
 from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
 from specbp.network import lower
-from specbp.schedules import build
+from specbp.schedules import StepWeights, build
 from specbp.schedules.passes import propagate, weight_gradients
 
 CLASSES = 4
@@ -38,6 +38,10 @@ class Bench:
         return schedule
 
     flat = staticmethod(flat)
+
+    @property
+    def step_weights(self):
+        return StepWeights(self.weights, self.weights)
 
     def gradient_of(self, outcome, labels, inputs, batch_size):
         """Weight gradients from masks and softmax of `outcome` and the layer inputs `inputs`."""

@@ -12,8 +12,8 @@ from specbp.schedules.sequential import SequentialOnTwo
 
 def test_data_parallel_halves_give_the_gradient_of_the_whole_batch(bench):
     batch = bench.batch(0, [0, 1, 2, 3, 0])
-    whole = bench.schedule().gradients(bench.weights, *batch)
-    halves = bench.schedule(schedule="data-parallel").gradients(bench.weights, *batch)
+    whole = bench.schedule().gradients(bench.step_weights, *batch)
+    halves = bench.schedule(schedule="data-parallel").gradients(bench.step_weights, *batch)
     torch.testing.assert_close(bench.flat(halves.gradients), bench.flat(whole.gradients))
     torch.testing.assert_close(halves.losses, whole.losses)
     torch.testing.assert_close(halves.probabilities, whole.probabilities)
@@ -22,11 +22,11 @@ def test_data_parallel_halves_give_the_gradient_of_the_whole_batch(bench):
 
 def test_weight_gradients_beside_deltas_give_sequential_bits(bench):
     batch = bench.batch(0, [0, 1, 2, 3, 0])
-    plain = bench.schedule().gradients(bench.weights, *batch)
+    plain = bench.schedule().gradients(bench.step_weights, *batch)
     engine = ThreadEngine(1)
     chain = Chain(bench.network, bench.arithmetic)
     on_two = SequentialOnTwo(chain, engine, time.perf_counter)
-    result = on_two.gradients(bench.weights, lambda: batch[0], batch[1])
+    result = on_two.gradients(bench.step_weights, lambda: batch[0], batch[1])
     on_two.close()
     assert torch.equal(bench.flat(result.gradients), bench.flat(plain.gradients))
     assert torch.equal(result.losses, plain.losses)
@@ -40,7 +40,7 @@ def test_selective_leaves_out_the_samples_with_a_small_loss(bench):
     outcome, losses = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
     least = float(losses.sort().values[2])
     result = bench.schedule(schedule="selective", skip_loss=least).gradients(
-        bench.weights, images, labels
+        bench.step_weights, images, labels
     )
     hard = outcome.rows((losses >= least).nonzero()[:, 0])
     expected = bench.gradient_of(hard, hard.labels, hard.inputs, 4)
@@ -50,6 +50,6 @@ def test_selective_leaves_out_the_samples_with_a_small_loss(bench):
 
 def test_selective_survives_a_batch_with_no_large_loss(bench):
     result = bench.schedule(schedule="selective", skip_loss=1e9).gradients(
-        bench.weights, *bench.batch(0, [0, 1])
+        bench.step_weights, *bench.batch(0, [0, 1])
     )
     assert not bench.flat(result.gradients).any()

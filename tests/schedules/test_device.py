@@ -46,7 +46,7 @@ def test_a_schedule_gives_the_same_on_both(bench, method):
     for seed in range(8):
         images, labels = bench.batch(seed, [0, 1, 2, 3, seed % 4])
         one, other = (
-            schedule.gradients(bench.weights, lambda images=images: images, labels)
+            schedule.gradients(bench.step_weights, lambda images=images: images, labels)
             for schedule in (ours, theirs)
         )
         assert one.accepts == other.accepts

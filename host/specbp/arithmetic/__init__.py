@@ -26,31 +26,12 @@ class UpdateRule:
         weight_decay: L2 penalty; its gradient weight_decay * w is added to the weight's.
         nesterov: the step goes along g + momentum * m instead of m: Nesterov's momentum, in the
             form of Sutskever et al. (ICML 2013) that PyTorch has. float32 only.
-        ahead: how far the weights that are given lie ahead of where they stand, along the momenta:
-            they are w - ahead * m. float32 only.
-        next_ahead: the same of the weights that the step leaves.
     """
 
     learning_rate: float
     momentum: float
     weight_decay: float
     nesterov: bool = False
-    ahead: float = 0.0
-    next_ahead: float = 0.0
-
-    @property
-    def length(self) -> float:
-        """How far the step goes along its direction.
-
-        Without Nesterov that is the new momentum, and how far ahead of it the weights are kept
-        is one step with the learning rate.
-        """
-        return self.learning_rate if self.nesterov else self.learning_rate + self.next_ahead
-
-    @property
-    def beyond(self) -> float:
-        """How far the weights go along the new momentum after that."""
-        return self.next_ahead if self.nesterov else 0.0
 
 
 class Arithmetic(Protocol):

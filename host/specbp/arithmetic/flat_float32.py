@@ -45,7 +45,7 @@ def update_flat(
     weights: Tensor,
     momenta: Tensor,
     gradients: Tensor,
-    minus_length: Tensor,
+    minus_rate: Tensor,
     rule: UpdateRule,
 ) -> None:
     """Do one SGD step in place; see `specbp.arithmetic.Arithmetic.update`.
@@ -54,7 +54,7 @@ def update_flat(
         weights: [parameters], likewise the next two.
         momenta: without momentum they are left alone.
         gradients: is overwritten.
-        minus_length: length of the step times -1, []; that of the rule is not read.
+        minus_rate: learning rate times -1, []; that of the rule is not read.
         rule: its other numbers.
     """
     if rule.weight_decay:
@@ -63,15 +63,16 @@ def update_flat(
     if rule.momentum:
         torch.add(gradients, momenta, alpha=rule.momentum, out=momenta)
         direction = gradients.add_(momenta, alpha=rule.momentum) if rule.nesterov else momenta
-    weights.addcmul_(direction, minus_length)
+    weights.addcmul_(direction, minus_rate)
 
 
-def move_flat(weights: Tensor, momenta: Tensor, distance: Tensor) -> None:
-    """Move the weights along the momenta, in place: w <- w + distance * m.
+def predict_flat(weights: Tensor, momenta: Tensor, ahead: Tensor, minus_distance: Tensor) -> None:
+    """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
 
     Args:
-        weights: [parameters], likewise the next.
+        weights: [parameters], likewise the next two.
         momenta: of the last update.
-        distance: [].
+        ahead: is overwritten.
+        minus_distance: learning rate times the number of steps to look ahead, times -1, [].
     """
-    weights.addcmul_(momenta, distance)
+    torch.addcmul(weights, momenta, minus_distance, out=ahead)

@@ -205,40 +205,70 @@ class Float32:
         )
 
 
-def standing(
-    weights: Sequence[Weights], momenta: Sequence[Weights], ahead: float
-) -> Sequence[Weights]:
-    """Return where weights stand that are kept `ahead` momenta ahead of it; may be the same."""
-    if not ahead:
-        return weights
-    return [
-        (torch.add(weight, m, alpha=ahead), torch.add(bias, n, alpha=ahead))
-        for (weight, bias), (m, n) in zip(weights, momenta, strict=True)
-    ]
+def predicting_tasks(
+    weights: Sequence[Weights],
+    momenta: Sequence[Weights],
+    gradients: Sequence[Weights],
+    ahead: Sequence[Weights],
+    rule: UpdateRule,
+    distance: float,
+) -> list[Callable[[], None]]:
+    """Return `Float32.update_tasks`, and after each piece of the update `predict` for it.
+
+    Together with the update, prediction finds weights and momenta in the cache, and both engines
+    share it.
+    """
+
+    def task(w: list[Tensor], m: list[Tensor], g: list[Tensor], to: list[Tensor]) -> None:
+        _step(w, m, g, rule)
+        _look_ahead(w, m, to, distance)
+
+    return _tasks(task, weights, momenta, gradients, ahead)
+
+
+def predict(
+    weights: Sequence[Weights],
+    momenta: Sequence[Weights],
+    ahead: Sequence[Weights],
+    distance: float,
+) -> None:
+    """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
+
+    Linear weight prediction (Kosson et al., "Pipelined backpropagation at scale", 2021). Nesterov's
+    momentum steps along g + momentum * m, which is m where gradients change slowly.
+
+    Args:
+        weights: of each layer with weights.
+        momenta: likewise.
+        ahead: likewise, is overwritten.
+        distance: learning rate times the number of steps to look ahead.
+    """
+    w, m, to = list(chain(*weights)), list(chain(*momenta)), list(chain(*ahead))
+    _look_ahead(w, m, to, distance)
 
 
 def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
     """Do one SGD step of weights `w` with momenta `m` and gradients `g`, in place.
 
-    One pass over the memory, as in `torch.optim.SGD(fused=True)`, and one before it where the
-    weights are kept ahead. Without momentum, `m` stays.
+    One pass over the memory, as in `torch.optim.SGD(fused=True)`. Without momentum, `m` stays.
     """
-    if rule.ahead:
-        torch._foreach_add_(w, m, alpha=rule.ahead)
     torch._fused_sgd_(
         w,
         g,
         m if rule.momentum else [],
         weight_decay=rule.weight_decay,
         momentum=rule.momentum,
-        lr=rule.length,
+        lr=rule.learning_rate,
         dampening=0.0,
         nesterov=rule.nesterov,
         maximize=False,
         is_first_step=False,
     )
-    if rule.beyond:
-        torch._foreach_add_(w, m, alpha=-rule.beyond)
+
+
+def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: float) -> None:
+    for weight, momentum, ahead in zip(w, m, to, strict=True):
+        torch.add(weight, momentum, alpha=-distance, out=ahead)
 
 
 @dataclass(frozen=True)

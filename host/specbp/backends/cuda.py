@@ -21,7 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specbp.arithmetic.flat_float32 import FlatWeights, flattened, move_flat, update_flat
+from specbp.arithmetic.flat_float32 import (
+    FlatWeights,
+    flattened,
+    predict_flat,
+    update_flat,
+)
 from specbp.backends import StepRow
 from specbp.backends.feed import Feed, Tally
 from specbp.backends.graphs import Graph
@@ -37,11 +42,11 @@ from specbp.schedules.cache import BatchSlots
 from specbp.schedules.sharing import Costs
 from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.speculative import Speculative
-from specbp.schedules.step import BatchGradients, Load, Schedule, total_ms
+from specbp.schedules.step import BatchGradients, Load, Schedule, StepWeights, total_ms
 from specbp.schedules.streams import StreamClock, StreamEngine, gpu
 from specbp.schedules.verdict import Accepts, ByMask
 
-Gradients = Callable[[Sequence[Weights], Load, Tensor], BatchGradients]
+Gradients = Callable[[StepWeights, Load, Tensor], BatchGradients]
 
 UNRECORDED_STEPS = 3
 """Libraries set themselves up in the first ones, which a graph cannot record."""
@@ -80,9 +85,13 @@ class CudaTraining(TrainedInPytorch):
             if experiment.arithmetic == "float32":
                 self._flat = [FlatWeights(one) for one in (self._weights, self._momenta)]
                 self._weights, self._momenta = (flat.weights for flat in self._flat)
+                self._ahead = self._weights
+                if experiment.weight_prediction:
+                    self._flat.append(FlatWeights(self._weights))
+                    self._ahead = self._flat[2].weights
             self._stream = torch.cuda.Stream(place)
             self._bookkeeper = StreamEngine(place)
-            self._feed = Feed(self._recipe, self._data, self._arithmetic)
+            self._feed = Feed(self._recipe, self._data, self._arithmetic, self._age)
             self._tally = Tally(MOST_STEPS)
         self._labels = self._data.train_labels.unique()
         self._recordings: dict[tuple[Schedule, bool, int], Recording] = {}
@@ -124,9 +133,14 @@ class CudaTraining(TrainedInPytorch):
         self._recordings.clear()
         super().close()
 
+    def _predict(self) -> None:
+        """Bring the weights of the next forward to where they are expected, as a step does."""
+        weights, momenta, ahead = (flat.memory for flat in self._flat)
+        predict_flat(weights, momenta, ahead, self._feed.minus_distance(self._step))
+
     def _run(self, steps: int, last: bool) -> list[StepRow]:
         """Do steps of one epoch; the `last` of them is timed."""
-        schedule = self._schedule_of(self._step)
+        schedule, _ = self._of_step(self._step)
         if self._step % self.steps_per_epoch == 0 or self._step != self._fed:
             self._feed.go_to(self._step)
         recorded = self._is_alike(schedule)
@@ -183,97 +197,97 @@ class CudaTraining(TrainedInPytorch):
 
     def _unrecorded_step(self) -> None:
         """Launch a step kernel by kernel."""
-        schedule = self._schedule_of(self._step)
-        self._whole(schedule, schedule.gradients, all_accepted=False)
+        schedule, weights = self._of_step(self._step)
+        self._whole(schedule, schedule.gradients, weights, all_accepted=False)
         self._unrecorded -= 1
 
     def _recording(self, schedule: Schedule, timed: bool, ahead: int) -> Recording:
         """Return the recording of the step that is so many steps ahead."""
+        _, weights = self._of_step(self._step)
         now = _phase(schedule)
         phase = (now + ahead) % 2 if _slots(schedule) else 0
         key = schedule, timed, phase
         if key not in self._recordings:
             torch.cuda.synchronize()
             if isinstance(schedule, Speculative) and not schedule.costs.weight_gradients:
-                self._measure(schedule.costs)
+                self._measure(schedule.costs, weights)
             _set_phase(schedule, phase)
             with self._clock.running() if timed else nullcontext():
-                self._recordings[key] = self._record(schedule)
+                self._recordings[key] = self._record(schedule, weights)
             _set_phase(schedule, now)
         return self._recordings[key]
 
-    def _record(self, schedule: Schedule) -> Recording:
+    def _record(self, schedule: Schedule, weights: StepWeights) -> Recording:
         if not isinstance(schedule, Speculative):
-            return WholeStep(partial(self._whole, schedule, schedule.gradients, True))
+            return WholeStep(partial(self._whole, schedule, schedule.gradients, weights, True))
         if schedule.rejects_none:
             gradients = schedule.gradients_if_all_accepted
-            return WholeStep(partial(self._whole, schedule, gradients, True))
-        return StepWithGate(partial(self._begin, schedule), partial(self._end, schedule))
+            return WholeStep(partial(self._whole, schedule, gradients, weights, True))
+        return StepWithGate(partial(self._begin, schedule, weights), partial(self._end, schedule))
 
-    def _whole(self, schedule: Schedule, gradients: Gradients, all_accepted: bool) -> Recorded:
+    def _whole(
+        self, schedule: Schedule, gradients: Gradients, weights: StepWeights, all_accepted: bool
+    ) -> Recorded:
         recorder = Recorder(self._clock.now)
         with recorder.span(0, "load"):
-            images, labels, distances = self._feed.take()
+            images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
-        batch = gradients(self._weights, lambda: images, labels)
-        spans = self._finish(schedule, batch, distances, all_accepted)
+        batch = gradients(weights, lambda: images, labels)
+        spans = self._finish(schedule, batch, rates, all_accepted)
         ready.result()
         return Recorded([*recorder.spans, *spans], batch.sum_up)
 
-    def _begin(self, schedule: Speculative) -> Beginning:
+    def _begin(self, schedule: Speculative, weights: StepWeights) -> Beginning:
         recorder = Recorder(self._clock.now)
         with recorder.span(0, "load"):
-            images, labels, distances = self._feed.take()
+            images, labels, rates = self._feed.take()
         ready = self._bookkeeper.submit(self._feed.advance)
-        begun = schedule.begin(self._weights, lambda: images, labels).joined()
+        begun = schedule.begin(weights, lambda: images, labels).joined()
         accepted = schedule.accept(begun)
         if slots := _slots(schedule):
             slots.join()
         ready.result()
-        return Beginning(begun, accepted, distances, recorder.spans, _phase(schedule))
+        return Beginning(begun, accepted, rates, recorder.spans, _phase(schedule))
 
     def _end(self, schedule: Speculative, beginning: Beginning, accepts: Accepts) -> Recorded:
         begun = beginning.begun.in_copy()  # one of several ends
         _set_phase(schedule, beginning.phase)
         batch = schedule.end(begun, ByMask(beginning.accepted, accepts))
-        spans = self._finish(schedule, batch, beginning.distances, accepts == "all")
+        spans = self._finish(schedule, batch, beginning.rates, accepts == "all")
         return Recorded([*beginning.spans, *spans], batch.sum_up)
 
     def _finish(
-        self, schedule: Schedule, batch: BatchGradients, distances: Tensor, all_accepted: bool
+        self, schedule: Schedule, batch: BatchGradients, rates: Tensor, all_accepted: bool
     ) -> list[Span]:
         """Update the weights, and beside that keep books; return the spans of the whole step."""
         books = self._bookkeeper.submit(partial(self._tally.put, batch, all_accepted))
-        updates = schedule.share([partial(self._update, batch.gradients, distances)])
+        updates = schedule.share([partial(self._update, batch.gradients, rates)])
         stored = schedule.join() if isinstance(schedule, Speculative) else []
         books.result()
         return [*batch.spans, *updates, *stored]
 
-    def _update(self, gradients: Sequence[Weights], distances: Tensor) -> None:
+    def _update(self, gradients: Sequence[Weights], rates: Tensor) -> None:
         experiment = self._experiment
         if experiment.arithmetic == "int16":  # its numbers are those of the host
             rule = self._recipe.rule(self._step)
             self._arithmetic.update(self._weights, self._momenta, gradients, rule)
             return
-        weights, momenta = (flat.memory for flat in self._flat)
-        ahead, minus_length, minus_beyond = distances
+        weights, momenta = self._flat[0].memory, self._flat[1].memory
+        flat = flattened(gradients)
+        update_flat(weights, momenta, flat, rates[0], self._recipe.rule(self._step))
         if experiment.weight_prediction:
-            move_flat(weights, momenta, ahead)
-        rule = self._recipe.rule(self._step)
-        update_flat(weights, momenta, flattened(gradients), minus_length, rule)
-        if experiment.weight_prediction and experiment.nesterov:
-            move_flat(weights, momenta, minus_beyond)
+            predict_flat(weights, momenta, self._flat[2].memory, rates[1])
 
-    def _measure(self, costs: Costs) -> None:
+    def _measure(self, costs: Costs, weights: StepWeights) -> None:
         """Take the time of each pass alone on one stream."""
         chain, recorder = self._chain, Recorder(self._clock.now)
 
         def passes() -> None:
             images, labels, _ = self._feed.take()
             with recorder.span(0, "forward"):
-                outcome, _ = chain.forward(self._weights, images, labels)
+                outcome, _ = chain.forward(weights.ahead, images, labels)
             with recorder.span(0, "input gradient"):
-                deltas = chain.deltas(self._weights, outcome, labels, len(labels))
+                deltas = chain.deltas(weights.current, outcome, labels, len(labels))
             for index, delta in deltas:
                 layer, x = chain.network.layers[index], outcome.inputs[index]
                 assert x is not None

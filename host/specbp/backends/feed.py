@@ -15,26 +15,29 @@ from specbp.schedules.step import BatchGradients
 
 
 class Feed:
-    """The batches and rates of the steps; while one step runs, the next is made ready.
+    """The batches and learning rates of the steps; while one step runs, the next is made ready.
 
     Args:
         recipe: what to train on, and how.
         dataset: its data set, on the GPU.
         arithmetic: the number format.
+        age: how many steps forward looks ahead with weight prediction.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, arithmetic: Arithmetic, age: float
+    ) -> None:
         place = dataset.train_labels.device
         size = recipe.experiment.batch_size
         steps = recipe.steps_per_epoch * recipe.experiment.epochs
-        rules = [recipe.rule(step) for step in range(steps + 1)]
+        rates = [-recipe.rule(step).learning_rate for step in range(steps + 1)]
         self._recipe = recipe
         self._dataset = dataset
         self._arithmetic = arithmetic
         self._order = torch.zeros(recipe.steps_per_epoch * size, dtype=torch.int64, device=place)
         self._samples = torch.arange(size, device=place)
-        distances = [(rule.ahead, -rule.length, -rule.beyond) for rule in rules]
-        self._distances = torch.tensor(distances, device=place)
+        distances = [rate * age for rate in [*rates[1:], rates[-1]]]
+        self._rates = torch.tensor([rates, distances], device=place).T.contiguous()
         self._step = torch.zeros(1, dtype=torch.int64, device=place)
         self._next = self._read()
 
@@ -46,17 +49,22 @@ class Feed:
         self._make_ready()
 
     def take(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return images, as the first layer takes them, labels, and how far the weights go.
+        """Return images, as the first layer takes them, and labels of the step, and its rates.
 
-        That is `ahead`, `-length` and `-beyond` of the rule of the step, float32 [3].
+        Those are the learning rate, and how far the forward of the next step looks ahead, in
+        momenta; both times -1, float32 [2].
         """
-        images, labels, distances = (one.clone() for one in self._next)
-        return images, labels, distances
+        images, labels, rates = (one.clone() for one in self._next)
+        return images, labels, rates
 
     def advance(self) -> None:
         """Make the next step of the epoch ready."""
         self._step += 1
         self._make_ready()
+
+    def minus_distance(self, step: int) -> Tensor:
+        """Return how far the forward of `step` looks ahead, times -1, [], to the bit as `take`."""
+        return self._rates[max(step - 1, 0), 1]
 
     def _make_ready(self) -> None:
         for target, one in zip(self._next, self._read(), strict=True):
@@ -68,8 +76,8 @@ class Feed:
         pixels = self._dataset.train_images.index_select(0, index)
         images = self._arithmetic.encode_images(self._dataset.normalised(pixels))
         labels = self._dataset.train_labels.index_select(0, index)
-        last = len(self._distances) - 1
-        return images, labels, self._distances.index_select(0, self._step.clamp(max=last))[0]
+        last = len(self._rates) - 1
+        return images, labels, self._rates.index_select(0, self._step.clamp(max=last))[0]
 
 
 class Tally:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import predicting_tasks
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.recipe import count_correct, require_a_number
@@ -70,11 +71,12 @@ class PytorchTraining(TrainedInPytorch):
                 return self._recipe.images(self._arithmetic, self._recipe.pixels(self._step))
 
         started = time.perf_counter()
-        schedule = self._schedule_of(self._step)
+        schedule, weights = self._of_step(self._step)
         labels = self._recipe.labels(self._step)
-        batch = schedule.gradients(self._weights, load, labels)
+        batch = schedule.gradients(weights, load, labels)
         begun = time.perf_counter()
-        updates = schedule.share(self._update_tasks(batch.gradients, rule))
+        distance = self._distance(self._step + 1)
+        updates = schedule.share(self._update_tasks(batch.gradients, rule, distance))
         ended = time.perf_counter()
         (loaded,) = recorder.spans
         self.spans = (loaded, *batch.spans, *updates)
@@ -93,9 +95,19 @@ class PytorchTraining(TrainedInPytorch):
         self._step += 1
         return row
 
-    def _update_tasks(self, gradients: Sequence[Weights], rule: UpdateRule) -> list[Task]:
-        """Return the update in pieces for the engines; as one where there is a single engine."""
+    def _update_tasks(
+        self, gradients: Sequence[Weights], rule: UpdateRule, distance: float
+    ) -> list[Task]:
+        """Return the update in pieces for the engines; as one where there is a single engine.
+
+        Args:
+            gradients: of each layer with weights.
+            rule: of this step.
+            distance: how far the forward of the next one looks ahead, in momenta.
+        """
         arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
+        if self._experiment.weight_prediction:
+            return predicting_tasks(*state, self._ahead, rule, distance)
         if self._experiment.engines == 1:
             return [partial(arithmetic.update, *state, rule)]
         return arithmetic.update_tasks(*state, rule)

@@ -21,7 +21,6 @@ from specbp.learning_rate import learning_rate
 from specbp.models import build as build_model
 from specbp.network import Weights, lower, pooled_first
 from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
-from specbp.schedules.cache import expected_age
 
 CALIBRATION_SAMPLES = 256
 """int16 scales are chosen on the first batches of the first epoch, at least this many samples."""
@@ -89,34 +88,11 @@ class Recipe:
         """Return the numbers of the update of `step`."""
         experiment = self.experiment
         return UpdateRule(
-            self._learning_rate(step),
+            learning_rate(experiment, step, self.steps_per_epoch * experiment.epochs),
             experiment.momentum,
             experiment.weight_decay,
             experiment.nesterov,
-            self.ahead(step),
-            self.ahead(step + 1),
         )
-
-    def ahead(self, step: int) -> float:
-        """Return how far ahead of where they stand the weights of `step` are, in momenta.
-
-        With weight prediction, as far as momentum will have brought them when what the forward of
-        the step finds is used: linear weight prediction (Kosson et al., "Pipelined backpropagation
-        at scale", 2021). Nesterov's momentum steps along g + momentum * m, which is m where
-        gradients change slowly.
-        """
-        if not self.experiment.weight_prediction or self.is_warmup(step):
-            return 0.0
-        age = expected_age(self.experiment, self.dataset.info.classes)
-        return self._learning_rate(step) * age
-
-    def is_warmup(self, step: int) -> bool:
-        """Return whether `step` is in one of the first epochs, those that are sequential."""
-        return step // self.steps_per_epoch < (self.experiment.warmup_epochs or 0)
-
-    def _learning_rate(self, step: int) -> float:
-        experiment = self.experiment
-        return learning_rate(experiment, step, self.steps_per_epoch * experiment.epochs)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the pixels, as the data set has them, and the labels of `step`."""

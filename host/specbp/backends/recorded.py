@@ -66,14 +66,14 @@ class Beginning:
     Attributes:
         begun: joined.
         accepted: of each sample, bool [batch].
-        distances: see `specbp.backends.feed.Feed.take`.
+        rates: see `specbp.backends.feed.Feed.take`.
         spans: of what came before the schedule.
         phase: that of the step; see `CudaTraining`.
     """
 
     begun: Begun
     accepted: Tensor
-    distances: Tensor
+    rates: Tensor
     spans: Sequence[Span]
     phase: int
 

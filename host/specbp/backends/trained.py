@@ -7,17 +7,18 @@ from typing import Any
 
 import torch
 
-from specbp.arithmetic.float32 import standing
+from specbp.arithmetic.float32 import predict
 from specbp.backends.recipe import Recipe, count_correct, weights_sha256
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights
 from specbp.schedules import build as build_schedule
+from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.device import Device
 from specbp.schedules.sequential import Sequential
 from specbp.schedules.spans import Span
-from specbp.schedules.step import Schedule
+from specbp.schedules.step import Schedule, StepWeights
 
 EVALUATION_BATCH = 500
 
@@ -56,9 +57,13 @@ class TrainedInPytorch:
         here = [(weight.to(place), bias.to(place)) for weight, bias in recipe.initial]
         self._weights = self._arithmetic.encode_weights(here)
         self._momenta = [_zeros_like(pair) for pair in self._weights]
+        self._ahead = self._weights
+        if experiment.weight_prediction:
+            self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
         self._schedule = build_schedule(experiment, recipe.network, self._arithmetic, device)
         self._chain = Chain(recipe.network, self._arithmetic)
         self._warmup: Schedule = Sequential(self._chain, device.now)
+        self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
@@ -72,18 +77,18 @@ class TrainedInPytorch:
     def test_accuracy(self) -> float:
         """Return the share of test samples classified rightly with the weights as they are."""
         correct = 0
-        data, weights = self._data, self._standing()
+        data = self._data
         for first in range(0, len(data.test_labels), EVALUATION_BATCH):
             batch = slice(first, first + EVALUATION_BATCH)
             images = self._arithmetic.encode_images(data.normalised(data.test_images[batch]))
             labels = data.test_labels[batch]
-            outcome, _ = self._chain.forward(weights, images, labels)
+            outcome, _ = self._chain.forward(self._weights, images, labels)
             correct += count_correct(outcome.probabilities, labels)
         return correct / len(data.test_labels)
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        return weights_sha256(self._standing())
+        return weights_sha256(self._weights)
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
@@ -99,18 +104,28 @@ class TrainedInPytorch:
         self._step = state["step"]
         _copy(state["weights"], self._weights)
         _copy(state["momenta"], self._momenta)
+        if self._experiment.weight_prediction:
+            self._predict()
         self._schedule.restore(state["schedule"])
 
     def close(self) -> None:
         """Give the engines back."""
         self._schedule.close()
 
-    def _standing(self) -> Sequence[Weights]:
-        """Return the weights where they stand: with weight prediction they are kept ahead of it."""
-        return standing(self._weights, self._momenta, self._recipe.ahead(self._step))
+    def _of_step(self, step: int) -> tuple[Schedule, StepWeights]:
+        """Return the schedule of `step`, and the weights that its passes read."""
+        if step // self.steps_per_epoch < (self._experiment.warmup_epochs or 0):
+            # Sequential: what forward reads is current.
+            return self._warmup, StepWeights(self._weights, self._weights)
+        return self._schedule, StepWeights(self._weights, self._ahead)
 
-    def _schedule_of(self, step: int) -> Schedule:
-        return self._warmup if self._recipe.is_warmup(step) else self._schedule
+    def _predict(self) -> None:
+        """Bring the weights of the next forward to where they are expected."""
+        predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
+
+    def _distance(self, step: int) -> float:
+        """Return how far ahead of the weights the forward of `step` looks, in momenta."""
+        return self._recipe.rule(step).learning_rate * self._age
 
     def _counts(self, step: int, accepts: int | None) -> dict[str, int | None]:
         """Return the columns about accepted samples; `accepts` is None where none is speculated."""

@@ -23,6 +23,7 @@ from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, Named
 from specbp.schedules import build as build_schedule
 from specbp.schedules.passes import by_layer
+from specbp.schedules.step import StepWeights
 
 ACCEPTED = "accepted"
 """What the gate decided on each sample."""
@@ -110,7 +111,8 @@ class PytorchSide:
         pixels, labels = self._recipe.batch(number)
         images = x = self._recipe.images(arithmetic, pixels)
         weights = by_layer(network, self._weights)
-        batch = self._schedule.gradients(self._weights, lambda: images, labels)
+        current = StepWeights(self._weights, self._weights)
+        batch = self._schedule.gradients(current, lambda: images, labels)
         if batch.accepted is not None:
             accepted = batch.accepted.numpy()
             self.accepts, self.rejects = _counted(self, accepted)

@@ -17,9 +17,9 @@ from specbp.schedules.gate import AdaptiveGate, FixedGate, Gate, OpenGate
 from specbp.schedules.selective import Selective
 from specbp.schedules.sequential import Sequential, SequentialOnTwo
 from specbp.schedules.speculative import Method, Speculative
-from specbp.schedules.step import BatchGradients, PhaseTimes, Schedule
+from specbp.schedules.step import BatchGradients, PhaseTimes, Schedule, StepWeights
 
-__all__ = ["BatchGradients", "PhaseTimes", "Schedule", "build"]
+__all__ = ["BatchGradients", "PhaseTimes", "Schedule", "StepWeights", "build"]
 
 
 def build(

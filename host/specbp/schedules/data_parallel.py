@@ -22,6 +22,7 @@ from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
+    StepWeights,
     Task,
     shared_update,
     speculative_times,
@@ -42,7 +43,7 @@ class DataParallel(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch of at least two samples."""
         recorder = Recorder(self._now)
         parts = list(zip(load().chunk(2), labels.chunk(2), strict=True))
@@ -70,7 +71,7 @@ class DataParallel(RemembersNothing):
 
     def _share(
         self,
-        weights: Sequence[Weights],
+        weights: StepWeights,
         batch_size: int,
         recorder: Recorder,
         engine: int,
@@ -78,6 +79,8 @@ class DataParallel(RemembersNothing):
         labels: Tensor,
     ) -> tuple[Outcome, Tensor, list[Weights]]:
         with recorder.span(engine, "forward"):
-            outcome, losses = self._chain.forward(weights, images, labels)
-        gradients = ordinary_gradients(self._chain, weights, outcome, batch_size, recorder, engine)
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, outcome, batch_size, recorder, engine
+        )
         return outcome, losses, gradients

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from specbp.network import Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import ordinary_gradients
 from specbp.schedules.spans import Now, Recorder, Span
@@ -19,6 +18,7 @@ from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
+    StepWeights,
     Task,
     own_update,
     sequential_times,
@@ -41,16 +41,18 @@ class Selective(RemembersNothing):
         self._skip_loss = skip_loss
         self._now = now
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, without its easy samples."""
         recorder = Recorder(self._now)
         images = load()
         with recorder.span(0, "forward"):
-            outcome, losses = self._chain.forward(weights, images, labels)
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
         with recorder.span(0, "gate"):
             hard = (losses >= self._skip_loss).nonzero()[:, 0]
             chosen = outcome if len(hard) == len(labels) else outcome.rows(hard)
-        gradients = ordinary_gradients(self._chain, weights, chosen, len(labels), recorder, 0)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, chosen, len(labels), recorder, 0
+        )
         return BatchGradients(
             gradients,
             outcome.probabilities,

@@ -16,6 +16,7 @@ from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
+    StepWeights,
     Task,
     own_update,
     sequential_times,
@@ -36,13 +37,15 @@ class Sequential(RemembersNothing):
         self._chain = chain
         self._now = now
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
         with recorder.span(0, "forward"):
-            outcome, losses = self._chain.forward(weights, images, labels)
-        gradients = ordinary_gradients(self._chain, weights, outcome, len(labels), recorder, 0)
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
+        gradients = ordinary_gradients(
+            self._chain, weights.current, outcome, len(labels), recorder, 0
+        )
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -77,15 +80,15 @@ class SequentialOnTwo(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
         with recorder.span(0, "forward"):
-            outcome, losses = self._chain.forward(weights, images, labels)
+            outcome, losses = self._chain.forward(weights.ahead, images, labels)
         first = self._chain.network.first_weights
         pending: list[Pending[Weights]] = []
-        deltas = self._chain.deltas_in_turn(weights, outcome, labels, len(labels))
+        deltas = self._chain.deltas_in_turn(weights.current, outcome, labels, len(labels))
         with recorder.span(0, "input gradient"):
             for index, delta in deltas:
                 if index != first:

@@ -39,6 +39,7 @@ from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.step import (
     BatchGradients,
     Load,
+    StepWeights,
     Task,
     shared_update,
     speculative_times,
@@ -72,7 +73,7 @@ class Step:
         recorder: of its spans.
     """
 
-    weights: Sequence[Weights]
+    weights: StepWeights
     load: Load
     labels: Tensor
     recorder: Recorder
@@ -153,7 +154,7 @@ class Speculative:
         """Return for each sample whether it would be speculated on: bool [batch]."""
         return self.cache.seen(labels)
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
         seen = self.cache.seen(labels)
         if self.rejects_none and bool(seen.all()):
@@ -162,7 +163,7 @@ class Speculative:
         return self.end(begun, self._decide(begun))
 
     def gradients_if_all_accepted(
-        self, weights: Sequence[Weights], load: Load, labels: Tensor
+        self, weights: StepWeights, load: Load, labels: Tensor
     ) -> BatchGradients:
         """Return `gradients` where all samples were seen and the gate, if any, accepts them."""
         everything = torch.ones_like(labels, dtype=torch.bool)
@@ -171,7 +172,7 @@ class Speculative:
         return self.end(self.begin(weights, load, labels), ByMask(everything, "all"))
 
     def begin(
-        self, weights: Sequence[Weights], load: Load, labels: Tensor, seen: Tensor | None = None
+        self, weights: StepWeights, load: Load, labels: Tensor, seen: Tensor | None = None
     ) -> Begun:
         """Do a step up to the gate: speculate on the samples that were `seen`, run forward.
 
@@ -242,7 +243,7 @@ class Speculative:
         self._engine.close()
 
     def _gradients_of_cached(
-        self, weights: Sequence[Weights], load: Load, labels: Tensor, everything: Tensor
+        self, weights: StepWeights, load: Load, labels: Tensor, everything: Tensor
     ) -> BatchGradients:
         """Replay a batch: nothing of the backward needs anything of the forward."""
         step = Step(weights, load, labels, Recorder(self._device.now))
@@ -267,7 +268,7 @@ class Speculative:
     def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
         images = step.load()
         with step.recorder.span(0, "forward"):
-            found = self._chain.forward(step.weights, images, step.labels)
+            found = self._chain.forward(step.weights.ahead, images, step.labels)
         self.cache.offer(self._worth_keeping(found[0]))
         return found
 
@@ -310,7 +311,7 @@ class Speculative:
     def _recall(self, step: Step, labels: Tensor) -> Outcome:
         with step.recorder.span(1, "recall"):
             return self._chain.refreshed(
-                step.weights, self.cache.recall(labels), self._method.refresh
+                step.weights.current, self.cache.recall(labels), self._method.refresh
             )
 
     def _speculate(
@@ -330,7 +331,7 @@ class Speculative:
         try:
             cached = self._recall(step, step.labels)
             deltas = self._chain.deltas_in_turn(
-                step.weights, cached, cached.labels, len(step.labels)
+                step.weights.current, cached, cached.labels, len(step.labels)
             )
             with step.recorder.span(1, "input gradient"):
                 for index, delta in deltas:
@@ -340,7 +341,7 @@ class Speculative:
         work.work(1)
 
     def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:
-        return self._chain.deltas(step.weights, outcome, labels, len(step.labels))
+        return self._chain.deltas(step.weights.current, outcome, labels, len(step.labels))
 
     def _decide(self, begun: Begun) -> Verdict:
         accept = self.accept(begun)

@@ -121,6 +121,20 @@ def own_update(tasks: Sequence[Task], now: Now) -> list[Span]:
     return recorder.spans
 
 
+@dataclass(frozen=True)
+class StepWeights:
+    """The weights that the passes of one step read, of each layer with weights, forward order.
+
+    Attributes:
+        current: what backward and refresh use, and what will be updated.
+        ahead: what forward uses: the current ones, or with weight prediction where the weights
+            are expected to be when the outcome of this forward is used.
+    """
+
+    current: Sequence[Weights]
+    ahead: Sequence[Weights]
+
+
 class RemembersNothing:
     """A schedule in which no batch depends on an earlier one, but for the weights."""
 
@@ -135,7 +149,7 @@ class RemembersNothing:
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
-    def gradients(self, weights: Sequence[Weights], load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch.
 
         Args:
