@@ -44,8 +44,7 @@ def test_the_loss_on_a_gpu_is_the_published_one():
         )
         change = paired_difference(list(arm), list(baseline))
         if batch_size == 8:
-            found = f"{change.mean:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {len(arm)} seeds"
-            assert found == said
+            assert points(change, len(arm)) == said
         else:
             loss = f"{-change.mean:.2f} points** [{-change.high:.2f}, {-change.low:.2f}]"
             assert f"{loss} ({len(arm)} seeds" == said
@@ -57,8 +56,8 @@ def test_the_loss_of_accuracy_is_the_published_one():
     arm, baseline = (by_seed(runs, name)["test_accuracy"] * 100 for name in (PREDICTED, BASELINE))
     assert list(arm.index) == list(baseline.index) == list(range(10))
     change = paired_difference(list(arm), list(baseline))
-    said = f"{change.mean:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {len(arm)} seeds"
-    assert row("pipelined (previous batch, no gate), weight prediction")[-1] == said
+    said = row("pipelined (previous batch, no gate), weight prediction")[-1]
+    assert points(change, len(arm)) == said
 
 
 @pytest.mark.parametrize(("column", "batch_size"), [(1, 1), (2, 8), (3, 32)])
@@ -71,6 +70,11 @@ def test_the_time_of_a_step_is_the_published_one(column, batch_size):
 def test_the_time_of_a_step_on_a_gpu_is_the_published_one(column, batch_size):
     arm, baseline = f"{PREDICTED}, cuda:0", "sequential, cuda:0"
     assert row(ON_GPU)[column] == ratio(GPU / "time", batch_size, arm, baseline)
+
+
+def points(change, seeds):
+    """A change of accuracy, with its interval, as the README writes it."""
+    return f"{change.mean:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {seeds} seeds"
 
 
 def ratio(folder, batch_size, arm, baseline):

@@ -325,18 +325,17 @@ class CoreModel:
             full = len(self._taken.times) == FETCHED_AHEAD
             room = self._taken.times[count - 1] + 1 if full else 0.0
             data = max(room + FETCH_START + self._read_latency, self._fetch_end)
+            beats = count * DESCRIPTOR_BEATS
             under_way = [end for start, end in self._reading if start <= data < end]
             if under_way:
                 # Behind the bursts already requested, and before those that come.
                 data += min(under_way[0] - data, self._reads * LONGEST_BURST)
-                self._owed += count * DESCRIPTOR_BEATS
+                self._owed += beats
             else:
                 # Into the beginning of a load that was taken to have the port to itself.
-                ahead = data + count * DESCRIPTOR_BEATS
-                self._owed += sum(
-                    ahead - start for start, _ in self._reading if data < start < ahead
-                )
-            self._fetch_end = data + count * DESCRIPTOR_BEATS
+                begun = (start for start, _ in self._reading if data < start < data + beats)
+                self._owed += sum(data + beats - start for start in begun)
+            self._fetch_end = data + beats
             first = data + DESCRIPTOR_BEATS + FETCH_END
             self._arrivals.extend(first + one * DESCRIPTOR_BEATS for one in range(count))
         return max(self._arrivals.popleft(), self._dispatched + apart)
@@ -367,7 +366,7 @@ class CoreModel:
         first = self._first_data(start)
         end = first + stream.cycles + self._owed
         self._owed = 0.0
-        end = self._moved(first, end, run * math.prod(move.count for move in moves))
+        end = self._moved(first, end, stream.words)
         self._read_end = self._words_end = end
         self._reading.append((first, end))
         behind = end - self._reads * stream.cycles / stream.bursts
@@ -430,12 +429,11 @@ class CoreModel:
     def _store(self, it: Store, ready: float) -> float:
         start = max(ready, self._walked + 1, self._stores.oldest() + 1)
         self._start = start
-        words = it.run * math.prod(move.count for move in it.moves)
         turn = self._write_latency + WRITE_TURN
         stream = _streamed(it.run, it.address, it.moves, turn, self._writes)
         first = max(start + STORE_START, self._write_end)
-        self._write_end = self._moved(first, first + stream.cycles, words)
-        self._walked = max(start + words, self._write_end - STORE_FIFO)
+        self._write_end = self._moved(first, first + stream.cycles, stream.words)
+        self._walked = max(start + stream.words, self._write_end - STORE_FIFO)
         self._queues[Unit.STORE].left.append(self._walked)
         complete = self._write_end + self._write_latency + STORE_END
         self._stores.add(complete)
@@ -456,10 +454,12 @@ class _Stream:
     """Runs as the memory port moves them.
 
     Attributes:
+        words: of all of them.
         cycles: from the first data to the last.
         bursts: that they take.
     """
 
+    words: int
     cycles: float
     bursts: float
 
@@ -505,11 +505,11 @@ def _streamed_alike(
     looked_at = len(at_run)
     cycles, bursts = at_run[-1]
     if runs == looked_at:
-        return _Stream(cycles, bursts)
+        return _Stream(run * runs, cycles, bursts)
     # The boundaries come round after as many runs as a burst is long, at the latest.
     before, fewer = at_run[-1 - LONGEST_BURST]
     more = (runs - looked_at) / LONGEST_BURST
-    return _Stream(cycles + more * (cycles - before), bursts + more * (bursts - fewer))
+    return _Stream(run * runs, cycles + more * (cycles - before), bursts + more * (bursts - fewer))
 
 
 def _cut(run: int, offset: int) -> Iterator[int]:
