@@ -30,7 +30,7 @@ FAULTS = {
         "0:Conv2d", "output",
     ),
     "a sum begins with the last one": (
-        "mac_lane", "(sum_first_i ? 48'sd0", "(sum_first_i && !PLANTED ? 48'sd0",
+        "mac_array", "(first_q[2] ? 48'sd0", "(first_q[2] && !PLANTED ? 48'sd0",
         "0:Conv2d", "output",
     ),
     "the bias is shifted too far": (

@@ -44,7 +44,7 @@ def test_coverage_names_the_lines_that_a_step_does_not_reach(specbp, tmp_path):
     assert code == 0, error
     assert "softmax_unit.sv" in output
     assert "\ncopy_unit.sv: " in output  # nothing is copied in a sequential step
-    assert "\nmac_lane.sv: " not in output
+    assert "\nmac_array.sv: " not in output
     assert (tmp_path / "c.dat").read_text().startswith("# SystemC::Coverage")
 
 

@@ -18,7 +18,7 @@ BLOCKS = {
     "axi_write_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
     "gate_unit": ({}, []),
     "loop_nest": ({}, []),
-    "mac_array": ({"Lanes": 16}, ["mac_lane"]),
+    "mac_array": ({"Lanes": 16}, []),
     "requantiser": ({}, ["requantise_lane"]),
     "softmax_unit": ({}, ["softmax_table"]),
 }

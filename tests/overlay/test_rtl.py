@@ -16,7 +16,7 @@ from specbp.overlay.resources import Resources, _counted, estimate
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
-BUDGET = Resources(11_200, 1_680, 10_300, 36, LANES + 9)
+BUDGET = Resources(11_200, 1_680, 10_800, 36, LANES + 9)
 """What a core of 16 lanes and the registers may take; the LUTs as memory are beside the others.
 
 A DSP for each lane, 6 for SGD, 1 for the softmax, 2 for the addresses of indexed moves.

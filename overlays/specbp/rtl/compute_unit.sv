@@ -22,7 +22,14 @@ module compute_unit #(
   parameter int unsigned OutputWords = 2048,
   parameter int unsigned PartialRows = 2048
 ) (
-  input  wire logic                  clk_i,
+  // One clock; each of its names stops by itself in simulation, see clock_gate. Control is what
+  // changes once for each descriptor.
+  input  wire logic                  control_clk_i,
+  input  wire logic                  front_clk_i,
+  input  wire logic                  back_clk_i,
+  input  wire logic                  element_clk_i,
+  input  wire logic                  sgd_clk_i,
+  input  wire logic                  loss_clk_i,  // SOFTMAX and GATE
   input  wire logic                  rst_ni,
   input  wire logic                  abort_i,
 
@@ -39,7 +46,12 @@ module compute_unit #(
 
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
-  output logic                       active_o,  // something changes in this cycle
+  output logic                       control_active_o,  // something changes in this cycle
+  output logic                       front_active_o,
+  output logic                       back_active_o,
+  output logic                       element_active_o,
+  output logic                       sgd_active_o,
+  output logic                       loss_active_o,
   output logic                       multiplying_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
@@ -56,7 +68,7 @@ module compute_unit #(
   input  wire logic [63:0]               scalar_i,
   output logic                           vector_valid_o,
   output logic [$clog2(VectorRows)-1:0]  vector_address_o,
-  input  wire logic [16*Lanes-1:0]       vector_i,
+  input  wire logic [63:0]               vector_i [Lanes/4],
   output logic                           bias_valid_o,
   output logic [$clog2(BiasRows)-1:0]    bias_address_o,
   input  wire logic [127:0]              bias_i,
@@ -87,7 +99,7 @@ module compute_unit #(
     .Words(16),
     .Depth(QueueDepth)
   ) u_queue (
-    .clk_i,
+    .clk_i       (control_clk_i),
     .rst_ni,
     .abort_i,
     .valid_i,
@@ -120,7 +132,7 @@ module compute_unit #(
   assign waits_o   = waits_of(head.order);
   assign head_done = final_issue || softmax_done || sgd_done || gate_done;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) state_q <= StIdle;
     else if (grant_i) begin
       state_q <= is_softmax ? StSoftmax : is_sgd ? StSgd : is_gate ? StGate : StLoops;
@@ -135,7 +147,7 @@ module compute_unit #(
   logic [4:0]  spacing_q, drain_last;
 
   loop_nest u_loops (
-    .clk_i,
+    .clk_i     (front_clk_i),
     .rst_ni,
     .abort_i,
     .start_i   (grant_i && (is_mac || is_element)),
@@ -167,7 +179,7 @@ module compute_unit #(
   assign issue       = go && (!two_words || second_word_q);
   assign final_issue = issue && nest_final;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge front_clk_i) begin
     if (!rst_ni || abort_i) begin
       second_word_q <= 1'b0;
       spacing_q     <= '0;
@@ -179,7 +191,6 @@ module compute_unit #(
   end
 
   // SOFTMAX, SGD and GATE.
-  logic        special_clk;
   logic        softmax_read, sgd_read, gate_read, softmax_write, sgd_write, gate_write;
   logic        label_bad;
   result_t     softmax_read_address, softmax_write_address, gate_read_address, gate_write_address;
@@ -189,16 +200,8 @@ module compute_unit #(
 
   assign w_5_4 = head.loops[0];
 
-  // Stops in simulation; see clock_gate.
-  clock_gate u_special (
-    .clk_i,
-    .enable_i(!rst_ni || abort_i || (grant_i && (is_softmax || is_sgd || is_gate))
-              || state_q == StSoftmax || state_q == StSgd || state_q == StGate),
-    .clk_o   (special_clk)
-  );
-
   softmax_unit u_softmax (
-    .clk_i          (special_clk),
+    .clk_i          (loss_clk_i),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_softmax),
@@ -219,7 +222,7 @@ module compute_unit #(
   );
 
   sgd_unit u_sgd (
-    .clk_i          (special_clk),
+    .clk_i          (sgd_clk_i),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_sgd),
@@ -243,7 +246,7 @@ module compute_unit #(
   );
 
   gate_unit u_gate (
-    .clk_i          (special_clk),
+    .clk_i          (loss_clk_i),
     .rst_ni,
     .abort_i,
     .start_i        (grant_i && is_gate),
@@ -287,7 +290,8 @@ module compute_unit #(
   assign vector_valid_o   = issue && is_mac;
   assign vector_address_o = b[$clog2(VectorRows)-1:0];
 
-  logic             keep, keep_final, finishing, finishing_final;
+  logic             keep, keep_final, finishing, finishing_final, multiplying, requantising;
+  logic             working;
   logic [3:0]       group_q;
   sums_t            kept;
   logic [3:0][31:0] element;
@@ -296,7 +300,7 @@ module compute_unit #(
   mac_array #(
     .Lanes(Lanes)
   ) u_lanes (
-    .clk_i,
+    .clk_i        (front_clk_i),
     .rst_ni,
     .abort_i,
     .valid_i      (issue && is_mac),
@@ -308,13 +312,14 @@ module compute_unit #(
     .vector_i,
     .keep_o       (keep),
     .keep_final_o (keep_final),
+    .active_o     (multiplying),
     .multiplying_o,
     .group_i      (group_q[$clog2(Groups)-1:0]),
     .sums_o       (kept)
   );
 
   element_unit u_elements (
-    .clk_i,
+    .clk_i            (element_clk_i),
     .rst_ni,
     .abort_i,
     .opcode_i         (head.order.opcode),
@@ -347,7 +352,7 @@ module compute_unit #(
   assign last_group = is_mac ? 4'(w[2][9:5] - 5'd1) : 4'd0;
   assign drain_last = two_parts ? {last_group, 1'b1} : {1'b0, last_group};
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (take_over) begin
       back_q <= '{index: head_index, opcode: head.order.opcode, signals: signals_of(head.order)};
       two_parts_q  <= two_parts;
@@ -366,7 +371,7 @@ module compute_unit #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
       back_busy_q  <= 1'b0;
       taken_over_q <= 1'b0;
@@ -389,13 +394,13 @@ module compute_unit #(
   assign part_last = !two_parts_q || part_q;
   assign drain_end = part_last && group_q == last_group_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge back_clk_i) begin
     if (!rst_ni || abort_i) draining_q <= 1'b0;
     else if (keep || finishing) draining_q <= 1'b1;
     else if (drain_end) draining_q <= 1'b0;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge back_clk_i) begin
     if (keep || finishing) begin
       group_q <= '0;
       part_q  <= 1'b0;
@@ -422,7 +427,7 @@ module compute_unit #(
   end
 
   requantiser u_requantiser (
-    .clk_i,
+    .clk_i          (back_clk_i),
     .rst_ni,
     .abort_i,
     .kind_i         (kind_q),
@@ -433,6 +438,7 @@ module compute_unit #(
     .valid_i        (draining_q),
     .mark_i         ({final_q && drain_end, part_q}),
     .sums_i         (kept),
+    .active_o       (requantising),
     .mark_1_o       (mark_1),
     .bias_i,
     .partial_i,
@@ -454,7 +460,7 @@ module compute_unit #(
   assign use_second   = addend_kind_q == AddendElement && results_mark[0];
   assign sums_valid_o = sums_valid && kind_q == ResultSums;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge back_clk_i) begin
     if (take_over) begin
       result_q <= ResultWidth'(w[1][15:0]);
       second_q <= ResultWidth'(w[1][31:16]);
@@ -511,7 +517,7 @@ module compute_unit #(
       || ((softmax_read || sgd_read || gate_read) && !read_fits)
       || ((softmax_write || sgd_write || gate_write) && !output_fits) || label_bad;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
       fault_q <= '0;
     end else if (!fault_q.valid && (back_fault || front_fault)) begin
@@ -527,7 +533,17 @@ module compute_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = state_q != StIdle || back_busy_q;
-  assign active_o = queue_active || grant_i || busy_o;
+
+  assign working          = grant_i || state_q != StIdle;
+  assign control_active_o = queue_active || take_over || back_fault || front_fault;
+  assign front_active_o   = working || multiplying || spacing_q != '0;
+  assign back_active_o    = take_over || keep || finishing || draining_q || requantising
+      || softmax_write || sgd_write || gate_write;
+  assign element_active_o = (is_element && working)
+      || (back_busy_q && addend_kind_q == AddendElement);
+  assign sgd_active_o     = is_sgd && working;
+  assign loss_active_o    = (is_softmax || is_gate) && working;
+
   assign idle_o   = queue_empty && !back_busy_q;
   assign index_o  = back_busy_q ? back_q.index : head_index;
   assign opcode_o = back_busy_q ? back_q.opcode : head.order.opcode;

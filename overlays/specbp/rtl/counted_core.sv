@@ -160,7 +160,11 @@ module counted_core #(
     .m_axi_bready
   );
 
-  // The registers' clock sees them a cycle late.
+  // The registers' clock sees all a cycle late.
+  localparam int unsigned Counters = 7;
+
+  logic [63:0] counts [Counters];
+
   typedef struct packed {
     logic        busy;
     logic        done;
@@ -170,7 +174,8 @@ module counted_core #(
     logic [31:0] index;
   } shown_t;
 
-  shown_t shown_q;
+  shown_t      shown_q;
+  logic [63:0] shown_counts_q [Counters];
 
   always_ff @(posedge registers_clk_i) begin
     shown_q <= '{
@@ -181,12 +186,11 @@ module counted_core #(
         opcode: fault_opcode,
         index: index
     };
+    shown_counts_q <= counts;
   end
 
   // Counters since the start.
-  localparam int unsigned Counters = 7;
   logic [Counters-1:0] counted;
-  logic [63:0]         counts [Counters];
 
   assign counted = {
       multiplying, unit_busy[UnitStore], unit_busy[UnitCompute], unit_busy[UnitLoad],
@@ -209,13 +213,13 @@ module counted_core #(
     registers_o.STATUS.response.next   = shown_q.response;
     registers_o.STATUS.opcode.next     = shown_q.opcode;
     registers_o.INDEX.value.next       = shown_q.index;
-    registers_o.BUSY.value.next        = counts[0];
-    registers_o.READ_STALL.value.next  = counts[1];
-    registers_o.WRITE_STALL.value.next = counts[2];
-    registers_o.LOADING.value.next     = counts[3];
-    registers_o.COMPUTING.value.next   = counts[4];
-    registers_o.STORING.value.next     = counts[5];
-    registers_o.MULTIPLYING.value.next = counts[6];
+    registers_o.BUSY.value.next        = shown_counts_q[0];
+    registers_o.READ_STALL.value.next  = shown_counts_q[1];
+    registers_o.WRITE_STALL.value.next = shown_counts_q[2];
+    registers_o.LOADING.value.next     = shown_counts_q[3];
+    registers_o.COMPUTING.value.next   = shown_counts_q[4];
+    registers_o.STORING.value.next     = shown_counts_q[5];
+    registers_o.MULTIPLYING.value.next = shown_counts_q[6];
   end
 
 endmodule

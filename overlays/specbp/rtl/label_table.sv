@@ -53,10 +53,11 @@ module label_table (
     .Width($bits(entry_t)),
     .Depth(512)
   ) u_entries (
-    .clk_i,
+    .write_clk_i    (clk_i),
     .write_valid_i  (write),
     .write_address_i(address),
     .write_data_i   (changed),
+    .read_clk_i     (clk_i),
     .read_valid_i   (host_i || read_i),
     .read_address_i (address),
     .read_data_o    (entry)

@@ -18,6 +18,7 @@ module load_unit #(
   parameter int unsigned BiasRows    = 512
 ) (
   input  wire logic                  clk_i,
+  input  wire logic                  control_clk_i,  // of what changes once for each descriptor
   input  wire logic                  rst_ni,
   input  wire logic                  abort_i,
   input  wire specbp_pkg::window_t   window_i,
@@ -36,6 +37,7 @@ module load_unit #(
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
   output logic                       active_o,  // something changes in this cycle
+  output logic                       control_active_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -82,12 +84,13 @@ module load_unit #(
   move_t       load;
   writes_t     writes_in, writes_next, writes;
   logic [31:0] load_index;
-  logic        queue_empty, queue_active, load_valid, load_done, requesting, fill_in, transposed_in;
+  logic        queue_empty, queue_active, load_valid, load_done, requesting_q;
+  logic        fill_in, transposed_in;
   logic        start;
   logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
   logic        writes_valid_q, writes_loaded_q;
   logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
-  logic        indexed_fits, looking_up, joined;
+  logic        indexed_fits, looking_up, joined, unused_requesting;
   logic [15:0] requested;
   logic [31:0] run_address;
   logic [4:0]  burst_beats;
@@ -98,7 +101,7 @@ module load_unit #(
     .Words(MoveWords),
     .Depth(QueueDepth)
   ) u_queue (
-    .clk_i,
+    .clk_i       (control_clk_i),
     .rst_ni,
     .abort_i,
     .valid_i,
@@ -118,11 +121,17 @@ module load_unit #(
   assign requested     = joined ? load.row_stride[15:0] : load.run;
   assign fill_in       = load.order.opcode == OpcodeFill;
   assign transposed_in = load.order.opcode == OpcodeLoadTransposed;
-  assign request_o     = load_valid && !requesting && writes_ready
+  assign request_o     = load_valid && !requesting_q && writes_ready
       && !(transposed_in && transposed_q);
   assign waits_o       = waits_of(load.order);
   assign start         = grant_i;
   assign load_done     = fill_in ? start : run_taken && run_last;
+
+  always_ff @(posedge control_clk_i) begin
+    if (!rst_ni || abort_i) requesting_q <= 1'b0;
+    else if (start && !fill_in) requesting_q <= 1'b1;
+    else if (load_done) requesting_q <= 1'b0;
+  end
 
   indexed_walk #(
     .Levels(4)
@@ -140,7 +149,7 @@ module load_unit #(
     .table_valid_o,
     .table_address_o,
     .table_data_i,
-    .active_o       (requesting),
+    .active_o       (unused_requesting),
     .looking_up_o   (looking_up),
     .valid_o        (run_here),
     .address_o      (run_address),
@@ -195,7 +204,7 @@ module load_unit #(
     .Width($bits(writes_t)),
     .Depth(4)
   ) u_writes (
-    .clk_i,
+    .clk_i      (control_clk_i),
     .rst_ni,
     .clear_i    (abort_i),
     .in_valid_i (start),
@@ -209,11 +218,11 @@ module load_unit #(
   // The walk starts together with its settings.
   assign writes_start = writes_waiting && !writes_valid_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (writes_start) writes <= writes_next;
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
       writes_valid_q  <= 1'b0;
       writes_loaded_q <= 1'b0;
@@ -255,7 +264,7 @@ module load_unit #(
   assign writes_done = step && walk_last;
 
   // Staging of LOAD_TRANSPOSED: a bank for each row, two halves of a run each.
-  logic [3:0][63:0]    bank_word;
+  logic [63:0]         bank_word [4];
   logic [RowBits-1:0]  word_q;
   logic [1:0]          row_q;
   logic                half_in_q, half_out_q, row_end, block_in;
@@ -305,15 +314,18 @@ module load_unit #(
       blocks_q        <= '0;
       rows_ahead_q    <= '0;
       rows_expected_q <= '0;
-      transposed_q    <= 1'b0;
     end else if (transposed_q || start) begin
       blocks_q <= blocks_q + 2'(block_in) - 2'(block_written);
       rows_ahead_q <= rows_ahead_q + 4'(run_taken && transposed_in)
           - (block_written ? 4'd4 : 4'd0);
       rows_expected_q <= rows_expected_q + 4'(run_taken && transposed_in) - 4'(row_end);
-      if (start && transposed_in) transposed_q <= 1'b1;
-      else if (writes_done && transposed) transposed_q <= 1'b0;
     end
+  end
+
+  always_ff @(posedge control_clk_i) begin
+    if (!rst_ni || abort_i) transposed_q <= 1'b0;
+    else if (start && transposed_in) transposed_q <= 1'b1;
+    else if (writes_done && transposed) transposed_q <= 1'b0;
   end
 
   // The word on its way into a buffer, and the end of a descriptor.
@@ -324,17 +336,17 @@ module load_unit #(
       write_place_o  <= place;
       write_data_o   <= fill ? {4{writes.fill}} : transposed ? transposed_word : data_i;
     end
-    if (writes_done) signals_o <= writes.signals;
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || abort_i) begin
-      write_valid_o <= 1'b0;
-      give_o        <= 1'b0;
-    end else begin
-      write_valid_o <= step;
-      give_o        <= writes_done;
-    end
+    if (!rst_ni || abort_i) write_valid_o <= 1'b0;
+    else write_valid_o <= step;
+  end
+
+  always_ff @(posedge control_clk_i) begin
+    if (writes_done) signals_o <= writes.signals;
+    if (!rst_ni || abort_i) give_o <= 1'b0;
+    else give_o <= writes_done;
   end
 
   // Faults; the second half's descriptor is the older one.
@@ -353,7 +365,7 @@ module load_unit #(
   assign place_bad    = write_valid_o && !place_fits;
   assign run_bad      = run_here && !run_fits;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
       fault_q <= '0;
     end else if (!fault_q.valid && (response_bad || place_bad || run_bad)) begin
@@ -368,17 +380,18 @@ module load_unit #(
   end
   assign fault_o = fault_q;
 
-  assign busy_o   = requesting || writes_waiting || writes_valid_q || write_valid_o;
-  assign active_o = queue_active || start || looking_up || run_taken
-      || (read_valid_o && read_ready_i) || writes_start || writes_loaded_q || take || step
-      || write_valid_o || run_bad;
+  assign busy_o   = requesting_q || writes_waiting || writes_valid_q || give_o;
+  assign active_o = start || looking_up || run_taken || (read_valid_o && read_ready_i)
+      || writes_loaded_q || take || step || write_valid_o;
+  assign control_active_o = queue_active || writes_start || writes_loaded_q || writes_done
+      || response_bad || place_bad || run_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = writes_valid_q ? writes.index : writes_waiting ? writes_next.index : load_index;
   assign opcode_o = writes_valid_q ? writes.opcode
       : writes_waiting ? writes_next.opcode : load.order.opcode;
 
   logic unused;
-  assign unused = ^{burst_last, load.zero_2, load.zero_9};
+  assign unused = ^{burst_last, unused_requesting, load.zero_2, load.zero_9};
 
 endmodule
 

@@ -31,38 +31,25 @@ module loop_nest (
   import specbp_pkg::*;
 
   // What is left of each loop after the current iteration.
-  logic [Loops-1:0][11:0] left_q;
-  logic [Loops-1:0]       ended, moves;
-  index_t                 a_q, b_q;
-  logic [15:0]            t_q;
-  logic                   active_q, first_q;
-  loop_t                  jump;
+  logic [11:0]    left_q [Loops];
+  logic [Loops:0] moves;
+  index_t         a_q, b_q;
+  logic [15:0]    t_q;
+  logic           active_q, first_q;
+  loop_t          jump;
 
-  for (genvar loop = 0; loop < Loops; loop++) begin : g_ended
-    assign ended[loop] = left_q[loop] == '0;
-    // A loop moves when all below it have ended.
-    if (loop == 0) begin : g_inner
-      assign moves[loop] = 1'b1;
-    end else begin : g_outer
-      assign moves[loop] = moves[loop-1] && ended[loop-1];
-    end
-  end
-
-  // The innermost loop that goes on.
+  // A loop moves when all below it have ended; the outermost that moves goes on, the others begin
+  // anew. Most often it is the innermost alone.
   always_comb begin
-    jump = loops_i[Loops-1];
-    for (int loop = Loops - 2; loop >= 0; loop--) begin
-      if (!ended[loop]) jump = loops_i[loop];
+    moves    = '0;
+    moves[0] = 1'b1;
+    jump     = loops_i[0];
+    if (left_q[0] == '0) begin
+      for (int loop = 0; loop < Loops; loop++) begin
+        if (moves[loop]) jump = loops_i[loop];
+        moves[loop+1] = moves[loop] && left_q[loop] == '0;
+      end
     end
-  end
-
-  always_comb begin
-    unique case (reducing_i)
-      2'd0:    last_o = 1'b1;
-      2'd1:    last_o = ended[0];
-      2'd2:    last_o = moves[2];
-      default: last_o = moves[3];
-    endcase
   end
 
   assign valid_o = active_q;
@@ -70,7 +57,8 @@ module loop_nest (
   assign b_o     = b_q;
   assign t_o     = t_q;
   assign first_o = first_q;
-  assign final_o = &ended;
+  assign last_o  = moves[3'(reducing_i)];
+  assign final_o = moves[Loops];
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
@@ -80,8 +68,13 @@ module loop_nest (
       t_q     <= t_i;
       first_q <= 1'b1;
     end else if (step_i) begin
-      for (int loop = 0; loop < Loops; loop++) begin
-        if (moves[loop]) left_q[loop] <= ended[loop] ? loops_i[loop].count : left_q[loop] - 12'd1;
+      if (!moves[1]) begin
+        left_q[0] <= left_q[0] - 12'd1;
+      end else begin
+        for (int loop = 0; loop < Loops; loop++) begin
+          if (moves[loop+1]) left_q[loop] <= loops_i[loop].count;
+          else if (moves[loop]) left_q[loop] <= left_q[loop] - 12'd1;
+        end
       end
       a_q     <= a_q + IndexWidth'(jump.a_jump);
       b_q     <= b_q + IndexWidth'(jump.b_jump);

@@ -21,6 +21,7 @@ module requantiser (
   input  wire logic                valid_i,
   input  wire logic [1:0]          mark_i,  // travels along
   input  wire specbp_pkg::sums_t   sums_i,
+  output logic                     active_o,  // something is inside
   // Stage 1.
   output logic [1:0]               mark_1_o,
   input  wire logic [3:0][31:0]    bias_i,
@@ -86,6 +87,7 @@ module requantiser (
     assign sums_o[lane] = total_q;
   end
 
+  assign active_o        = valid_q != '0;
   assign mark_1_o        = mark_q[1];
   assign sums_valid_o    = valid_q[3];
   assign results_valid_o = valid_q[7];

@@ -16,13 +16,14 @@ module sequencer #(
 ) (
   input  wire logic                    clk_i,
   input  wire logic                    rst_ni,
+  output logic                         active_o,  // something changes in this cycle
 
   input  wire logic                    start_i,
   input  wire logic                    reset_i,
   input  wire logic                    stop_i,         // ends the program without a report
   input  wire logic [15:0]             start_delay_i,  // cycles
   input  wire logic                    misaligned_i,  // the program, on start
-  input  wire logic [31:0]             watchdog_i,  // cycles without progress; 0: no limit
+  input  wire logic                    late_i,  // no progress for too long
   input  wire specbp_pkg::window_t     window_i,
 
   output logic                         busy_o,
@@ -49,7 +50,6 @@ module sequencer #(
   output logic [specbp_pkg::Units-1:0]      unit_valid_o,
   input  wire logic [specbp_pkg::Units-1:0] unit_ready_i,
   input  wire logic [specbp_pkg::Units-1:0] unit_idle_i,
-  input  wire logic                         completed_i,  // pulse: some unit's descriptor
   input  wire specbp_pkg::fault_t           load_fault_i,
   input  wire specbp_pkg::fault_t           compute_fault_i,
   input  wire specbp_pkg::fault_t           store_fault_i,
@@ -72,7 +72,7 @@ module sequencer #(
   input  wire logic                    copy_done_i,
   output logic                         copying_o,
 
-  input  wire logic                    read_error_valid_i,  // of the COPY
+  input  wire logic                    read_error_valid_i,  // of the COPY; looked at a cycle later
   input  wire logic [1:0]              read_error_response_i,
   input  wire logic                    write_error_valid_i,
   input  wire logic [1:0]              write_error_response_i
@@ -82,16 +82,24 @@ module sequencer #(
 
   typedef enum logic [2:0] {StIdle, StDelay, StFetch, StWait, StSkip, StCopy, StDrain} state_e;
 
-  state_e           state_q, state_d;
+  state_e           state_q;
   logic [7:0]       opcode, opcode_q;
   logic [3:0]       decoder_error, decoder_error_q;
   logic [Units-1:0] unit, unit_q;
-  logic [31:0]      wait_cycles, wait_q, index_q, running_q;
-  logic             ending, ending_q, next, late, units_idle, decoded_q, here, fail;
+  logic [31:0]      wait_cycles, wait_q, index_q;
+  logic             ending, ending_q, next, units_idle, decoded_q, here, fail, valid, alone;
   logic             unit_fault, skips;
   skip_t            skip;
   logic [15:0]      skipping_q;  // descriptors still to skip
   fault_t           fault;
+
+  typedef struct packed {
+    logic       valid;
+    logic [3:0] code;
+    logic [1:0] response;
+  } copy_fault_t;
+
+  copy_fault_t copy_fault_q;
 
   descriptor_decoder #(
     .Groups(Groups)
@@ -120,7 +128,6 @@ module sequencer #(
     end
   end
 
-  assign late       = watchdog_i != '0 && running_q >= watchdog_i;
   assign started_o  = state_q == StIdle && start_i && !reset_i;
   assign units_idle = &unit_idle_i;
   assign here       = state_q == StFetch && decoded_q && skipping_q == '0;
@@ -133,12 +140,20 @@ module sequencer #(
       StIdle:  fail = started_o && misaligned_i;
       StDrain: fail = 1'b0;
       default: begin
-        fail = unit_fault || late
-            || (state_q == StCopy && (read_error_valid_i || write_error_valid_i))
+        fail = unit_fault || late_i
+            || copy_fault_q.valid
             || (here && decoder_error_q != ErrorNone)
             || (state_q == StFetch && exhausted_i);
       end
     endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    copy_fault_q <= '{
+        valid: rst_ni && state_q == StCopy && (read_error_valid_i || write_error_valid_i),
+        code: read_error_valid_i ? ErrorRead : ErrorWrite,
+        response: read_error_valid_i ? read_error_response_i : write_error_response_i
+    };
   end
 
   // What is wrong, the nearest cause first; only looked at when something is.
@@ -155,12 +170,9 @@ module sequencer #(
       fault.code   = ErrorRange;
       fault.index  = '0;
       fault.opcode = '0;
-    end else if (state_q == StCopy && read_error_valid_i) begin
-      fault.code     = ErrorRead;
-      fault.response = read_error_response_i;
-    end else if (state_q == StCopy && write_error_valid_i) begin
-      fault.code     = ErrorWrite;
-      fault.response = write_error_response_i;
+    end else if (copy_fault_q.valid) begin
+      fault.code     = copy_fault_q.code;
+      fault.response = copy_fault_q.response;
     end else if (store_fault_i.valid) begin
       fault = store_fault_i;
     end else if (compute_fault_i.valid) begin
@@ -170,7 +182,7 @@ module sequencer #(
     end else if (here && decoder_error_q != ErrorNone) begin
       fault.code     = decoder_error_q;
       fault.response = decoder_error_q == ErrorFetch ? descriptor_response_i : ResponseOkay;
-    end else if (late) begin
+    end else if (late_i) begin
       fault.code = ErrorWatchdog;
       // The oldest descriptor that is not complete.
       if (!unit_idle_i[UnitLoad] && load_index_i < fault.index) begin
@@ -188,69 +200,51 @@ module sequencer #(
     end
   end
 
+  // A unit's descriptor goes to its queue; NOP, COPY, SKIP and END wait until all units are idle.
+  assign valid         = here && decoder_error_q == ErrorNone;
+  assign alone         = valid && unit_q == '0 && units_idle && !fail;
+  assign unit_valid_o  = valid ? unit_q : '0;
+  assign ending        = alone && opcode_q == OpcodeEnd;
+  assign copy_valid_o  = alone && opcode_q == OpcodeCopy;
+  assign table_valid_o = alone && opcode_q == OpcodeSkip;
+  assign fetch_o       = (state_q == StIdle && started_o && start_delay_i == '0)
+      || (state_q == StDelay && wait_q == '0);
+
   always_comb begin
-    state_d       = state_q;
-    next          = 1'b0;
-    ending        = 1'b0;
-    copy_valid_o  = 1'b0;
-    table_valid_o = 1'b0;
-    unit_valid_o  = '0;
-    fetch_o       = 1'b0;
     unique case (state_q)
-      StIdle: begin
-        fetch_o = started_o && start_delay_i == '0;
-        if (started_o) state_d = fetch_o ? StFetch : StDelay;
-      end
-      StDelay: begin
-        fetch_o = wait_q == '0;
-        if (fetch_o) state_d = StFetch;
-      end
-      StFetch: begin
-        if (here && decoder_error_q == ErrorNone) begin
-          if (unit_q != '0) begin
-            unit_valid_o = unit_q;
-            next         = (unit_q & unit_ready_i) != '0;
-          end else if (units_idle && !fail) begin
+      StFetch: next = (unit_valid_o & unit_ready_i) != '0 || (decoded_q && skipping_q != '0);
+      StSkip:  next = 1'b1;
+      StWait:  next = wait_q == '0;
+      StCopy:  next = copy_done_i;
+      default: next = 1'b0;
+    endcase
+  end
+
+  // The state is written here and not as a next state of its own, which a simulator would work out
+  // whenever an input changes.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      state_q <= StIdle;
+    end else if (fail || ((reset_i || stop_i) && state_q != StIdle)) begin
+      state_q <= StDrain;
+    end else begin
+      unique case (state_q)
+        StIdle:  if (started_o) state_q <= fetch_o ? StFetch : StDelay;
+        StDelay: if (fetch_o) state_q <= StFetch;
+        StFetch: begin
+          if (alone) begin
             unique case (opcode_q)
-              OpcodeEnd: begin
-                ending  = 1'b1;
-                state_d = StDrain;
-              end
-              OpcodeCopy: begin
-                copy_valid_o = 1'b1;
-                if (copy_ready_i) state_d = StCopy;
-              end
-              OpcodeSkip: begin
-                table_valid_o = 1'b1;
-                state_d       = StSkip;
-              end
-              default: state_d = StWait;  // NOP: the decoder refused all others
+              OpcodeEnd:  state_q <= StDrain;
+              OpcodeCopy: if (copy_ready_i) state_q <= StCopy;
+              OpcodeSkip: state_q <= StSkip;
+              default:    state_q <= StWait;  // NOP: the decoder refused all others
             endcase
           end
-        end else if (decoded_q && skipping_q != '0) begin
-          next = 1'b1;
         end
-      end
-      StSkip: begin
-        next    = 1'b1;
-        state_d = StFetch;
-      end
-      StWait: begin
-        if (wait_q == '0) begin
-          next    = 1'b1;
-          state_d = StFetch;
-        end
-      end
-      StCopy: begin
-        if (copy_done_i) begin
-          next    = 1'b1;
-          state_d = StFetch;
-        end
-      end
-      StDrain: if (idle_i) state_d = StIdle;
-      default: state_d = StIdle;
-    endcase
-    if (fail || ((reset_i || stop_i) && state_q != StIdle)) state_d = StDrain;
+        StDrain: if (idle_i) state_q <= StIdle;
+        default: if (next) state_q <= StFetch;
+      endcase
+    end
   end
 
   assign table_address_o    = skip.entry;
@@ -260,12 +254,9 @@ module sequencer #(
   assign copying_o          = state_q == StCopy;
   assign index_o            = index_q;
   assign error_event_o      = fail;
-  assign done_event_o       = ending_q && state_q == StDrain && state_d == StIdle && !reset_i;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) state_q <= StIdle;
-    else state_q <= state_d;
-  end
+  assign done_event_o       = ending_q && state_q == StDrain && idle_i && !reset_i && !stop_i;
+  assign active_o = start_i || reset_i || stop_i || fail || next || alone
+      || (descriptor_valid_i && !decoded_q) || (state_q != StIdle && state_q != StFetch);
 
   // What STATUS shows.
   always_ff @(posedge clk_i) begin
@@ -305,8 +296,6 @@ module sequencer #(
     if (started_o) skipping_q <= '0;
     else if (state_q == StSkip && skips) skipping_q <= skip.count;
     else if (state_q == StFetch && next && skipping_q != '0) skipping_q <= skipping_q - 16'd1;
-    if (started_o || next || completed_i) running_q <= '0;
-    else if (busy_o) running_q <= running_q + 32'd1;
   end
 
   logic unused;

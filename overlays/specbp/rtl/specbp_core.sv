@@ -119,7 +119,7 @@ module specbp_core #(
   logic [15:0] load_table_data, store_table_data;
 
   // The units.
-  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, unit_active, request, grant, give;
+  logic     [Units-1:0] unit_valid, unit_ready, unit_idle, request, grant, give;
   numbers_t [Units-1:0] waits, signals;
   logic     [31:0]      load_index, compute_index, store_index;
   logic     [7:0]       load_opcode, compute_opcode, store_opcode;
@@ -134,27 +134,62 @@ module specbp_core #(
   logic [63:0]           write_data, copy_data, store_data;
   logic   write_ready, write_data_ready, write_done;
 
-  // Three clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and
-  // abort reach every register.
-  logic unsettled, reading_clk, computing_clk, writing_clk, fetching, copying;
+  // Clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and abort
+  // reach every register. Control is what happens once for each descriptor.
+  logic             unsettled, sequencing, fetching, copying, load_active, store_active;
+  logic             late, late_changes, control_clk, reading_clk, writing_clk;
+  logic             front_active, back_active, element_active, sgd_active, loss_active;
+  logic             front_clk, back_clk, element_clk, sgd_clk, loss_clk;
+  logic [Units-1:0] control_active;
 
   assign unsettled = !rst_ni || abort;
 
+  clock_gate u_control (
+    .clk_i,
+    .enable_i(unsettled || sequencing || fetching || late_changes || control_active != '0
+              || grant != '0 || give != '0),
+    .clk_o   (control_clk)
+  );
+
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || fetching || read_active || unit_active[UnitLoad]),
+    .enable_i(unsettled || read_active || load_active || skip_table_valid),
     .clk_o   (reading_clk)
   );
 
-  clock_gate u_computing (
+  clock_gate u_front (
     .clk_i,
-    .enable_i(unsettled || unit_active[UnitCompute]),
-    .clk_o   (computing_clk)
+    .enable_i(unsettled || front_active),
+    .clk_o   (front_clk)
+  );
+
+  clock_gate u_back (
+    .clk_i,
+    .enable_i(unsettled || back_active),
+    .clk_o   (back_clk)
+  );
+
+  clock_gate u_element (
+    .clk_i,
+    .enable_i(unsettled || element_active),
+    .clk_o   (element_clk)
+  );
+
+  clock_gate u_sgd (
+    .clk_i,
+    .enable_i(unsettled || sgd_active),
+    .clk_o   (sgd_clk)
+  );
+
+  clock_gate u_loss (
+    .clk_i,
+    .enable_i(unsettled || loss_active),
+    .clk_o   (loss_clk)
   );
 
   clock_gate u_writing (
     .clk_i,
-    .enable_i(unsettled || copy_valid || copying || write_active || unit_active[UnitStore]),
+    .enable_i(unsettled || copy_valid || copying || write_active || store_active),
     .clk_o   (writing_clk)
   );
 
@@ -213,7 +248,7 @@ module specbp_core #(
   );
 
   descriptor_fetcher u_fetcher (
-    .clk_i              (reading_clk),
+    .clk_i             (control_clk),
     .rst_ni,
     .abort_i           (abort),
     .start_i           (fetch),
@@ -237,14 +272,15 @@ module specbp_core #(
   sequencer #(
     .Groups(Groups)
   ) u_sequencer (
-    .clk_i,
+    .clk_i                 (control_clk),
     .rst_ni,
+    .active_o              (sequencing),
     .start_i,
     .reset_i,
     .stop_i,
     .start_delay_i,
     .misaligned_i          (program_address_i[5:0] != '0),
-    .watchdog_i,
+    .late_i                (late),
     .window_i,
     .busy_o,
     .done_o,
@@ -266,7 +302,6 @@ module specbp_core #(
     .unit_valid_o          (unit_valid),
     .unit_ready_i          (unit_ready),
     .unit_idle_i           (unit_idle),
-    .completed_i           (give != '0),
     .load_fault_i          (load_fault),
     .compute_fault_i       (compute_fault),
     .store_fault_i         (store_fault),
@@ -290,8 +325,18 @@ module specbp_core #(
     .write_error_response_i(write_error_response)
   );
 
-  semaphores u_semaphores (
+  watchdog u_watchdog (
     .clk_i,
+    .expired_clk_i(control_clk),
+    .running_i    (busy_o),
+    .restart_i    (started_o || descriptor_ready || give != '0),
+    .limit_i      (watchdog_i),
+    .expired_o    (late),
+    .changes_o    (late_changes)
+  );
+
+  semaphores u_semaphores (
+    .clk_i             (control_clk),
     .rst_ni,
     .clear_i           (started_o),
     .request_i         (request),
@@ -314,7 +359,7 @@ module specbp_core #(
   logic [63:0]                    load_write_data, scalar, result, output_word;
   logic [$clog2(ScalarWords)-1:0] scalar_address;
   logic [$clog2(VectorRows)-1:0]  vector_address;
-  logic [16*Lanes-1:0]            vector;
+  logic [63:0]                    vector [Groups];
   logic [$clog2(BiasRows)-1:0]    bias_address;
   logic [127:0]                   bias;
   logic [$clog2(PartialRows)-1:0] partial_address, sums_address;
@@ -328,7 +373,8 @@ module specbp_core #(
     .VectorRows (VectorRows),
     .BiasRows   (BiasRows)
   ) u_load (
-    .clk_i              (reading_clk),
+    .clk_i          (reading_clk),
+    .control_clk_i  (control_clk),
     .rst_ni,
     .abort_i        (abort),
     .window_i,
@@ -343,7 +389,8 @@ module specbp_core #(
     .signals_o      (signals[UnitLoad]),
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
-    .active_o       (unit_active[UnitLoad]),
+    .active_o       (load_active),
+    .control_active_o(control_active[UnitLoad]),
     .index_o        (load_index),
     .opcode_o       (load_opcode),
     .fault_o        (load_fault),
@@ -373,7 +420,12 @@ module specbp_core #(
     .OutputWords(OutputWords),
     .PartialRows(PartialRows)
   ) u_compute (
-    .clk_i              (computing_clk),
+    .control_clk_i    (control_clk),
+    .front_clk_i      (front_clk),
+    .back_clk_i       (back_clk),
+    .element_clk_i    (element_clk),
+    .sgd_clk_i        (sgd_clk),
+    .loss_clk_i       (loss_clk),
     .rst_ni,
     .abort_i          (abort),
     .valid_i          (unit_valid[UnitCompute]),
@@ -387,7 +439,12 @@ module specbp_core #(
     .signals_o        (signals[UnitCompute]),
     .idle_o           (unit_idle[UnitCompute]),
     .busy_o           (unit_busy_o[UnitCompute]),
-    .active_o         (unit_active[UnitCompute]),
+    .control_active_o (control_active[UnitCompute]),
+    .front_active_o   (front_active),
+    .back_active_o    (back_active),
+    .element_active_o (element_active),
+    .sgd_active_o     (sgd_active),
+    .loss_active_o    (loss_active),
     .multiplying_o,
     .index_o          (compute_index),
     .opcode_o         (compute_opcode),
@@ -424,7 +481,10 @@ module specbp_core #(
     .OutputWords(OutputWords),
     .PartialRows(PartialRows)
   ) u_buffers (
-    .clk_i,
+    .load_clk_i       (reading_clk),
+    .front_clk_i      (front_clk),
+    .back_clk_i       (back_clk),
+    .store_clk_i      (writing_clk),
     .load_valid_i     (load_write_valid && !load_write_index),
     .load_buffer_i    (load_write_buffer),
     .load_place_i     (load_write_place),
@@ -461,10 +521,11 @@ module specbp_core #(
     .Width(16),
     .Depth(TableEntries)
   ) u_load_table (
-    .clk_i,
+    .write_clk_i    (reading_clk),
     .write_valid_i  (load_write_valid && load_write_index),
     .write_address_i(load_write_place[$clog2(TableEntries)-1:0]),
     .write_data_i   (index_entry),
+    .read_clk_i     (reading_clk),
     .read_valid_i   (load_table_valid || skip_table_valid),
     .read_address_i (skip_table_valid ? skip_table_address : load_table_address),
     .read_data_o    (load_table_data)
@@ -474,10 +535,11 @@ module specbp_core #(
     .Width(16),
     .Depth(TableEntries)
   ) u_store_table (
-    .clk_i,
+    .write_clk_i    (reading_clk),
     .write_valid_i  (load_write_valid && load_write_index),
     .write_address_i(load_write_place[$clog2(TableEntries)-1:0]),
     .write_data_i   (index_entry),
+    .read_clk_i     (writing_clk),
     .read_valid_i   (store_table_valid),
     .read_address_i (store_table_address),
     .read_data_o    (store_table_data)
@@ -494,7 +556,8 @@ module specbp_core #(
     .QueueDepth (QueueDepth),
     .OutputWords(OutputWords)
   ) u_store (
-    .clk_i              (writing_clk),
+    .clk_i             (writing_clk),
+    .control_clk_i     (control_clk),
     .rst_ni,
     .abort_i           (abort),
     .window_i,
@@ -509,7 +572,8 @@ module specbp_core #(
     .signals_o         (signals[UnitStore]),
     .idle_o            (unit_idle[UnitStore]),
     .busy_o            (unit_busy_o[UnitStore]),
-    .active_o          (unit_active[UnitStore]),
+    .active_o          (store_active),
+    .control_active_o  (control_active[UnitStore]),
     .index_o           (store_index),
     .opcode_o          (store_opcode),
     .fault_o           (store_fault),

@@ -125,9 +125,9 @@ module specbp_overlay #(
   specbp__core__in_t core_registers [Cores];
 
   logic [Cores-1:0] start, stop, busy, done_event, error_event, has_program;
-  logic             all_done, failed_q;
+  logic             all_done, failed_q, done_q, error_q;
   window_t          window;
-  logic [63:0]      cycles;
+  logic [63:0]      cycles, cycles_q;
 
   logic [Cores-1:0]      label_read;
   logic [Cores-1:0][8:0] labels;
@@ -137,21 +137,22 @@ module specbp_overlay #(
   logic                  label_valid;
   logic [31:0]           label_accepts, label_rejects;
 
-  // The registers' clock stops in simulation while nobody uses them; see clock_gate.
-  logic       registers_clk, used;
+  // The registers' clock stops in simulation while nobody uses them, or what the cores share; see
+  // clock_gate.
+  logic       registers_clk, used, shared, labelled;
   logic [2:0] settling_q;
 
   assign used = s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || s_axil_bvalid || s_axil_rvalid
       || done_event != '0 || error_event != '0 || !rst_ni;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge registers_clk) begin
     if (used) settling_q <= '1;
     else if (settling_q != '0) settling_q <= settling_q - 3'd1;
   end
 
   clock_gate u_clock (
     .clk_i,
-    .enable_i(used || settling_q != '0),
+    .enable_i(used || settling_q != '0 || shared || labelled),
     .clk_o   (registers_clk)
   );
 
@@ -195,12 +196,12 @@ module specbp_overlay #(
     status.BURSTS.reads.next            = 8'(OutstandingReads);
     status.BURSTS.writes.next           = 8'(OutstandingWrites);
     status.BURSTS.beats.next            = 8'd16;
-    status.INTERRUPT_STATUS.done.hwset  = all_done;
-    status.INTERRUPT_STATUS.error.hwset = error_event != '0;
+    status.INTERRUPT_STATUS.done.hwset  = done_q;
+    status.INTERRUPT_STATUS.error.hwset = error_q;
     status.LABEL_STATE.valid.next       = label_valid;
     status.LABEL_ACCEPTS.value.next     = label_accepts;
     status.LABEL_REJECTS.value.next     = label_rejects;
-    status.CYCLES.value.next            = cycles;
+    status.CYCLES.value.next            = cycles_q;
     status.CORE[0]                      = core_registers[0];
     status.CORE[1]                      = core_registers[Cores-1];
     if (Cores == 1) status.CORE[1]      = '{default: '0};
@@ -220,9 +221,14 @@ module specbp_overlay #(
       ? (has_program == '0 ? Cores'(1) : has_program) : '0;
   assign all_done = done_event != '0 && (busy & ~done_event) == '0 && !failed_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge registers_clk) begin
     if (!rst_ni || start != '0) failed_q <= 1'b0;
     else if (error_event != '0) failed_q <= 1'b1;
+  end
+
+  always_ff @(posedge registers_clk) begin
+    done_q  <= rst_ni && all_done;
+    error_q <= rst_ni && error_event != '0;
   end
 
   assign window = {control.WINDOW_FIRST.value.value, control.WINDOW_LAST.value.value};
@@ -234,7 +240,7 @@ module specbp_overlay #(
   shared_semaphores #(
     .Cores(Cores)
   ) u_shared (
-    .clk_i,
+    .clk_i      (registers_clk),
     .rst_ni,
     .clear_i    (start != '0),
     .wanted_i   (shared_wanted),
@@ -242,6 +248,9 @@ module specbp_overlay #(
     .given_i    (shared_given),
     .available_o(shared_available)
   );
+
+  assign shared   = shared_taken != '0 || shared_given != '0;
+  assign labelled = label_read != '0 || gate_update != LabelKept;
 
   // The label table: one core's gate works at a time, the others ask for nothing.
   always_comb begin
@@ -256,7 +265,7 @@ module specbp_overlay #(
   end
 
   label_table u_labels (
-    .clk_i,
+    .clk_i       (registers_clk),
     .read_i      (label_read != '0),
     .label_i     (gate_label),
     .update_i    (gate_update),
@@ -441,6 +450,8 @@ module specbp_overlay #(
     .count_i(1'b1),
     .count_o(cycles)
   );
+
+  always_ff @(posedge registers_clk) cycles_q <= cycles;
 
 endmodule
 

@@ -13,6 +13,7 @@ module store_unit #(
   parameter int unsigned Words       = 32     // between buffer and memory, a power of two
 ) (
   input  wire logic                  clk_i,
+  input  wire logic                  control_clk_i,  // of what changes once for each descriptor
   input  wire logic                  rst_ni,
   input  wire logic                  abort_i,
   input  wire specbp_pkg::window_t   window_i,
@@ -31,6 +32,7 @@ module store_unit #(
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
   output logic                       active_o,  // something changes in this cycle
+  output logic                       control_active_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -70,7 +72,7 @@ module store_unit #(
     .Words(MoveWords),
     .Depth(QueueDepth)
   ) u_queue (
-    .clk_i,
+    .clk_i       (control_clk_i),
     .rst_ni,
     .abort_i,
     .valid_i,
@@ -90,7 +92,7 @@ module store_unit #(
     .Width($bits(tag_t)),
     .Depth(4)
   ) u_pending (
-    .clk_i,
+    .clk_i      (control_clk_i),
     .rst_ni,
     .clear_i    (abort_i),
     .in_valid_i (start),
@@ -114,7 +116,7 @@ module store_unit #(
   assign store_done = active_q && (!runs_active || (run_taken && runs_last))
       && (!words_valid || (read && words_last));
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) active_q <= 1'b0;
     else if (start) active_q <= 1'b1;
     else if (store_done) active_q <= 1'b0;
@@ -219,7 +221,7 @@ module store_unit #(
   assign write_bad = error_valid_i && pending_valid;
   assign range_bad = (runs_valid && !run_fits) || (words_valid && !place_fits);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
       fault_q <= '0;
     end else if (!fault_q.valid && (write_bad || range_bad)) begin
@@ -235,8 +237,9 @@ module store_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = active_q || pending_valid;
-  assign active_o = queue_active || start || looking_up || run_taken || read || arrived_q
-      || range_bad || done_i || error_valid_i || (write_data_valid_o && write_data_ready_i);
+  assign active_o = start || looking_up || run_taken || read || arrived_q
+      || (write_data_valid_o && write_data_ready_i);
+  assign control_active_o = queue_active || done_i || write_bad || range_bad;
   assign idle_o   = queue_empty && !busy_o;
   assign index_o  = pending_valid ? pending.index : store_index;
   assign opcode_o = pending_valid ? pending.opcode : store.order.opcode;

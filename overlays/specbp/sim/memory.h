@@ -118,6 +118,11 @@ class Port {
 
   // Sets the port's inputs for the cycle `now`.
   void drive(uint64_t now) {
+    if (idle() && !timing_.stall_x256) {
+      top_.arready() = top_.awready() = 1;
+      top_.wready() = top_.rvalid() = top_.bvalid() = 0;
+      return;
+    }
     top_.arready() = reads_.size() < timing_.outstanding && !stalls();
     top_.awready() = writes_.size() + acknowledgements_.size() < timing_.outstanding && !stalls();
     top_.wready() = has_open_write() && memory_.has_beat() && !stalls();
@@ -127,6 +132,8 @@ class Port {
 
   // Takes what was handed over in the cycle `now`, before its clock edge.
   void sample(uint64_t now) {
+    const bool shown = top_.arvalid() | top_.awvalid() | top_.wvalid() | read_shown_ | ack_shown_;
+    if (!shown && !held_.any) return;
     check_held();
     if (top_.arvalid() && top_.arready()) take_read(now);
     if (top_.rvalid() && top_.rready()) finish_beat();
@@ -153,7 +160,7 @@ class Port {
     uint8_t strobes[kLongestBurst];
   };
   struct Held {  // what a channel showed without being taken: it must not change
-    bool ar = false, aw = false, w = false;
+    bool any = false, ar = false, aw = false, w = false;
     uint64_t araddr = 0, awaddr = 0, wdata = 0;
     uint32_t arlen = 0, awlen = 0, wstrb = 0;
   };
@@ -166,6 +173,7 @@ class Port {
     return (random_ >> 32 & 0xFF) < timing_.stall_x256;
   }
 
+  bool idle() const { return reads_.empty() && writes_.empty() && acknowledgements_.empty(); }
   bool has_open_write() const { return !writes_.empty(); }
 
   void check_burst(uint64_t address, uint32_t length, uint32_t size, uint32_t burst) {
@@ -270,7 +278,8 @@ class Port {
       ++memory_.violations;
     if (held_.w && (!top_.wvalid() || top_.wdata() != held_.wdata || top_.wstrb() != held_.wstrb))
       ++memory_.violations;
-    held_ = Held{top_.arvalid() && !top_.arready(),
+    held_ = Held{true,
+                 top_.arvalid() && !top_.arready(),
                  top_.awvalid() && !top_.awready(),
                  top_.wvalid() && !top_.wready(),
                  top_.araddr(),
@@ -279,6 +288,7 @@ class Port {
                  top_.arlen(),
                  top_.awlen(),
                  top_.wstrb()};
+    held_.any = held_.ar || held_.aw || held_.w;
   }
 
   Memory& memory_;

@@ -35,20 +35,25 @@ async def results_without_a_gap(dut):
                     sums += [fields(dut.sums_o[lane].value, 48, 1)[0] for lane in range(4)]
                 found.append(sums)
 
+    def arrive(scalars, row):
+        dut.scalar_i.value = packed(scalars, 16)
+        for group in range(LANES // 4):
+            dut.vector_i[group].value = packed(row[4 * group :][:4], 16)
+
     cocotb.start_soon(collect())
-    words = 0, 0
+    words = [0] * 4, [0] * LANES
     for first, last, scalar, row in stream:
         # An address in this cycle; the words in the next.
         element = random.randint(0, 3)
         dut.valid_i.value, dut.first_i.value, dut.last_i.value = 1, int(first), int(last)
         dut.element_i.value = element
-        dut.scalar_i.value, dut.vector_i.value = words
+        arrive(*words)
         word = [int16(random) for _ in range(4)]
         word[element] = scalar
-        words = packed(word, 16), packed(row, 16)
+        words = word, row
         await RisingEdge(dut.clk_i)
     dut.valid_i.value = 0
-    dut.scalar_i.value, dut.vector_i.value = words
+    arrive(*words)
     for _ in range(20):
         await RisingEdge(dut.clk_i)
     assert found == expected
