@@ -10,7 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import PIECE_ELEMENTS, Float32, predict, predicting_tasks
+from specbp.arithmetic.float32 import (
+    PIECE_ELEMENTS,
+    Float32,
+    clear_subnormals,
+    predict,
+    predicting_tasks,
+)
 from specbp.network import lower
 
 arithmetic = Float32()
@@ -179,3 +185,13 @@ def test_weights_are_predicted_as_they_are_updated():
     for weight, momentum, one, other in zip(*weights, *momenta, *ahead, *expected, strict=True):
         assert torch.equal(one, other)
         assert_close(one, weight - 0.03 * momentum)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_too_small_to_be_normal_are_cleared_and_no_others(dtype):
+    tiny = torch.finfo(dtype).tiny
+    momentum = torch.tensor([tiny, -tiny, tiny / 2, -tiny / 1024, 0.0, 1.0], dtype=dtype)
+    bias = torch.tensor([tiny / 4], dtype=dtype)
+    clear_subnormals([(momentum, bias)])
+    assert momentum.tolist() == [tiny, -tiny, 0.0, 0.0, 0.0, 1.0]
+    assert bias.tolist() == [0.0]

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from specbp.backends.pytorch import REST_S, PytorchTraining
+from specbp.backends.pytorch import CLEARING_STEPS, REST_S, PytorchTraining
 from specbp.errors import UsageError
 from specbp.experiment import available_cores, experiment_from
 from specbp.frames import SCHEMAS
@@ -173,6 +173,23 @@ def test_all_arms_start_from_equal_weights_in_equal_order_and_other_seeds_do_not
     for what in ("initial_weights_sha256", "sample_order_sha256"):
         assert len({getattr(training, what) for training in trainings}) == 1
         assert getattr(other, what) != getattr(trainings[0], what)
+
+
+@pytest.mark.parametrize("clearing", [True, False])
+def test_the_momenta_of_a_dead_channel_do_not_stay_subnormal(digits, monkeypatch, clearing):
+    """Its weights do not move, whether its momenta are cleared or not."""
+    if not clearing:
+        monkeypatch.setattr("specbp.backends.pytorch.CLEARING_STEPS", 1_000_000)
+    tiny = torch.finfo(torch.float32).tiny
+    training = PytorchTraining(experiment_from(FAST | {"momentum": 0.9}), digits)
+    training.advance(1)
+    state = training.state()
+    (kernel, bias), (momentum, _) = state["weights"][0], state["momenta"][0]
+    kernel[0], bias[0], momentum[0] = 1.0, -1e6, 1.5 * tiny
+    training.advance(CLEARING_STEPS)
+    left = momentum[0]
+    assert bool((left == 0).all()) if clearing else bool(((left > 0) & (left < tiny)).all())
+    assert bool((kernel[0] == 1).all())
 
 
 def test_a_batch_larger_than_the_training_set_is_refused(digits):

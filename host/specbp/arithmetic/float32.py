@@ -247,6 +247,22 @@ def predict(
     _look_ahead(w, m, to, distance)
 
 
+def clear_subnormals(momenta: Sequence[Weights]) -> None:
+    """Set to zero, in place, what is too small for a normal number.
+
+    The momentum of a weight whose gradient stays zero, behind a dead ReLU, shrinks until it rounds
+    to itself, and never gets to zero. It moves no weight any more, but processors take many times
+    as long over such numbers.
+
+    Args:
+        momenta: of each layer with weights.
+    """
+    for one in chain(*momenta):
+        numbers = torch.finfo(one.dtype)
+        largest_subnormal = numbers.tiny * (1 - numbers.eps)
+        _kernels.hardshrink.out(one, largest_subnormal, out=one)
+
+
 def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
     """Do one SGD step of weights `w` with momenta `m` and gradients `g`, in place.
 

@@ -256,7 +256,8 @@ module sequencer #(
   assign error_event_o      = fail;
   assign done_event_o       = ending_q && state_q == StDrain && idle_i && !reset_i && !stop_i;
   assign active_o = start_i || reset_i || stop_i || fail || next || alone
-      || (descriptor_valid_i && !decoded_q) || (state_q != StIdle && state_q != StFetch);
+      || (descriptor_valid_i && !decoded_q) || read_error_valid_i || write_error_valid_i
+      || state_q inside {StDelay, StWait, StSkip, StDrain};
 
   // What STATUS shows.
   always_ff @(posedge clk_i) begin
