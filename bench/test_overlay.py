@@ -1,10 +1,13 @@
 """Rates of the simulated overlay through pynq: register accesses and clock cycles per second."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
+from specbp.models import build
 from specbp.overlay import register_map as registers
+from specbp.overlay.compiler import compile_step
 from specbp.overlay.isa import (
     Buffer,
     Copy,
@@ -17,6 +20,7 @@ from specbp.overlay.isa import (
     Semaphores,
     Store,
 )
+from tests.overlay.networks import SmallRecipe
 
 ACCESSES = 20_000
 UNORDERED = Semaphores()
@@ -118,3 +122,16 @@ def test_all_units_at_once(benchmark, driver):
     run = benchmark(driver.run, [*program, End()], [memory])
     rate(benchmark, "cycles/s, all units at once", run.cycles)
     assert run.multiplying > 0.95 * run.cycles
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_a_step_of_lenet5(benchmark, device, driver, batch):
+    recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, batch)
+    compiled = compile_step(recipe.network, recipe.scales(), batch, device.model.parameters)
+    tensors = driver.allocate(compiled.memory.size)
+    tensors[:] = np.random.default_rng(0).integers(0, 256, len(tensors), np.uint8)
+    tensors.flush()
+    words = compiled.at(tensors.device_address).words
+    run = benchmark(driver.run, words, [tensors], deadline_s=600, watchdog=1_000_000)
+    rate(benchmark, f"cycles/s, a step of lenet5, batch {batch}", run.cycles)
+    rate(benchmark, "products/s", run.multiplying * device.model.parameters.lanes)

@@ -3,7 +3,8 @@
 // With `SPECBP_CLOCK_GATES` the unit sees a rising edge only in cycles that begin with `enable_i`,
 // and the simulator need not look at it otherwise. Who uses it asks for every cycle in which a
 // register of the unit could change, so that the results and the cycles are the same without: a
-// test compares them. In synthesis it is a wire.
+// test compares them. `clk_i` is the overlay's clock, never that of another gate: the harness goes
+// by it. In synthesis this is a wire.
 
 `default_nettype none
 

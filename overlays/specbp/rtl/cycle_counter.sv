@@ -15,7 +15,7 @@ module cycle_counter (
 
   always_ff @(posedge clk_i) begin
     if (clear_i) count_q <= '0;
-    else if (count_i) count_q <= count_q + 64'd1;
+    else count_q <= count_q + 64'(count_i);
   end
 
   assign count_o = count_q;

@@ -140,8 +140,7 @@ module sequencer #(
       StIdle:  fail = started_o && misaligned_i;
       StDrain: fail = 1'b0;
       default: begin
-        fail = unit_fault || late_i
-            || copy_fault_q.valid
+        fail = unit_fault || late_i || copy_fault_q.valid
             || (here && decoder_error_q != ErrorNone)
             || (state_q == StFetch && exhausted_i);
       end
