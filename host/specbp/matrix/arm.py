@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -175,11 +176,14 @@ def _on_overlay(steps: pa.Table) -> dict[str, Any]:
 def passes_of(steps: pa.Table, average: Callable[[Any], Any] = np.median) -> Passes:
     """Return the average times of the passes, in ms, from rows of the frame `steps`.
 
-    A GPU times them in some steps only.
+    A GPU times them in some steps only, an overlay in none: then they are not a number.
     """
-    forward, backward, weight_gradients = (
-        float(average(steps.column(f"{name}_ms").drop_null().to_numpy()))
+    known = (
+        steps.column(f"{name}_ms").drop_null().to_numpy()
         for name in ("forward", "backward", "weight_gradient")
+    )
+    forward, backward, weight_gradients = (
+        float(average(times)) if len(times) else math.nan for times in known
     )
     return Passes(forward, backward - weight_gradients, weight_gradients)
 
