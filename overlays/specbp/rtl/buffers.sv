@@ -1,9 +1,9 @@
 // The five buffers of a core, and which words of a load go where.
 //
-// Latency: a cycle for every read. All clocks are one; each stops by itself in
-// simulation, see clock_gate. The vector buffer has a memory for each group of four lanes,
-// the bias buffer one for each half row: a load writes words, reads take rows. It does not check
-// addresses: who gives them does.
+// Latency: a cycle for every read. All clocks are one; each stops by itself in simulation, see
+// clock_gate. The vector buffer has a memory for each group of four lanes, the bias buffer one for
+// each half row: a load writes words, reads take rows. It does not check addresses: who gives them
+// does.
 
 `default_nettype none
 
