@@ -34,7 +34,6 @@ _KIND_FLAGS: Mapping[Kind, tuple[str, ...]] = {
     "fast": ("--no-assert", "+define+SPECBP_CLOCK_GATES"),
     "checked": ("--assert", "--trace-fst", "--coverage-line"),
 }
-_KIND_CONFIGURATION: Mapping[Kind, tuple[str, ...]] = {"fast": ("kept.vlt",), "checked": ()}
 _KIND_RUNTIME: Mapping[Kind, tuple[str, ...]] = {
     "fast": (),
     "checked": ("verilated_fst_c.cpp", "verilated_cov.cpp"),
@@ -65,13 +64,13 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
         ToolError: a tool is missing or failed.
     """
     verilator, compiler = find_verilator(), find_compiler()
-    simulation = sorted(path for path in (HARDWARE / "sim").rglob("*") if path.is_file())
+    harness = sorted((HARDWARE / "sim").rglob("*.[ch]*"))
     settings = {
         "parameters": parameters.verilog,
         "kind": _KIND_FLAGS[kind],
         "tools": _tools(verilator, compiler),
     }
-    key = _key(settings, [*rtl_files(), *simulation, Path(__file__)])
+    key = _key(settings, [*rtl_files(), *harness, Path(__file__)])
 
     def make(folder: Path) -> Path:
         _verilate(verilator, parameters, kind, folder)
@@ -126,7 +125,6 @@ def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: 
             # What is not reset starts as noise: a forgotten reset shows.
             *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
             *("-Wall", "-Wno-fatal", "-Wno-lint", "-Wno-style", *_KIND_FLAGS[kind], *given),
-            *(str(HARDWARE / "sim" / name) for name in _KIND_CONFIGURATION[kind]),
             *map(str, rtl_files()),
         ]
     )
