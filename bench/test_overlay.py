@@ -124,7 +124,7 @@ def test_all_units_at_once(benchmark, driver):
     assert run.multiplying > 0.95 * run.cycles
 
 
-@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("batch", [1, 8, 32])
 def test_a_step_of_lenet5(benchmark, device, driver, batch):
     recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, batch)
     compiled = compile_step(recipe.network, recipe.scales(), batch, device.model.parameters)
