@@ -13,23 +13,15 @@ import pytest
 pytest.importorskip("cocotb", reason="needs the extra rtl")
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
-from specbp.models import build
 from specbp.overlay import register_map as registers
-from specbp.overlay.compiler import compile_step
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import rtl_files
 from tests.overlay.cocotb_runner import cocotb_runner
-from tests.overlay.networks import SmallRecipe
+from tests.overlay.networks import lenet5_step
 
 AT_LEAST = 30
 ROUNDS = 5
 WATCHDOG = 1_000_000
-
-
-def lenet5_step(parameters):
-    """Return a step of lenet5, batch 1."""
-    recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, 1)
-    return compile_step(recipe.network, recipe.scales(), 1, parameters)
 
 
 def test_faster_than_cocotb(tmp_path, monkeypatch):
@@ -52,7 +44,7 @@ def on_simulated_board(parameters):
     device = SimulatedDevice(parameters)
     try:
         driver = pynq.Overlay(device.bitstream, device=device).specbp_0
-        compiled = lenet5_step(parameters)
+        compiled = lenet5_step(1, parameters)
         size = compiled.memory.size
         tensors = driver.allocate(size)
         before = np.random.default_rng(0).integers(0, 256, size, np.uint8)

@@ -5,9 +5,7 @@ import pytest
 
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
-from specbp.models import build
 from specbp.overlay import register_map as registers
-from specbp.overlay.compiler import compile_step
 from specbp.overlay.isa import (
     Buffer,
     Copy,
@@ -20,7 +18,7 @@ from specbp.overlay.isa import (
     Semaphores,
     Store,
 )
-from tests.overlay.networks import SmallRecipe
+from tests.overlay.networks import lenet5_step
 
 ACCESSES = 20_000
 UNORDERED = Semaphores()
@@ -126,8 +124,7 @@ def test_all_units_at_once(benchmark, driver):
 
 @pytest.mark.parametrize("batch", [1, 8, 32])
 def test_a_step_of_lenet5(benchmark, device, driver, batch):
-    recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, batch)
-    compiled = compile_step(recipe.network, recipe.scales(), batch, device.model.parameters)
+    compiled = lenet5_step(batch, device.model.parameters)
     tensors = driver.allocate(compiled.memory.size)
     tensors[:] = np.random.default_rng(0).integers(0, 256, len(tensors), np.uint8)
     tensors.flush()

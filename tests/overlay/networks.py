@@ -7,7 +7,9 @@ from torch import nn
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
 from specbp.experiment import experiment_from
+from specbp.models import build
 from specbp.network import lower
+from specbp.overlay.compiler import compile_step
 
 
 class SmallRecipe:
@@ -33,6 +35,12 @@ class SmallRecipe:
 
     def images(self, arithmetic, pixels):
         return arithmetic.encode_images(pixels)
+
+
+def lenet5_step(batch_size, parameters):
+    """Return a compiled step of lenet5."""
+    recipe = SmallRecipe(build("lenet5", 1, 10, seed=0), (1, 28, 28), 10, batch_size)
+    return compile_step(recipe.network, recipe.scales(), batch_size, parameters)
 
 
 def pairs(low, high):

@@ -148,14 +148,15 @@ def _over_bound(
     Means, since the parts of a mean step add up and those of a median one do not; of the steps
     whose parts were timed.
     """
-    shares = {account: _mean_known(steps, f"share_{account}_ms") for account in ACCOUNTS}
-    if bound is None or overlap is None or None in shares.values():
+    shares = {
+        account: _average_known(steps, f"share_{account}_ms", np.mean) for account in ACCOUNTS
+    }
+    if bound is None or overlap is None or any(map(math.isnan, shares.values())):
         return {}
     passes = passes_of(reference, np.mean)
     ideal = ideal_shares(passes, bound, overlap)
     over = {
-        f"over_{account}_ms": (share or 0.0) - ideal.get(account, 0.0)
-        for account, share in shares.items()
+        f"over_{account}_ms": share - ideal.get(account, 0.0) for account, share in shares.items()
     }
     return {"bound_ms": bound * passes.sequential, **over}
 
@@ -178,12 +179,9 @@ def passes_of(steps: pa.Table, average: Callable[[Any], Any] = np.median) -> Pas
 
     A GPU times them in some steps only, an overlay in none: then they are not a number.
     """
-    known = (
-        steps.column(f"{name}_ms").drop_null().to_numpy()
-        for name in ("forward", "backward", "weight_gradient")
-    )
     forward, backward, weight_gradients = (
-        float(average(times)) if len(times) else math.nan for times in known
+        _average_known(steps, f"{name}_ms", average)
+        for name in ("forward", "backward", "weight_gradient")
     )
     return Passes(forward, backward - weight_gradients, weight_gradients)
 
@@ -197,10 +195,10 @@ def _total(steps: pa.Table, column: str) -> float | None:
     return None if values.null_count else float(np.sum(values.to_numpy()))
 
 
-def _mean_known(steps: pa.Table, column: str) -> float | None:
-    """Return the mean of the rows that have a value, None where none has."""
+def _average_known(steps: pa.Table, column: str, average: Callable[[Any], Any]) -> float:
+    """Return the average of the rows that have a value, not a number where none has."""
     values = steps.column(column).drop_null()
-    return float(np.mean(values.to_numpy())) if len(values) else None
+    return float(average(values.to_numpy())) if len(values) else math.nan
 
 
 def _accept_rate(accepts: float | None, rejects: float | None) -> float | None:

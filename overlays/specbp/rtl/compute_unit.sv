@@ -290,7 +290,7 @@ module compute_unit #(
   assign vector_valid_o   = issue && is_mac;
   assign vector_address_o = b[$clog2(VectorRows)-1:0];
 
-  logic             keep, keep_final, finishing, finishing_final, multiplying, requantising;
+  logic             keep, keep_final, finishing, finishing_final, lanes_active, requantising;
   logic             working;
   logic [3:0]       group_q;
   sums_t            kept;
@@ -312,7 +312,7 @@ module compute_unit #(
     .vector_i,
     .keep_o       (keep),
     .keep_final_o (keep_final),
-    .active_o     (multiplying),
+    .active_o     (lanes_active),
     .multiplying_o,
     .group_i      (group_q[$clog2(Groups)-1:0]),
     .sums_o       (kept)
@@ -536,7 +536,7 @@ module compute_unit #(
 
   assign working          = grant_i || state_q != StIdle;
   assign control_active_o = queue_active || take_over || back_fault || front_fault;
-  assign front_active_o   = working || multiplying || spacing_q != '0;
+  assign front_active_o   = working || lanes_active || spacing_q != '0;
   assign back_active_o    = take_over || keep || finishing || draining_q || requantising
       || softmax_write || sgd_write || gate_write;
   assign element_active_o = (is_element && working)

@@ -68,13 +68,9 @@ module loop_nest (
       t_q     <= t_i;
       first_q <= 1'b1;
     end else if (step_i) begin
-      if (!moves[1]) begin
-        left_q[0] <= left_q[0] - 12'd1;
-      end else begin
-        for (int loop = 0; loop < Loops; loop++) begin
-          if (moves[loop+1]) left_q[loop] <= loops_i[loop].count;
-          else if (moves[loop]) left_q[loop] <= left_q[loop] - 12'd1;
-        end
+      for (int loop = 0; loop < Loops; loop++) begin
+        if (moves[loop+1]) left_q[loop] <= loops_i[loop].count;
+        else if (moves[loop]) left_q[loop] <= left_q[loop] - 12'd1;
       end
       a_q     <= a_q + IndexWidth'(jump.a_jump);
       b_q     <= b_q + IndexWidth'(jump.b_jump);

@@ -133,7 +133,7 @@ class Port {
   // Takes what was handed over in the cycle `now`, before its clock edge.
   void sample(uint64_t now) {
     const bool shown = top_.arvalid() | top_.awvalid() | top_.wvalid() | read_shown_ | ack_shown_;
-    if (!shown && !held_.any) return;
+    if (!shown && !held_.ar && !held_.aw && !held_.w) return;
     check_held();
     if (top_.arvalid() && top_.arready()) take_read(now);
     if (top_.rvalid() && top_.rready()) finish_beat();
@@ -160,7 +160,7 @@ class Port {
     uint8_t strobes[kLongestBurst];
   };
   struct Held {  // what a channel showed without being taken: it must not change
-    bool any = false, ar = false, aw = false, w = false;
+    bool ar = false, aw = false, w = false;
     uint64_t araddr = 0, awaddr = 0, wdata = 0;
     uint32_t arlen = 0, awlen = 0, wstrb = 0;
   };
@@ -278,8 +278,7 @@ class Port {
       ++memory_.violations;
     if (held_.w && (!top_.wvalid() || top_.wdata() != held_.wdata || top_.wstrb() != held_.wstrb))
       ++memory_.violations;
-    held_ = Held{true,
-                 top_.arvalid() && !top_.arready(),
+    held_ = Held{top_.arvalid() && !top_.arready(),
                  top_.awvalid() && !top_.awready(),
                  top_.wvalid() && !top_.wready(),
                  top_.araddr(),
@@ -288,7 +287,6 @@ class Port {
                  top_.arlen(),
                  top_.awlen(),
                  top_.wstrb()};
-    held_.any = held_.ar || held_.aw || held_.w;
   }
 
   Memory& memory_;
