@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,7 +76,11 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
     def make(folder: Path) -> Path:
         _verilate(verilator, parameters, kind, folder)
         objects = runtime(verilator, compiler, kind)
-        flags = (*_flags(kind), f"-DSPECBP_CORES={parameters.cores}")
+        flags = (
+            *_flags(kind),
+            f"-DSPECBP_CORES={parameters.cores}",
+            f"-DSPECBP_MULTIPLYING={_multiplying(folder, parameters.cores)}",
+        )
         return _compile_model(verilator, compiler, flags, folder, objects)
 
     return _cached(f"model-{key}.so", make)
@@ -128,6 +133,19 @@ def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: 
             *map(str, rtl_files()),
         ]
     )
+
+
+def _multiplying(folder: Path, cores: int) -> int:
+    """Return the triggers of a cycle in which all cores multiply and do nothing else.
+
+    A bit for each clock, in the order that Verilator gives in the model's messages; 0, which no
+    cycle has, where it does not.
+    """
+    text = "".join(path.read_text() for path in sorted(folder.glob("*.cpp")))
+    said = r"trigger index (\d+) is active: @\(posedge \(?(?:clk_i & )?([\w.]+)\)"
+    clocks = {clock: int(index) for index, clock in re.findall(said, text)}
+    wanted = [clock for clock in clocks if clock == "clk_i" or ".u_front." in clock]
+    return sum(1 << clocks[clock] for clock in wanted) if len(wanted) == 1 + cores else 0
 
 
 def _compile_model(

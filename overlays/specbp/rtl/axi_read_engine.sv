@@ -17,11 +17,14 @@ module axi_read_engine #(
   parameter int unsigned CountWidth   = 24,
   parameter int unsigned Outstanding  = 8  // a power of two
 ) (
-  input  wire logic                    clk_i,
+  // One clock; each of its names stops by itself in simulation, see clock_gate.
+  input  wire logic                    clk_i,          // data, and what is under way
+  input  wire logic                    request_clk_i,  // bursts and requests
   input  wire logic                    rst_ni,
   input  wire logic                    abort_i,
   output logic                         idle_o,   // nothing to do and nothing under way
   output logic                         active_o,  // something changes in this cycle
+  output logic                         requesting_o,
   output logic                         stall_o,  // waits for the memory
 
   input  wire logic                    cmd_valid_i,
@@ -60,7 +63,7 @@ module axi_read_engine #(
     .AddressWidth(AddressWidth),
     .CountWidth  (CountWidth)
   ) u_splitter (
-    .clk_i,
+    .clk_i          (request_clk_i),
     .rst_ni,
     .abort_i,
     .cmd_valid_i,
@@ -98,7 +101,7 @@ module axi_read_engine #(
     .Width(AddressWidth + 1),
     .Depth(2)
   ) u_requests (
-    .clk_i,
+    .clk_i      (request_clk_i),
     .rst_ni,
     .clear_i    (1'b0),
     .in_valid_i (request),
@@ -151,10 +154,10 @@ module axi_read_engine #(
   );
   assign m_axi_rready = data_ready || abort_i;
 
-  assign idle_o   = !burst_valid && !under_way;
-  assign active_o = (cmd_valid_i && cmd_ready_o) || request || (m_axi_rvalid && m_axi_rready)
-      || (m_axi_arvalid && m_axi_arready) || (data_valid_o && data_ready_i);
-  assign stall_o = under_way && m_axi_rready && !m_axi_rvalid;
+  assign idle_o       = !burst_valid && !under_way;
+  assign active_o     = request || (m_axi_rvalid && m_axi_rready) || (data_valid_o && data_ready_i);
+  assign requesting_o = (cmd_valid_i && cmd_ready_o) || request || (m_axi_arvalid && m_axi_arready);
+  assign stall_o      = under_way && m_axi_rready && !m_axi_rvalid;
 
   logic unused;
   assign unused = ^{m_axi_rid, burst_address[2:0], unused_ready, unused_valid};

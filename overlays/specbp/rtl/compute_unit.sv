@@ -53,6 +53,7 @@ module compute_unit #(
   output logic                       sgd_active_o,
   output logic                       loss_active_o,
   output logic                       multiplying_o,
+  output logic                       steady_o,  // loops and lanes go on, and start nothing else
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
   output specbp_pkg::fault_t         fault_o,
@@ -301,6 +302,7 @@ module compute_unit #(
     .Lanes(Lanes)
   ) u_lanes (
     .clk_i        (front_clk_i),
+    .keep_clk_i   (back_clk_i),
     .rst_ni,
     .abort_i,
     .valid_i      (issue && is_mac),
@@ -536,6 +538,7 @@ module compute_unit #(
 
   assign working          = grant_i || state_q != StIdle;
   assign control_active_o = queue_active || take_over || back_fault || front_fault;
+  assign steady_o         = working && !(head_done || front_fault || keep);
   assign front_active_o   = working || lanes_active || spacing_q != '0;
   assign back_active_o    = take_over || keep || finishing || draining_q || requantising
       || softmax_write || sgd_write || gate_write;

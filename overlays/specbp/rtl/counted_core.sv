@@ -32,6 +32,7 @@ module counted_core #(
   output specbp_regs_pkg::specbp__core__in_t registers_o,
 
   output logic                     busy_o,
+  output logic                     steady_o,
   output logic                     done_event_o,
   output logic                     error_event_o,
 
@@ -121,6 +122,7 @@ module counted_core #(
     .write_stall_o(write_stall),
     .unit_busy_o  (unit_busy),
     .multiplying_o(multiplying),
+    .steady_o,
     .shared_wanted_o,
     .shared_taken_o,
     .shared_given_o,
@@ -189,19 +191,19 @@ module counted_core #(
     shown_counts_q <= counts;
   end
 
-  // Counters since the start.
+  // Counters since the start. A core that is not busy does nothing that is counted.
   logic [Counters-1:0] counted;
 
   assign counted = {
       multiplying, unit_busy[UnitStore], unit_busy[UnitCompute], unit_busy[UnitLoad],
-      write_stall, read_stall, 1'b1
+      write_stall, read_stall, busy_o
   };
 
   for (genvar counter = 0; counter < Counters; counter++) begin : g_counters
     cycle_counter u_counter (
       .clk_i,
       .clear_i(!rst_ni || started),
-      .count_i(busy_o && counted[counter]),
+      .count_i(counted[counter]),
       .count_o(counts[counter])
     );
   end

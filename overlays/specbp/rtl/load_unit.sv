@@ -17,8 +17,11 @@ module load_unit #(
   parameter int unsigned VectorRows  = 1024,
   parameter int unsigned BiasRows    = 512
 ) (
-  input  wire logic                  clk_i,
-  input  wire logic                  control_clk_i,  // of what changes once for each descriptor
+  // One clock; each of its names stops by itself in simulation, see clock_gate. Control is what
+  // changes once for each descriptor.
+  input  wire logic                  clk_i,          // the second half
+  input  wire logic                  request_clk_i,  // the first
+  input  wire logic                  control_clk_i,
   input  wire logic                  rst_ni,
   input  wire logic                  abort_i,
   input  wire specbp_pkg::window_t   window_i,
@@ -37,6 +40,7 @@ module load_unit #(
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
   output logic                       active_o,  // something changes in this cycle
+  output logic                       requesting_o,
   output logic                       control_active_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,
@@ -136,7 +140,7 @@ module load_unit #(
   indexed_walk #(
     .Levels(4)
   ) u_runs (
-    .clk_i,
+    .clk_i          (request_clk_i),
     .rst_ni,
     .abort_i,
     .start_i        (start && !fill_in),
@@ -166,7 +170,7 @@ module load_unit #(
   burst_splitter #(
     .CountWidth(16)
   ) u_splitter (
-    .clk_i,
+    .clk_i          (request_clk_i),
     .rst_ni,
     .abort_i,
     .cmd_valid_i    (run_valid),
@@ -381,8 +385,9 @@ module load_unit #(
   assign fault_o = fault_q;
 
   assign busy_o   = requesting_q || writes_waiting || writes_valid_q || give_o;
-  assign active_o = start || looking_up || run_taken || (read_valid_o && read_ready_i)
-      || writes_loaded_q || take || step || write_valid_o;
+  assign active_o = start || (run_taken && transposed_in) || writes_loaded_q || take || step
+      || write_valid_o;
+  assign requesting_o = start || looking_up || run_taken || (read_valid_o && read_ready_i);
   assign control_active_o = queue_active || writes_start || writes_loaded_q || writes_done
       || response_bad || place_bad || run_bad;
   assign idle_o   = queue_empty && !busy_o;

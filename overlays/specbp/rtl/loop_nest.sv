@@ -30,13 +30,19 @@ module loop_nest (
 );
   import specbp_pkg::*;
 
-  // What is left of each loop after the current iteration.
-  logic [11:0]    left_q [Loops];
-  logic [Loops:0] moves;
-  index_t         a_q, b_q;
-  logic [15:0]    t_q;
-  logic           active_q, first_q;
-  loop_t          jump;
+  localparam int unsigned CountWidth = $bits(loops_i[0].count);
+
+  // What is left of each loop after the current iteration. The outer ones, which rest most of the
+  // time, are one register.
+  typedef logic [Loops-1:1][CountWidth-1:0] counts_t;
+
+  logic [CountWidth-1:0] inner_q;
+  counts_t               outer_q;
+  logic [Loops:0]        moves;
+  index_t                a_q, b_q;
+  logic [15:0]           t_q;
+  logic                  active_q, first_q;
+  loop_t                 jump;
 
   // A loop moves when all below it have ended; the outermost that moves goes on, the others begin
   // anew. Most often it is the innermost alone.
@@ -44,10 +50,11 @@ module loop_nest (
     moves    = '0;
     moves[0] = 1'b1;
     jump     = loops_i[0];
-    if (left_q[0] == '0) begin
-      for (int loop = 0; loop < Loops; loop++) begin
+    if (inner_q == '0) begin
+      moves[1] = 1'b1;
+      for (int loop = 1; loop < Loops; loop++) begin
         if (moves[loop]) jump = loops_i[loop];
-        moves[loop+1] = moves[loop] && left_q[loop] == '0;
+        moves[loop+1] = moves[loop] && outer_q[loop] == '0;
       end
     end
   end
@@ -60,18 +67,31 @@ module loop_nest (
   assign last_o  = moves[3'(reducing_i)];
   assign final_o = moves[Loops];
 
+  // The outer loops when the innermost one begins: for the first time, or anew.
+  function automatic counts_t begun(counts_t counts, logic start, logic [Loops:0] moving);
+    for (int loop = 1; loop < Loops; loop++) begin
+      if (start || moving[loop+1]) counts[loop] = loops_i[loop].count;
+      else if (moving[loop]) counts[loop] = counts[loop] - CountWidth'(1);
+    end
+    return counts;
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (start_i || (step_i && inner_q == '0)) begin
+      inner_q <= loops_i[0].count;
+      outer_q <= begun(outer_q, start_i, moves);
+    end else if (step_i) begin
+      inner_q <= inner_q - CountWidth'(1);
+    end
+  end
+
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      for (int loop = 0; loop < Loops; loop++) left_q[loop] <= loops_i[loop].count;
       a_q     <= a_i;
       b_q     <= b_i;
       t_q     <= t_i;
       first_q <= 1'b1;
     end else if (step_i) begin
-      for (int loop = 0; loop < Loops; loop++) begin
-        if (moves[loop+1]) left_q[loop] <= loops_i[loop].count;
-        else if (moves[loop]) left_q[loop] <= left_q[loop] - 12'd1;
-      end
       a_q     <= a_q + IndexWidth'(jump.a_jump);
       b_q     <= b_q + IndexWidth'(jump.b_jump);
       t_q     <= t_q + 16'(jump.t_jump);

@@ -13,6 +13,7 @@ module mac_array #(
   parameter int unsigned Lanes = 16
 ) (
   input  wire logic                       clk_i,
+  input  wire logic                       keep_clk_i,  // of the kept sums; see clock_gate
   input  wire logic                       rst_ni,
   input  wire logic                       abort_i,
 
@@ -90,6 +91,9 @@ module mac_array #(
     end
     if (valid_q[1]) products_q <= products;
     if (valid_q[2]) sums_q <= sums;
+  end
+
+  always_ff @(posedge keep_clk_i) begin
     if (keep_o) kept_q <= sums_q;
   end
 

@@ -22,6 +22,7 @@ module read_arbiter #(
   output logic [Clients-1:0]                             data_valid_o,
   input  wire logic [Clients-1:0]                        data_ready_i,
 
+  output logic                                           granted_o,  // a command, in this cycle
   output logic                                           engine_cmd_valid_o,
   input  wire logic                                      engine_cmd_ready_i,
   output specbp_pkg::read_command_t                      engine_cmd_o,
@@ -33,7 +34,7 @@ module read_arbiter #(
   localparam int unsigned ClientWidth = Clients > 1 ? $clog2(Clients) : 1;
 
   logic [ClientWidth-1:0] next_q, chosen, owner;
-  logic                   owned, route_ready, granted;
+  logic                   owned, route_ready;
 
   // The first client with a command, from `next_q` on.
   always_comb begin
@@ -52,7 +53,7 @@ module read_arbiter #(
       if (chosen == ClientWidth'(client)) engine_cmd_o = cmd_i[client];
     end
   end
-  assign granted            = engine_cmd_valid_o && engine_cmd_ready_i;
+  assign granted_o          = engine_cmd_valid_o && engine_cmd_ready_i;
 
   always_comb begin
     cmd_ready_o         = '0;
@@ -61,7 +62,7 @@ module read_arbiter #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) next_q <= '0;
-    else if (granted) next_q <= ClientWidth'((32'(chosen) + 1) % Clients);
+    else if (granted_o) next_q <= ClientWidth'((32'(chosen) + 1) % Clients);
   end
 
   stream_fifo #(
@@ -71,7 +72,7 @@ module read_arbiter #(
     .clk_i,
     .rst_ni,
     .clear_i    (abort_i),
-    .in_valid_i (granted),
+    .in_valid_i (granted_o),
     .in_ready_o (route_ready),
     .in_data_i  (chosen),
     .out_valid_o(owned),

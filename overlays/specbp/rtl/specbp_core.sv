@@ -45,6 +45,7 @@ module specbp_core #(
   output logic                     write_stall_o,
   output logic [specbp_pkg::Units-1:0] unit_busy_o,
   output logic                     multiplying_o,
+  output logic                     steady_o,  // see specbp_overlay
 
   // Semaphores shared with the other core: those that units wait for, the one taken in this cycle,
   // those given in it.
@@ -137,12 +138,16 @@ module specbp_core #(
   // Clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and abort
   // reach every register. Control is what happens once for each descriptor.
   logic             unsettled, sequencing, fetching, copying, load_active, store_active;
-  logic             late, late_changes, control_clk, reading_clk, writing_clk;
+  logic             late, late_changes, control_clk, requesting_clk, reading_clk, writing_clk;
+  logic             read_granted, read_requesting, load_requesting, compute_steady;
   logic             front_active, back_active, element_active, sgd_active, loss_active;
   logic             front_clk, back_clk, element_clk, sgd_clk, loss_clk;
   logic [Units-1:0] control_active;
 
   assign unsettled = !rst_ni || abort;
+
+  // Loops, lanes and what counts cycles start nothing else.
+  assign steady_o = compute_steady && !late_changes;
 
   clock_gate u_control (
     .clk_i,
@@ -151,9 +156,15 @@ module specbp_core #(
     .clk_o   (control_clk)
   );
 
+  clock_gate u_requesting (
+    .clk_i,
+    .enable_i(unsettled || read_requesting || load_requesting || skip_table_valid),
+    .clk_o   (requesting_clk)
+  );
+
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || read_active || load_active || skip_table_valid),
+    .enable_i(unsettled || read_granted || read_active || load_active),
     .clk_o   (reading_clk)
   );
 
@@ -205,6 +216,7 @@ module specbp_core #(
     .cmd_i              (read_command),
     .data_valid_o       (data_valid),
     .data_ready_i       (data_ready),
+    .granted_o          (read_granted),
     .engine_cmd_valid_o (engine_valid),
     .engine_cmd_ready_i (engine_ready),
     .engine_cmd_o       (engine_command),
@@ -217,11 +229,13 @@ module specbp_core #(
     .CountWidth (BeatsWidth),
     .Outstanding(OutstandingReads)
   ) u_read_engine (
-    .clk_i              (reading_clk),
+    .clk_i          (reading_clk),
+    .request_clk_i  (requesting_clk),
     .rst_ni,
     .abort_i        (abort),
     .idle_o         (read_idle),
     .active_o       (read_active),
+    .requesting_o   (read_requesting),
     .stall_o        (read_stall_o),
     .cmd_valid_i    (engine_valid),
     .cmd_ready_o    (engine_ready),
@@ -374,6 +388,7 @@ module specbp_core #(
     .BiasRows   (BiasRows)
   ) u_load (
     .clk_i          (reading_clk),
+    .request_clk_i  (requesting_clk),
     .control_clk_i  (control_clk),
     .rst_ni,
     .abort_i        (abort),
@@ -390,6 +405,7 @@ module specbp_core #(
     .idle_o         (unit_idle[UnitLoad]),
     .busy_o         (unit_busy_o[UnitLoad]),
     .active_o       (load_active),
+    .requesting_o   (load_requesting),
     .control_active_o(control_active[UnitLoad]),
     .index_o        (load_index),
     .opcode_o       (load_opcode),
@@ -446,6 +462,7 @@ module specbp_core #(
     .sgd_active_o     (sgd_active),
     .loss_active_o    (loss_active),
     .multiplying_o,
+    .steady_o         (compute_steady),
     .index_o          (compute_index),
     .opcode_o         (compute_opcode),
     .fault_o          (compute_fault),
@@ -525,7 +542,7 @@ module specbp_core #(
     .write_valid_i  (load_write_valid && load_write_index),
     .write_address_i(load_write_place[$clog2(TableEntries)-1:0]),
     .write_data_i   (index_entry),
-    .read_clk_i     (reading_clk),
+    .read_clk_i     (requesting_clk),
     .read_valid_i   (load_table_valid || skip_table_valid),
     .read_address_i (skip_table_valid ? skip_table_address : load_table_address),
     .read_data_o    (load_table_data)

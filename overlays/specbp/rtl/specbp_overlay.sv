@@ -28,6 +28,9 @@ module specbp_overlay #(
   input  wire logic        clk_i,
   input  wire logic        rst_ni,
   output logic             interrupt_o,  // level, until INTERRUPT_STATUS is cleared
+  // For a simulator: where only loops and lanes worked in the last cycle, they alone work in this
+  // one, unless something comes from outside. Else it is left open.
+  output logic             steady_o,
 
   input  wire logic [11:0] s_axil_awaddr,
   input  wire logic [2:0]  s_axil_awprot,
@@ -124,7 +127,7 @@ module specbp_overlay #(
   specbp__out_t      control;
   specbp__core__in_t core_registers [Cores];
 
-  logic [Cores-1:0] start, stop, busy, done_event, error_event, has_program;
+  logic [Cores-1:0] start, stop, busy, steady, done_event, error_event, has_program;
   logic             all_done, failed_q, done_q, error_q;
   window_t          window;
   logic [63:0]      cycles, cycles_q;
@@ -219,6 +222,7 @@ module specbp_overlay #(
   end
   assign start = control.CONTROL.start.value && busy == '0
       ? (has_program == '0 ? Cores'(1) : has_program) : '0;
+  assign steady_o = steady == '1;
   assign all_done = done_event != '0 && (busy & ~done_event) == '0 && !failed_q;
 
   always_ff @(posedge registers_clk) begin
@@ -303,6 +307,7 @@ module specbp_overlay #(
     .window_i          (window),
     .registers_o       (core_registers[0]),
     .busy_o            (busy[0]),
+    .steady_o          (steady[0]),
     .done_event_o      (done_event[0]),
     .error_event_o     (error_event[0]),
     .shared_wanted_o   (shared_wanted[0]),
@@ -370,6 +375,7 @@ module specbp_overlay #(
       .window_i          (window),
       .registers_o       (core_registers[1]),
       .busy_o            (busy[1]),
+      .steady_o          (steady[1]),
       .done_event_o      (done_event[1]),
       .error_event_o     (error_event[1]),
       .shared_wanted_o   (shared_wanted[1]),

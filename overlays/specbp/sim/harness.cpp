@@ -26,26 +26,45 @@ constexpr int kBusDeadline = 1000;  // cycles until the registers' bus counts as
 // Top::eval() settles the design until nothing changes, whatever changed. Here it is known what did:
 // inputs while the clock is low, the clock alone when it rises; and no clock depends on what a rising
 // clock changes, since a gate holds while its clock is high. So each half of a cycle does its part
-// once. Inlined, the compiler sees that a low clock triggers nothing. Where this Verilator names the
-// parts otherwise, eval() does it all.
+// once: what follows from inputs; what is triggered by the rise, which needs to have seen the clock
+// low. Where this Verilator names the parts otherwise, eval() does it all.
 #if !VM_TRACE && !VM_COVERAGE
 template <typename Root>
-__attribute__((flatten)) auto evaluate_low(Top&, Root* root, int)
-    -> decltype(Vspecbp_overlay___024root___eval_phase__ico(root),
-                Vspecbp_overlay___024root___eval_phase__act(root), void()) {
+auto evaluate_low(Top&, Root* root, int)
+    -> decltype(Vspecbp_overlay___024root___eval_phase__ico(root), void()) {
   root->clk_i = 0;
   root->__VicoFirstIteration = 1;
   Vspecbp_overlay___024root___eval_phase__ico(root);
-  root->clk_i = 0;  // as it is; but now the compiler knows
-  Vspecbp_overlay___024root___eval_phase__act(root);
 }
+template <typename Root>
+__attribute__((noinline)) void evaluate_triggered(Root* root) {
+  Vspecbp_overlay___024root___eval_phase__nba(root);
+}
+// Says whether nothing but the clocks of loops and lanes ticked.
 template <typename Root>
 auto evaluate_high(Top&, Root* root, int)
     -> decltype(Vspecbp_overlay___024root___eval_phase__act(root),
-                Vspecbp_overlay___024root___eval_phase__nba(root), void()) {
+                Vspecbp_overlay___024root___eval_phase__nba(root), bool()) {
+  root->clk_i = 0;
+  Vspecbp_overlay___024root___eval_phase__act(root);
   root->clk_i = 1;
   Vspecbp_overlay___024root___eval_phase__act(root);
-  Vspecbp_overlay___024root___eval_phase__nba(root);
+  const bool multiplying = root->__VnbaTriggered[0] == SPECBP_MULTIPLYING;
+  evaluate_triggered(root);
+  return multiplying;
+}
+// After such a cycle, and without inputs that change: evaluates the cycles to come, at most `most`,
+// that are like it. All clocks but those rest, so that nothing changes which the low half of a cycle
+// works out. Returns how many there were.
+template <typename Root>
+__attribute__((flatten)) auto evaluate_steady(Root* root, uint64_t most, int)
+    -> decltype(Vspecbp_overlay___024root___eval_phase__nba(root), root->steady_o, uint64_t()) {
+  uint64_t ran = 0;
+  for (; root->steady_o && ran < most; ++ran) {
+    root->__VnbaTriggered[0] = SPECBP_MULTIPLYING;
+    Vspecbp_overlay___024root___eval_phase__nba(root);
+  }
+  return ran;
 }
 #endif
 template <typename Root>
@@ -54,9 +73,14 @@ void evaluate_low(Top& top, Root*, long) {
   top.eval();
 }
 template <typename Root>
-void evaluate_high(Top& top, Root*, long) {
+bool evaluate_high(Top& top, Root*, long) {
   top.clk_i = 1;
   top.eval();
+  return false;
+}
+template <typename Root>
+uint64_t evaluate_steady(Root*, uint64_t, long) {
+  return 0;
 }
 
 // The signals of a memory port.
@@ -95,6 +119,7 @@ struct Model {
 #endif
   uint64_t cycle = 0;
   bool turn = false;  // of port 1
+  bool multiplying = false;  // and nothing else, in the last cycle
 #if VM_TRACE
   std::unique_ptr<VerilatedFstC> trace;
   uint64_t trace_first = 0, trace_last = 0;
@@ -128,15 +153,14 @@ struct Model {
   // Whose turn it is starts anew when the memory has rested: what a program takes must not depend
   // on the parity of the cycle in which it starts.
   void take_turn() {
-    bool rests = true;
-    ports([&rests](auto& port) { rests = rests && port.rests(); });
-    turn = !rests && !turn;
+#if SPECBP_CORES > 1
+    turn = !(port_0->rests() && port_1->rests()) && !turn;
+#endif
   }
 
   // A cycle has two halves: inputs settle, then the clock rises. Between them a caller may look
   // at what is handed over in this cycle.
   void settle() {
-    memory.refill();
     take_turn();
     ports([this](auto& port) { port.drive(cycle); });
     low();
@@ -145,7 +169,7 @@ struct Model {
     ports([this](auto& port) { port.sample(cycle); });
     high();
   }
-  void tick() {
+  __attribute__((flatten)) void tick() {
     settle();
     rise();
   }
@@ -159,9 +183,19 @@ struct Model {
     dump(0);
   }
   void high() {
-    evaluate_high(*top, top->rootp, 0);
+    multiplying = evaluate_high(*top, top->rootp, 0);
     dump(1);
     ++cycle;
+  }
+
+  // Goes on while lanes multiply and nothing else happens; see evaluate_steady.
+  uint64_t multiply(uint64_t most) {
+    bool quiet = true;
+    ports([&quiet](auto& port) { quiet = quiet && port.quiet(); });
+    if (!quiet) return 0;
+    const uint64_t ran = evaluate_steady(top->rootp, most, 0);
+    cycle += ran;
+    return ran;
   }
 
   void dump(int half) {
@@ -181,7 +215,7 @@ struct Model {
     top->eval();  // sets up what the first evaluation needs
     for (int i = 0; i < 4; ++i) clock();
     top->rst_ni = 1;
-    memory.clear();
+    memory.clear(cycle);
     ports([](auto& port) { port.clear(); });
     tick();
   }
@@ -232,6 +266,7 @@ struct Model {
     while (ran < most && !top->interrupt_o) {
       tick();
       ++ran;
+      if (multiplying) ran += multiply(most - ran);
     }
     return ran;
   }

@@ -67,11 +67,16 @@ class Memory {
   std::vector<Fault> faults;
   uint64_t violations = 0;
 
-  void clear() { credit_ = 0; }
+  void clear(uint64_t now) {
+    credit_ = 0;
+    refilled_ = now;
+  }
 
-  // A cycle's share of the bandwidth; unused shares are kept for a while.
-  void refill() {
-    credit_ = std::min<int64_t>(credit_ + timing.bytes_per_cycle_x256, kMostCredit);
+  // The shares of the bandwidth since it was called last; unused ones are kept for a while.
+  void refill(uint64_t now) {
+    const uint64_t share = (now - refilled_) * timing.bytes_per_cycle_x256;
+    credit_ = std::min<int64_t>(credit_ + share, kMostCredit);
+    refilled_ = now;
   }
   bool has_beat() const { return credit_ >= kBeatBytes * 256; }
   void take_beat() { credit_ -= kBeatBytes * 256; }
@@ -89,6 +94,7 @@ class Memory {
   uint64_t base_, size_;
   // Below zero where a beat was promised and another took its share meanwhile.
   int64_t credit_ = 0;
+  uint64_t refilled_ = 0;
 };
 
 // One port. `Signals` gives references to the overlay's, by AXI's names; see harness.cpp.
@@ -101,12 +107,15 @@ class Port {
   // Whether nothing is asked of it.
   bool rests() const { return reads_.empty() && writes_.empty(); }
 
+  // Whether nothing was asked in the last cycle either, and the overlay sees that.
+  bool quiet() const { return quiet_; }
+
   void clear() {
     reads_.clear();
     writes_.clear();
     acknowledgements_.clear();
     read_beat_ = 0;
-    read_shown_ = ack_shown_ = false;
+    read_shown_ = ack_shown_ = quiet_ = false;
     held_ = Held{};
     random_ = (timing_.seed + (number_ << 32)) * 0x9E3779B97F4A7C15ull + 1;
   }
@@ -114,13 +123,27 @@ class Port {
   // What the overlay sees during its reset: no handshakes.
   void rest() {
     top_.arready() = top_.rvalid() = top_.awready() = top_.wready() = top_.bvalid() = 0;
+    quiet_ = false;
   }
 
   // Sets the port's inputs for the cycle `now`.
   void drive(uint64_t now) {
+    if (!quiet_) drive_busy(now);
+  }
+
+  // Takes what was handed over in the cycle `now`, before its clock edge.
+  void sample(uint64_t now) {
+    if (!quiet_ || top_.arvalid() | top_.awvalid() | top_.wvalid()) sample_busy(now);
+  }
+
+ private:
+  // Apart from the above, so that a quiet cycle costs nothing but the question.
+  __attribute__((noinline)) void drive_busy(uint64_t now) {
+    memory_.refill(now);
     if (idle() && !timing_.stall_x256) {
       top_.arready() = top_.awready() = 1;
       top_.wready() = top_.rvalid() = top_.bvalid() = 0;
+      quiet_ = !held_.ar && !held_.aw && !held_.w;
       return;
     }
     top_.arready() = reads_.size() < timing_.outstanding && !stalls();
@@ -130,10 +153,8 @@ class Port {
     show_acknowledgement(now);
   }
 
-  // Takes what was handed over in the cycle `now`, before its clock edge.
-  void sample(uint64_t now) {
-    const bool shown = top_.arvalid() | top_.awvalid() | top_.wvalid() | read_shown_ | ack_shown_;
-    if (!shown && !held_.ar && !held_.aw && !held_.w) return;
+  __attribute__((noinline)) void sample_busy(uint64_t now) {
+    quiet_ = false;
     check_held();
     if (top_.arvalid() && top_.arready()) take_read(now);
     if (top_.rvalid() && top_.rready()) finish_beat();
@@ -145,7 +166,6 @@ class Port {
     }
   }
 
- private:
   struct Read {
     uint64_t address;
     int beats;
@@ -297,6 +317,7 @@ class Port {
   Ring<Write> writes_, acknowledgements_;
   int read_beat_ = 0;
   bool read_shown_ = false, ack_shown_ = false;
+  bool quiet_ = false;  // nothing is under way, and the inputs say so
   Held held_;
   uint64_t random_ = 1;
 };

@@ -4,9 +4,9 @@ import os
 import random
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotbext.axi import AxiRamWrite, AxiWriteBus
+from driving import clock
 
 SIZE = 1 << 16
 SEED = int(os.environ.get("SPECBP_SEED", "1"))
@@ -18,7 +18,7 @@ class Bench:
     def __init__(self, dut):
         self.dut = dut
         self.random = random.Random(SEED)
-        cocotb.start_soon(Clock(dut.clk_i, 10, "ns").start())
+        cocotb.start_soon(clock(dut))
         for name in ("abort_i", "cmd_valid_i", "data_valid_i", "data_i", "cmd_address_i"):
             getattr(dut, name).value = 0
         bus = AxiWriteBus.from_prefix(dut, "m_axi")
