@@ -235,3 +235,21 @@ def test_random_programs(machine, data, seed, stall):
         same = len(program) > 1 and type(program[-1]) is type(program[-2])
         program += [] if same else [Nop()]
     machine.run(*everything_written(machine), *program, *everything_read(machine))
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_a_cycle_at_a_time_takes_as_many(machine, monkeypatch, data, seed):
+    """Those in which lanes multiply and nothing else happens are simulated together."""
+    machine.fill(seed)
+    program = [data.draw(macs()) for _ in range(2)]
+    program = [*everything_written(machine), *program, *everything_read(machine)]
+    _, together = machine.run(*program)
+    model = machine.device.model
+    run = model.run
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "run", lambda cycles: sum(run(1) for _ in range(cycles)))
+        _, one_by_one = machine.run(*program)
+    assert one_by_one == together
