@@ -6,7 +6,7 @@ import pytest
 from specbp.boards import build
 from specbp.boards.memory import DeviceMemory, OutOfMemoryError
 from specbp.boards.peripherals import ClockRegisters, Window
-from specbp.boards.toolchain import Compiler, ToolError, find_compiler
+from specbp.boards.toolchain import Compiler, ToolError, find_compiler, find_verilator
 from specbp.boards.verilated import BusError, Model
 from specbp.errors import SpecbpError
 from specbp.overlay import register_map as registers
@@ -93,6 +93,15 @@ def test_a_fast_build_says_what_it_cannot(open_model, tmp_path):
         model.trace(tmp_path / "x.fst", 0, 1)
     with pytest.raises(SpecbpError, match="checked build"):
         model.write_coverage(tmp_path / "x.dat")
+
+
+@pytest.mark.parametrize("parameters", [SMALL, BOTH], ids=["one core", "two cores"])
+def test_the_clocks_of_a_cycle_that_only_multiplies(parameters, tmp_path):
+    """Verilator says which they are; where it did not, nothing would be simulated together."""
+    assert build._multiplying(tmp_path, parameters.cores) == 0
+    build._verilate(find_verilator(), parameters, "fast", tmp_path)
+    clocks = build._multiplying(tmp_path, parameters.cores)
+    assert clocks.bit_count() == 1 + parameters.cores
 
 
 def test_a_build_is_made_once(monkeypatch, tmp_path):

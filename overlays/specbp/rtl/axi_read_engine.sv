@@ -24,7 +24,7 @@ module axi_read_engine #(
   input  wire logic                    abort_i,
   output logic                         idle_o,   // nothing to do and nothing under way
   output logic                         active_o,  // something changes in this cycle
-  output logic                         requesting_o,
+  output logic                         requesting_o,  // likewise, of requests
   output logic                         stall_o,  // waits for the memory
 
   input  wire logic                    cmd_valid_i,

@@ -40,7 +40,7 @@ module load_unit #(
   output logic                       idle_o,
   output logic                       busy_o,   // a descriptor has started and is not complete
   output logic                       active_o,  // something changes in this cycle
-  output logic                       requesting_o,
+  output logic                       requesting_o,  // likewise, of requests
   output logic                       control_active_o,
   output logic [31:0]                index_o,  // of the oldest one, when not idle
   output logic [7:0]                 opcode_o,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "Vspecbp_overlay.h"
 #include "memory.h"
@@ -30,21 +31,23 @@ constexpr int kBusDeadline = 1000;  // cycles until the registers' bus counts as
 // low. Where this Verilator names the parts otherwise, eval() does it all.
 #if !VM_TRACE && !VM_COVERAGE
 template <typename Root>
-auto evaluate_low(Top&, Root* root, int)
-    -> decltype(Vspecbp_overlay___024root___eval_phase__ico(root), void()) {
+using Parts = decltype(Vspecbp_overlay___024root___eval_phase__ico(std::declval<Root*>()),
+                       Vspecbp_overlay___024root___eval_phase__act(std::declval<Root*>()),
+                       Vspecbp_overlay___024root___eval_phase__nba(std::declval<Root*>()));
+
+template <typename Root, typename = Parts<Root>>
+void evaluate_low(Top&, Root* root, int) {
   root->clk_i = 0;
   root->__VicoFirstIteration = 1;
   Vspecbp_overlay___024root___eval_phase__ico(root);
 }
-template <typename Root>
+template <typename Root, typename = Parts<Root>>
 __attribute__((noinline)) void evaluate_triggered(Root* root) {
   Vspecbp_overlay___024root___eval_phase__nba(root);
 }
 // Says whether nothing but the clocks of loops and lanes ticked.
-template <typename Root>
-auto evaluate_high(Top&, Root* root, int)
-    -> decltype(Vspecbp_overlay___024root___eval_phase__act(root),
-                Vspecbp_overlay___024root___eval_phase__nba(root), bool()) {
+template <typename Root, typename = Parts<Root>>
+bool evaluate_high(Top&, Root* root, int) {
   root->clk_i = 0;
   Vspecbp_overlay___024root___eval_phase__act(root);
   root->clk_i = 1;
@@ -53,12 +56,11 @@ auto evaluate_high(Top&, Root* root, int)
   evaluate_triggered(root);
   return multiplying;
 }
-// After such a cycle, and without inputs that change: evaluates the cycles to come, at most `most`,
-// that are like it. All clocks but those rest, so that nothing changes which the low half of a cycle
-// works out. Returns how many there were.
-template <typename Root>
-__attribute__((flatten)) auto evaluate_steady(Root* root, uint64_t most, int)
-    -> decltype(Vspecbp_overlay___024root___eval_phase__nba(root), root->steady_o, uint64_t()) {
+// After such a cycle, and while no input changes: evaluates the cycles to come that are like it, at
+// most `most`. All other clocks rest, so that nothing changes that the low half of a cycle works out.
+// Returns how many there were.
+template <typename Root, typename = Parts<Root>>
+__attribute__((flatten)) uint64_t evaluate_steady(Root* root, uint64_t most, int) {
   uint64_t ran = 0;
   for (; root->steady_o && ran < most; ++ran) {
     root->__VnbaTriggered[0] = SPECBP_MULTIPLYING;
