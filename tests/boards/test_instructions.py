@@ -244,6 +244,7 @@ def test_random_programs(machine, data, seed, stall):
 def test_a_cycle_at_a_time_takes_as_many(machine, monkeypatch, data, seed):
     """Those in which lanes multiply and nothing else happens are simulated together."""
     machine.fill(seed)
+    machine.device.model.set_stalls(seed, 0.0)
     program = [data.draw(macs()) for _ in range(2)]
     program = [*everything_written(machine), *program, *everything_read(machine)]
     _, together = machine.run(*program)
