@@ -41,7 +41,7 @@ void evaluate_low(Top&, Root* root, int) {
   root->__VicoFirstIteration = 1;
   Vspecbp_overlay___024root___eval_phase__ico(root);
 }
-template <typename Root, typename = Parts<Root>>
+template <typename Root>
 __attribute__((noinline)) void evaluate_triggered(Root* root) {
   Vspecbp_overlay___024root___eval_phase__nba(root);
 }
@@ -121,7 +121,6 @@ struct Model {
 #endif
   uint64_t cycle = 0;
   bool turn = false;  // of port 1
-  bool multiplying = false;  // and nothing else, in the last cycle
 #if VM_TRACE
   std::unique_ptr<VerilatedFstC> trace;
   uint64_t trace_first = 0, trace_last = 0;
@@ -167,13 +166,14 @@ struct Model {
     ports([this](auto& port) { port.drive(cycle); });
     low();
   }
-  void rise() {
+  // Says, like all that ends with it, whether lanes multiplied and nothing else happened.
+  bool rise() {
     ports([this](auto& port) { port.sample(cycle); });
-    high();
+    return high();
   }
-  __attribute__((flatten)) void tick() {
+  __attribute__((flatten)) bool tick() {
     settle();
-    rise();
+    return rise();
   }
   void clock() {  // without the memory
     low();
@@ -184,10 +184,11 @@ struct Model {
     evaluate_low(*top, top->rootp, 0);
     dump(0);
   }
-  void high() {
-    multiplying = evaluate_high(*top, top->rootp, 0);
+  bool high() {
+    const bool multiplying = evaluate_high(*top, top->rootp, 0);
     dump(1);
     ++cycle;
+    return multiplying;
   }
 
   // Goes on while lanes multiply and nothing else happens; see evaluate_steady.
@@ -266,7 +267,7 @@ struct Model {
   uint64_t run(uint64_t most) {
     uint64_t ran = 0;
     while (ran < most && !top->interrupt_o) {
-      tick();
+      const bool multiplying = tick();
       ++ran;
       if (multiplying) ran += multiply(most - ran);
     }
