@@ -78,7 +78,8 @@ def test_a_speculative_step_is_within_15_percent_of_the_longer_pass(
     longer = max(passes.forward, passes.backward) / passes.sequential
     print(
         f"\nbatch {batch_size}: F = {passes.forward:.2f} ms, D = {passes.input_gradients:.2f} ms, "
-        f"W = {passes.weight_gradients:.2f} ms: max(F, B) / (F + B) = {longer:.3f}"
+        f"W = {passes.weight_gradients:.2f} ms, U = {passes.update:.2f} ms: "
+        f"max(F, B) / (F + B) = {longer:.3f}"
     )
     ratios = {}
     for (name, fields), arm_times in zip(arms.items(), times[1:], strict=True):

@@ -78,7 +78,7 @@ _OVER_BOUND = {
     "redo": "ordinary deltas of rejected samples, beyond what the bound has of them",
     "cache": "reading and writing the cache",
     "synchronisation": "handing over, and bookkeeping between the parts",
-    "update": "loading the batch and updating the weights",
+    "update": "loading the batch, and updating the weights beyond what the bound has of it",
 }
 """What the difference between the mean step and its bound is made of."""
 
@@ -103,8 +103,9 @@ RUNS: tuple[Column, ...] = (
     Column(
         "bound",
         float,
-        "ideal step time over sequential F + B, from the F and B of the one-thread sequential arm "
-        "timed beside it (from its own where there is none) and the accept rate",
+        "ideal step time over sequential F + B, B with the update, from the F and B of the "
+        "one-thread sequential arm timed beside it (from its own where there is none) and the "
+        "accept rate",
         False,
     ),
     Column(
@@ -189,7 +190,12 @@ STEPS: tuple[Column, ...] = (
         "writing the cache after the step before, on the backward engine, ms",
         False,
     ),
-    Column("update_ms", float, "adding gradients up and updating the weights, ms", False),
+    Column(
+        "update_ms",
+        float,
+        "adding gradients up and updating the weights, on both engines, ms",
+        False,
+    ),
     Column("cycles", int, "clock cycles of the overlay in the step; predicted with sim:model"),
     Column("clock_mhz", float, "clock of the overlay, MHz"),
     Column("wait_ms", float, "time the forward engine waited for the other, ms", False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -93,6 +94,11 @@ class Network:
 
     layers: tuple[Layer, ...]
     classes: int
+
+    @cached_property
+    def trained(self) -> tuple[Layer, ...]:
+        """The layers with weights."""
+        return tuple(layer for layer in self.layers if layer.has_weights)
 
     @property
     def first_weights(self) -> int:

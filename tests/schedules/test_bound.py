@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from specbp.schedules.bound import Overlap, Passes, ideal_shares, speculative_bound
 
-EQUAL = Passes(forward=1, input_gradients=1, weight_gradients=1)
+EQUAL = Passes(forward=1, input_gradients=1, weight_gradients=1, update=0)
 times = st.floats(0.1, 10)
-passes = st.builds(Passes, times, times, times)
+passes = st.builds(Passes, times, times, times, times)
 overlaps = st.builds(Overlap, st.just(2), st.booleans(), st.booleans(), st.floats(0, 1))
 
 
@@ -24,7 +24,8 @@ def test_balanced_engines_save_half_of_it(free):
 
 @given(passes)
 def test_without_a_gate_the_longer_pass_binds(times):
-    longer = max(times.forward, times.backward)
+    on_engine_1 = times.input_gradients + times.weight_gradients
+    longer = max(times.forward, on_engine_1, times.sequential / 2)
     overlap = Overlap(engines=2, balanced=False, free=True, accept_rate=1)
     assert speculative_bound(times, overlap) == pytest.approx(longer / times.sequential)
 
@@ -66,5 +67,23 @@ def test_an_ideal_step_without_sharing_leaves_the_forward_engine_idle_for_half_o
     """F = 1, D = W = 1: engine 0 idles for one of two, which loses half of one."""
     overlap = Overlap(engines=2, balanced=False, free=True, accept_rate=1)
     assert ideal_shares(EQUAL, 2 / 3, overlap) == pytest.approx(
-        {"passes": 1.5, "redo": 0, "imbalance": 0.5}
+        {"passes": 1.5, "redo": 0, "update": 0, "imbalance": 0.5}
     )
+
+
+def test_an_update_fits_where_the_forward_engine_has_nothing_to_do():
+    """F = 1, D = W = 1: it has a whole one, of which the update takes half."""
+    times = Passes(1, 1, 1, update=1)
+    overlap = Overlap(engines=2, balanced=False, free=True, accept_rate=1)
+    assert speculative_bound(times, overlap) == pytest.approx(2 / 4)
+    assert ideal_shares(times, 2 / 4, overlap) == pytest.approx(
+        {"passes": 1.5, "redo": 0, "update": 0.5, "imbalance": 0}
+    )
+
+
+@given(passes)
+def test_on_balanced_engines_half_of_the_update_is_added(times):
+    overlap = Overlap(engines=2, balanced=True, free=False, accept_rate=1)
+    longer = max(times.forward, times.input_gradients)
+    expected = longer + (times.weight_gradients + times.update) / 2
+    assert speculative_bound(times, overlap) == pytest.approx(expected / times.sequential)

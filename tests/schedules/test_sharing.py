@@ -1,14 +1,17 @@
-"""How weight gradients are divided where nobody can ask which engine is free."""
+"""Weight gradients and update on two engines: taken by whoever is free, or divided beforehand."""
 
 import time
+from dataclasses import dataclass, field
+from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from specbp.schedules.chain import Chain
-from specbp.schedules.engines import Done
+from specbp.schedules.engines import Done, ThreadEngine
 from specbp.schedules.passes import forward, weight_gradients
-from specbp.schedules.sharing import Costs, DividedWork, divided
+from specbp.schedules.sharing import Costs, DividedWork, TakenWork, divided
 from specbp.schedules.spans import Recorder
 
 
@@ -40,29 +43,137 @@ def test_who_does_not_take_part_gets_nothing():
     assert set(divided({"one": 1.0, "two": 2.0}, {1: 5.0}).values()) == {1}
 
 
-def test_each_engine_does_its_own_tasks_and_waits_for_their_deltas(bench):
+@dataclass
+class Step:
+    """The weight gradients of a step, ready to be put."""
+
+    chain: Chain
+    tasks: list
+    expected: list
+    recorder: Recorder
+
+    def put_into(self, work):
+        for task in self.tasks:
+            work.put(*task)
+        work.close()
+
+    def layers_of(self, engine, phase):
+        return [
+            one.layer for one in self.recorder.spans if (one.engine, one.phase) == (engine, phase)
+        ]
+
+    @property
+    def names(self):
+        return {layer.name for layer in self.chain.network.trained}
+
+
+@pytest.fixture
+def step(bench):
     images, labels = bench.batch(0, [0, 1, 2])
     outcome, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
     deltas = bench.deltas_of(outcome, labels, 3)
     weighted = [index for index, one in enumerate(bench.network.layers) if one.has_weights]
-    names = [bench.network.layers[index].name for index in weighted]
-    costs = Costs(weight_gradients=dict.fromkeys(names, 1.0))
-    waited = []
+    return Step(
+        Chain(bench.network, bench.arithmetic),
+        [(i, outcome.inputs[i], one) for i, one in zip(weighted, deltas, strict=True)][::-1],
+        weight_gradients(bench.network, bench.arithmetic, outcome.inputs, deltas),
+        Recorder(time.perf_counter),
+    )
+
+
+@dataclass
+class Noted:
+    """An update that notes of which layers it was done."""
+
+    pieces: int = 1
+    layers: list = field(default_factory=list)
+
+    def tasks(self, layer, gradients):
+        return [partial(self.layers.append, layer.name)] * self.pieces
+
+    def whole(self, gradients):
+        self.layers.append(len(gradients))
+
+
+BOTH, ENGINE_1 = {0: 0.0, 1: 0.0}, {1: 0.0}
+
+
+def test_each_engine_does_its_own_tasks_and_waits_for_their_deltas(bench, step):
+    costs = Costs(weight_gradients=dict.fromkeys(step.names, 1.0))
+    waited, update = [], Noted()
 
     class Ready(Done):
         def result(self):
             waited.append(self)
 
-    recorder = Recorder(time.perf_counter)
-    chain = Chain(bench.network, bench.arithmetic)
-    work = DividedWork(chain, recorder, costs, {0: 0.0, 1: 0.0}, lambda: Ready(None))
-    for index, delta in reversed(list(zip(weighted, deltas, strict=True))):
-        work.put(index, outcome.inputs[index], delta)
-    work.close()
+    work = DividedWork(step.chain, step.recorder, costs, BOTH, update, lambda: Ready(None))
+    step.put_into(work)
     work.work(1)
-    on_1 = {span.layer for span in recorder.spans}
+    on_1 = set(step.layers_of(1, "weight gradient"))
     assert len(on_1) == len(waited) == 2
     work.work(0)
-    assert {span.layer for span in recorder.spans if span.engine == 0} == set(names) - on_1
-    expected = weight_gradients(bench.network, bench.arithmetic, outcome.inputs, deltas)
-    assert bench.flat(work.results()).equal(bench.flat(expected))
+    assert set(step.layers_of(0, "weight gradient")) == step.names - on_1
+    assert not update.layers
+    assert bench.flat(work.finish()).equal(bench.flat(step.expected))
+    assert update.layers == [4]
+
+
+@pytest.mark.parametrize("free_at", [BOTH, ENGINE_1])
+def test_two_engines_update_every_layer_once_after_its_gradient(bench, step, free_at):
+    update = Noted(pieces=2)
+    work = TakenWork(step.chain, step.recorder, Costs(), free_at, update)
+    engine = ThreadEngine(1)
+    on_engine_1 = engine.submit(partial(work.work, 1))
+    step.put_into(work)
+    work.work(0)
+    on_engine_1.result()
+    engine.close()
+    assert bench.flat(work.finish()).equal(bench.flat(step.expected))
+    assert sorted(update.layers) == sorted([*step.names, *step.names])
+    ended = {one.layer: one.ended for one in step.recorder.spans if one.phase == "weight gradient"}
+    assert all(
+        one.started >= ended[one.layer] for one in step.recorder.spans if one.phase == "update"
+    )
+    if free_at is ENGINE_1:
+        assert not step.layers_of(0, "weight gradient")
+
+
+def test_nothing_is_updated_while_forward_reads_the_weights(step):
+    update = Noted()
+    work = TakenWork(step.chain, step.recorder, Costs(), BOTH, update)
+    step.put_into(work)
+    work.work(1)
+    assert set(step.layers_of(1, "weight gradient")) == step.names
+    assert not update.layers
+    work.work(0)
+    assert set(update.layers) == step.names
+
+
+def test_layers_that_cost_most_go_first_the_update_counted(step):
+    layers = step.chain.network.trained
+    first = layers[-1].name
+    costs = Costs(weight_gradients=dict.fromkeys(step.names, 1.0), updates={first: 1.0})
+    work = TakenWork(step.chain, step.recorder, costs, ENGINE_1, None)
+    step.put_into(work)
+    work.work(1)
+    assert step.layers_of(1, "weight gradient")[0] == first
+
+
+def test_an_error_on_engine_1_does_not_leave_the_other_waiting(step, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(step.chain.arithmetic, "weight_gradient", broken)
+    work = TakenWork(step.chain, step.recorder, Costs(), ENGINE_1, Noted())
+    step.put_into(work)
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        work.work(1)
+    work.work(0)
+
+
+def test_without_any_task_nobody_waits(step):
+    step.tasks = []
+    work = TakenWork(step.chain, step.recorder, Costs(), BOTH, Noted())
+    step.put_into(work)
+    work.work(1)
+    work.work(0)

@@ -185,16 +185,20 @@ def test_one_engine_and_two_balanced_or_not_give_the_same_bits(bench, reuse, thr
             assert torch.equal(bench.flat(one.gradients), bench.flat(other.gradients))
 
 
+@pytest.mark.parametrize("balanced", [True, False])
 @pytest.mark.parametrize("method", [{"gate_metric": "none"}, {"gate_threshold": 0.5}])
-@pytest.mark.parametrize("pass_name", ["forward", "deltas"])
-def test_an_error_on_either_engine_reaches_the_caller(bench, monkeypatch, method, pass_name):
-    schedule = bench.schedule(schedule="speculative", reuse="replay", **method)
+@pytest.mark.parametrize("pass_name", ["forward", "deltas", "weight_gradient"])
+def test_an_error_on_either_engine_reaches_the_caller(
+    bench, monkeypatch, method, pass_name, balanced
+):
+    schedule = bench.schedule(schedule="speculative", reuse="replay", balanced=balanced, **method)
     schedule.gradients(bench.step_weights, *bench.batch(0, [0, 1]))
 
     def broken(*_):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(schedule._chain, pass_name, broken)
+    whose = bench.arithmetic if pass_name == "weight_gradient" else schedule._chain
+    monkeypatch.setattr(whose, pass_name, broken)
     with pytest.raises(RuntimeError, match="broken on purpose"):
         schedule.gradients(bench.step_weights, *bench.batch(1, [0, 1]))
 

@@ -34,6 +34,10 @@ class UpdateRule:
     nesterov: bool = False
 
 
+LayerUpdate = Callable[[Weights, UpdateRule], Sequence[Callable[[], None]]]
+"""Makes of the gradients of a layer one SGD step, as tasks that do not depend on one another."""
+
+
 class Arithmetic(Protocol):
     """What a schedule needs of a number format.
 
@@ -86,14 +90,11 @@ class Arithmetic(Protocol):
         """Return the sum of two sets of weight gradients, which may be either's memory."""
         ...
 
-    def update_tasks(
-        self,
-        weights: Sequence[Weights],
-        momenta: Sequence[Weights],
-        gradients: Sequence[Weights],
-        rule: UpdateRule,
-    ) -> list[Callable[[], None]]:
-        """Return `update` as tasks that do not depend on one another; together the same bits."""
+    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
+        """Return what does `update` for one layer, whose weights and momenta stay where they are.
+
+        Done for all layers, it gives the same bits.
+        """
         ...
 
     def update(

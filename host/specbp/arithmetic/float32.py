@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -16,7 +15,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import UpdateRule, batched
+from specbp.arithmetic import LayerUpdate, UpdateRule, batched
 from specbp.network import (
     AveragePooling,
     Convolution,
@@ -172,15 +171,15 @@ class Float32:
         torch._foreach_add_(list(chain(*gradients)), list(chain(*more)))
         return list(gradients)
 
-    def update_tasks(
-        self,
-        weights: Sequence[Weights],
-        momenta: Sequence[Weights],
-        gradients: Sequence[Weights],
-        rule: UpdateRule,
-    ) -> list[Callable[[], None]]:
-        """Return `update` as tasks that do not depend on one another; together the same bits."""
-        return _tasks(partial(_step, rule=rule), weights, momenta, gradients)
+    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
+        """Return what does `update` for one layer, a large one in pieces."""
+        w, m = _in_pieces(weights), _in_pieces(momenta)
+
+        def tasks(gradients: Weights, rule: UpdateRule) -> list[Callable[[], None]]:
+            pieces = zip(w, m, _in_pieces(gradients), strict=True)
+            return [partial(_step, *piece, rule) for piece in pieces]
+
+        return tasks
 
     def update(
         self,
@@ -205,25 +204,32 @@ class Float32:
         )
 
 
-def predicting_tasks(
-    weights: Sequence[Weights],
-    momenta: Sequence[Weights],
-    gradients: Sequence[Weights],
-    ahead: Sequence[Weights],
-    rule: UpdateRule,
-    distance: float,
-) -> list[Callable[[], None]]:
-    """Return `Float32.update_tasks`, and after each piece of the update `predict` for it.
+def predicting_update(
+    weights: Weights, momenta: Weights, ahead: Weights
+) -> Callable[[Weights, UpdateRule, float], list[Callable[[], None]]]:
+    """Return `Float32.layer_update`, and after each piece of the update `predict` for it.
 
     Together with the update, prediction finds weights and momenta in the cache, and both engines
     share it.
     """
+    w, m, to = _in_pieces(weights), _in_pieces(momenta), _in_pieces(ahead)
 
-    def task(w: list[Tensor], m: list[Tensor], g: list[Tensor], to: list[Tensor]) -> None:
+    def task(
+        w: list[Tensor],
+        m: list[Tensor],
+        g: list[Tensor],
+        to: list[Tensor],
+        rule: UpdateRule,
+        distance: float,
+    ) -> None:
         _step(w, m, g, rule)
         _look_ahead(w, m, to, distance)
 
-    return _tasks(task, weights, momenta, gradients, ahead)
+    def tasks(gradients: Weights, rule: UpdateRule, distance: float) -> list[Callable[[], None]]:
+        pieces = zip(w, m, _in_pieces(gradients), to, strict=True)
+        return [partial(task, *piece, rule, distance) for piece in pieces]
+
+    return tasks
 
 
 def predict(
@@ -287,49 +293,20 @@ def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: fl
         torch.add(weight, momentum, alpha=-distance, out=ahead)
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """Some of the work on all tensors of a kind: rows of one tensor, or several whole ones."""
+def _in_pieces(pair: Weights) -> list[list[Tensor]]:
+    """Return weight and bias, or what has their shapes, in pieces; the bias is in the last one.
 
-    tensors: Sequence[int]
-    rows: slice | None = None
-
-    def of(self, kind: Sequence[Tensor]) -> list[Tensor]:
-        """Return what the piece has of weights, of momenta, and so on."""
-        if self.rows is None:
-            return [kind[index] for index in self.tensors]
-        return [kind[index][self.rows] for index in self.tensors]
-
-
-def _tasks(work: Callable[..., None], *kinds: Sequence[Weights]) -> list[Callable[[], None]]:
-    """Return `work` in pieces; it takes the tensors that a piece has of each of `kinds`."""
-    flat = [list(chain(*kind)) for kind in kinds]
-
-    def task(piece: _Piece) -> None:
-        work(*(piece.of(kind) for kind in flat))
-
-    return [partial(task, piece) for piece in _pieces(flat[0])]
-
-
-def _pieces(weights: Sequence[Tensor]) -> list[_Piece]:
-    """Cut the work on `weights`, and on all that has their shapes, into pieces.
-
-    Large weights of linear layers are cut into blocks of rows, all else is one piece, the first.
-    Blocks end where vectors end: kernels round the elements after the last whole vector
-    differently.
+    A large weight of a linear layer is cut into blocks of rows. They end where vectors end: kernels
+    round the elements after the last whole vector differently.
     """
-    blocks: list[_Piece] = []
-    rest: list[int] = []
-    for index, weight in enumerate(weights):
-        if weight.dim() == 2 and weight.numel() >= 2 * SMALLEST_PIECE:
-            count, columns = weight.shape
-            parts = max(2, round(weight.numel() / PIECE_ELEMENTS))
-            step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
-            rows = -(-count // parts // step) * step
-            blocks += [_Piece([index], slice(i, i + rows)) for i in range(0, count, rows)]
-        else:
-            rest.append(index)
-    return [_Piece(rest), *blocks] if rest else blocks
+    weight, bias = pair
+    if weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PIECE:
+        return [[weight, bias]]
+    count, columns = weight.shape
+    parts = max(2, round(weight.numel() / PIECE_ELEMENTS))
+    step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
+    *blocks, last = weight.split(-(-count // parts // step) * step)
+    return [*([block] for block in blocks), [last, bias]]
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

@@ -16,7 +16,7 @@ from threading import Lock
 
 from torch import Tensor
 
-from specbp.arithmetic import UpdateRule
+from specbp.arithmetic import LayerUpdate, UpdateRule
 from specbp.arithmetic.fixed_point import INT16_MAX, INT32_MAX, encode, requantise_
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16_softmax import softmax
@@ -25,6 +25,7 @@ from specbp.arithmetic.scales import (
     MASTER_BITS,
     ONE_BITS,
     PROBABILITY_BITS,
+    LayerScales,
     Scales,
     window_bits,
 )
@@ -55,7 +56,7 @@ class Int16:
     ) -> None:
         self.scales = scales
         self._image_bits = scales.layers[network.layers[0].name].input
-        self._trained = [scales.layers[layer.name] for layer in network.layers if layer.has_weights]
+        self._trained = [scales.layers[layer.name] for layer in network.trained]
         self._saturations = saturations
         self._counting = Lock()
 
@@ -131,15 +132,14 @@ class Int16:
         """Return the sum of two sets of weight gradients, in the memory of the first."""
         return _EXACT.add(gradients, more)
 
-    def update_tasks(
-        self,
-        weights: Sequence[Weights],
-        momenta: Sequence[Weights],
-        gradients: Sequence[Weights],
-        rule: UpdateRule,
-    ) -> list[Callable[[], None]]:
-        """Return `update` as one task."""
-        return [partial(self.update, weights, momenta, gradients, rule)]
+    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
+        """Return what does `update` for one layer, as one task."""
+        scales = self.scales.layers[layer.name]
+
+        def tasks(gradients: Weights, rule: UpdateRule) -> list[Callable[[], None]]:
+            return [partial(self._update, scales, weights, momenta, gradients, rule)]
+
+        return tasks
 
     def update(
         self,
@@ -149,16 +149,26 @@ class Int16:
         rule: UpdateRule,
     ) -> None:
         """Round the gradients to int32 and do one SGD step in place."""
-        for w, m, g, scales in zip(weights, momenta, gradients, self._trained, strict=True):
-            trained = scales.trained
-            kinds = (
-                (trained.weight_master, trained.weight_gradient, scales.weight_gradient_shift),
-                (trained.bias, trained.bias_gradient, scales.bias_gradient_shift),
-            )
-            for one in zip(w, m, g, kinds, strict=True):
-                weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
-                numbers = step_integers(rule, self.scales.batch_size, weight_bits, gradient_bits)
-                step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), numbers)
+        for scales, w, m, g in zip(self._trained, weights, momenta, gradients, strict=True):
+            self._update(scales, w, m, g, rule)
+
+    def _update(
+        self,
+        scales: LayerScales,
+        weights: Weights,
+        momenta: Weights,
+        gradients: Weights,
+        rule: UpdateRule,
+    ) -> None:
+        trained = scales.trained
+        kinds = (
+            (trained.weight_master, trained.weight_gradient, scales.weight_gradient_shift),
+            (trained.bias, trained.bias_gradient, scales.bias_gradient_shift),
+        )
+        for one in zip(weights, momenta, gradients, kinds, strict=True):
+            weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
+            numbers = step_integers(rule, self.scales.batch_size, weight_bits, gradient_bits)
+            step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), numbers)
 
     def _int16(self, sums: Tensor, shift: int, layer: Layer, tensor: str) -> Tensor:
         """Requantise `sums` in place, and count what is cut off where that is asked for."""

@@ -261,10 +261,12 @@ class CudaTraining(TrainedInPytorch):
     ) -> list[Span]:
         """Update the weights, and beside that keep books; return the spans of the whole step."""
         books = self._bookkeeper.submit(partial(self._tally.put, batch, all_accepted))
-        updates = schedule.share([partial(self._update, batch.gradients, rates)])
+        recorder = Recorder(self._clock.now)
+        with recorder.span(0, "update"):
+            self._update(batch.gradients, rates)
         stored = schedule.join() if isinstance(schedule, Speculative) else []
         books.result()
-        return [*batch.spans, *updates, *stored]
+        return [*batch.spans, *recorder.spans, *stored]
 
     def _update(self, gradients: Sequence[Weights], rates: Tensor) -> None:
         experiment = self._experiment

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import clear_subnormals, predicting_tasks
+from specbp.arithmetic.float32 import clear_subnormals
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
+from specbp.backends.batches import Batches
 from specbp.backends.recipe import count_correct, require_a_number
 from specbp.backends.trained import TrainedInPytorch
+from specbp.backends.updates import (
+    Numbers,
+    PlainUpdates,
+    PredictingUpdates,
+    StepUpdate,
+    Updates,
+)
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
-from specbp.network import Weights
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.device import PROCESSOR
 from specbp.schedules.spans import Recorder
-from specbp.schedules.step import Task
+from specbp.schedules.step import total_ms
 
 CLEARING_STEPS = 20
 """How often subnormal momenta are cleared: a pass over them, which must cost next to nothing."""
@@ -44,6 +48,12 @@ class PytorchTraining(TrainedInPytorch):
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         keep_freed_memory()
         super().__init__(experiment, dataset, PROCESSOR, torch.channels_last)
+        network, state = self._recipe.network, (self._weights, self._momenta)
+        plain = PlainUpdates(self._arithmetic, network, *state)
+        self._updates: Updates = plain
+        self._batches = Batches(self._recipe, self._arithmetic)
+        if experiment.weight_prediction:
+            self._updates = PredictingUpdates(plain, network, *state, self._ahead)
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each.
@@ -65,25 +75,23 @@ class PytorchTraining(TrainedInPytorch):
         return accuracy
 
     def _one_step(self) -> StepRow:
-        rule = self._recipe.rule(self._step)
+        started = time.perf_counter()
         recorder = Recorder()
 
         def load() -> Tensor:
             with recorder.span(0, "load"):
-                return self._recipe.images(self._arithmetic, self._recipe.pixels(self._step))
+                return self._batches.images(self._step)
 
-        started = time.perf_counter()
+        numbers = Numbers(self._recipe.rule(self._step), self._distance(self._step + 1))
+        update = StepUpdate(self._updates, numbers)
         schedule, weights = self._of_step(self._step)
-        labels = self._recipe.labels(self._step)
-        batch = schedule.gradients(weights, load, labels)
-        begun = time.perf_counter()
-        distance = self._distance(self._step + 1)
-        updates = schedule.share(self._update_tasks(batch.gradients, rule, distance))
+        labels = self._batches.labels(self._step)
+        batch = schedule.gradients(weights, load, labels, update)
         if self._step % CLEARING_STEPS == 0:
-            clear_subnormals(self._momenta)
+            with recorder.span(0, "update"):
+                clear_subnormals(self._momenta)
         ended = time.perf_counter()
-        (loaded,) = recorder.spans
-        self.spans = (loaded, *batch.spans, *updates)
+        self.spans = (*recorder.spans, *batch.spans)
         loss = float(batch.losses.mean())
         require_a_number(loss, self._step)
         row = {
@@ -91,30 +99,13 @@ class PytorchTraining(TrainedInPytorch):
             "loss": loss,
             "correct": count_correct(batch.probabilities, labels),
             "step_ms": (ended - started) * 1e3,
-            "load_ms": loaded.duration_ms,
-            "update_ms": (ended - begun) * 1e3,
+            "load_ms": total_ms(self.spans, "load"),
+            "update_ms": total_ms(self.spans, "update"),
             **asdict(batch.times),
             **asdict(time_shares(self.spans, self._experiment.engines, started, ended)),
         }
         self._step += 1
         return row
-
-    def _update_tasks(
-        self, gradients: Sequence[Weights], rule: UpdateRule, distance: float
-    ) -> list[Task]:
-        """Return the update in pieces for the engines; as one where there is a single engine.
-
-        Args:
-            gradients: of each layer with weights.
-            rule: of this step.
-            distance: how far the forward of the next one looks ahead, in momenta.
-        """
-        arithmetic, state = self._arithmetic, (self._weights, self._momenta, gradients)
-        if self._experiment.weight_prediction:
-            return predicting_tasks(*state, self._ahead, rule, distance)
-        if self._experiment.engines == 1:
-            return [partial(arithmetic.update, *state, rule)]
-        return arithmetic.update_tasks(*state, rule)
 
 
 def _let_threads_sleep() -> None:

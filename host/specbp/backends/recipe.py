@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -61,8 +61,8 @@ class Recipe:
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
         self.network = pooled_first(network) if experiment.arithmetic == "float32" else network
         self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
-        self._order = sample_order(experiment, dataset.train_labels, 0)
-        self._order_epoch = 0
+        self._epoch = -1
+        self._go_to(0)
 
     def arithmetic(self, memory_format: torch.memory_format = torch.channels_last) -> Arithmetic:
         """Return the number format of the experiment, calibrated.
@@ -98,25 +98,39 @@ class Recipe:
         """Return the pixels, as the data set has them, and the labels of `step`."""
         return self.pixels(step), self.labels(step)
 
-    def labels(self, step: int) -> Tensor:
-        """Return the labels of `step`, int64 [batch]."""
-        return self.dataset.train_labels.index_select(0, self._samples(step))
+    def labels(self, step: int, steps: int = 1) -> Tensor:
+        """Return the labels of `step`, int64 [batch], and of steps after it; see `pixels`."""
+        return self._of_steps(self._labels, step, steps)
 
-    def pixels(self, step: int) -> Tensor:
-        """Return the images of `step` as the data set has them, uint8."""
-        return self.dataset.train_images.index_select(0, self._samples(step))
+    def pixels(self, step: int, steps: int = 1) -> Tensor:
+        """Return the images of `step` as the data set has them, uint8, and of steps after it.
+
+        Args:
+            step: the first.
+            steps: how many, all of one epoch.
+        """
+        return self.dataset.train_images.index_select(0, self._of_steps(self.order, step, steps))
 
     def order(self, epoch: int) -> Tensor:
         """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""
-        if epoch != self._order_epoch:
-            self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)
-            self._order_epoch = epoch
+        self._go_to(epoch)
         return self._order
 
-    def _samples(self, step: int) -> Tensor:
+    def _labels(self, epoch: int) -> Tensor:
+        self._go_to(epoch)
+        return self._labels_in_order
+
+    def _go_to(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)
+            self._labels_in_order = self.dataset.train_labels.index_select(0, self._order)
+
+    def _of_steps(self, in_epoch: Callable[[int], Tensor], step: int, steps: int) -> Tensor:
+        """Return what samples of some steps have of what there is for an epoch, in its order."""
         epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
-        first = step_in_epoch * self.experiment.batch_size
-        return self.order(epoch)[first : first + self.experiment.batch_size]
+        size = self.experiment.batch_size
+        return in_epoch(epoch)[step_in_epoch * size : (step_in_epoch + steps) * size]
 
     def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
         """Return `pixels` as the first layer takes them."""

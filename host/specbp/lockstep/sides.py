@@ -103,7 +103,7 @@ class PytorchSide:
         ]
         # A ReLU belongs to the layer before it, as on the overlay.
         self._shown = {_last(stage).name: stage for stage in stages(self._network)}
-        self._weighted = [layer for layer in self._network.layers if layer.has_weights]
+        self._weighted = self._network.trained
 
     def step(self, number: int) -> Iterator[Named]:
         """Do the passes one by one."""

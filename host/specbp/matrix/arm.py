@@ -179,11 +179,11 @@ def passes_of(steps: pa.Table, average: Callable[[Any], Any] = np.median) -> Pas
 
     A GPU times them in some steps only, an overlay in none: then they are not a number.
     """
-    forward, backward, weight_gradients = (
+    forward, backward, weight_gradients, update = (
         _average_known(steps, f"{name}_ms", average)
-        for name in ("forward", "backward", "weight_gradient")
+        for name in ("forward", "backward", "weight_gradient", "update")
     )
-    return Passes(forward, backward - weight_gradients, weight_gradients)
+    return Passes(forward, backward - weight_gradients, weight_gradients, update)
 
 
 def _no_sums() -> dict[str, float]:

@@ -108,9 +108,10 @@ def _bound() -> str:
     return (
         "Ideal step time over sequential F + B at the measured accept rate: what the schedule "
         "could reach if overlapping cost nothing. It refers to one thread. F is the forward, B the "
-        "backward, of which D propagates deltas and W gives weight gradients; r is the rejected "
-        "share. After a gate: max(F, D) + rD + W, with balanced engines W/2. Without one: "
-        "max(F, B), balanced max(F, D, (F + B)/2)."
+        "backward, of which D propagates deltas, W gives weight gradients and U updates the "
+        "weights; r is the rejected share. After a gate: max(F, D) + rD + max(W, (W + U)/2), with "
+        "balanced engines (W + U)/2. Without one: max(F, D + W, (F + B)/2), balanced max(F, D, "
+        "(F + B)/2)."
     )
 
 

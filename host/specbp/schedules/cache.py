@@ -23,10 +23,20 @@ UNSEEN = -1
 
 
 class Cache(Protocol):
-    """The last outcome for each key."""
+    """The last outcome for each key.
+
+    Attributes:
+        copies: whether `store` takes time, so that it is worth another engine's while.
+    """
+
+    copies: bool
 
     def seen(self, labels: Tensor) -> Tensor:
         """Return for each sample whether its key has an outcome of use: bool [batch]."""
+        ...
+
+    def sees_all(self, labels: Tensor) -> bool:
+        """Return whether all samples are `seen`."""
         ...
 
     def recall(self, labels: Tensor) -> Outcome:
@@ -69,6 +79,8 @@ class KeyedCache:
         place: where the outcomes are.
     """
 
+    copies = True
+
     def __init__(
         self,
         keys: int,
@@ -89,6 +101,10 @@ class KeyedCache:
         if self._max_age is None:
             return stored_at >= 0
         return stored_at >= (self._step - self._max_age).clamp(min=0)
+
+    def sees_all(self, labels: Tensor) -> bool:
+        """Return whether all samples are `seen`."""
+        return bool(self.seen(labels).all())
 
     def recall(self, labels: Tensor) -> Outcome:
         """Return the keys' slots: of one sample without a copy, of more as a copy."""
@@ -143,6 +159,10 @@ class _PreviousBatch:
         """Return whether there was a batch before this one, for each sample: bool [batch]."""
         return torch.full_like(labels, self._is_seen, dtype=torch.bool)
 
+    def sees_all(self, labels: Tensor) -> bool:
+        """Return whether there was a batch before this one."""
+        return self._is_seen
+
     def recall(self, labels: Tensor) -> Outcome:
         """Return the previous batch's outcome."""
         cached = self._cached()
@@ -161,6 +181,8 @@ class _PreviousBatch:
 
 class BatchCache(_PreviousBatch):
     """Key `batch`: the previous batch's outcome, in the memory in which forward left it."""
+
+    copies = False
 
     def __init__(self) -> None:
         self._previous: Outcome | None = None
@@ -195,6 +217,8 @@ class BatchSlots(_PreviousBatch):
     Attributes:
         current: the set that is recalled from, 0 or 1.
     """
+
+    copies = True
 
     def __init__(self, engine: Engine, place: torch.device = HOST) -> None:
         self.current = 0

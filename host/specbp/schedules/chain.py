@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
 from specbp.network import Network, Weights
 from specbp.schedules import passes
 from specbp.schedules.outcome import Outcome
+from specbp.schedules.tracing import traced
 
 Delta = tuple[int, Tensor]
 """Index of a layer with weights, and the gradient at its output."""
@@ -77,9 +76,8 @@ class Chain:
 class TracedChain(Chain):
     """The same, bit for bit, but forward and deltas of a batch are one call each.
 
-    The operations are recorded once for each batch size and then replayed without Python in
-    between, so that two engines do not wait for each other's interpreter. Nothing in the passes
-    may depend on values, and nothing does.
+    They are traced once for each batch size; see `tracing`. Nothing in the passes depends on
+    values.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
@@ -144,27 +142,8 @@ class TracedChain(Chain):
         arguments: tuple[Tensor, ...],
     ) -> tuple[Tensor, ...]:
         if key not in self._recordings:
-            self._recordings[key] = _recorded(function, arguments)
+            self._recordings[key] = traced(function, arguments)
         return self._recordings[key](*arguments)
-
-
-def _recorded(
-    function: Callable[..., tuple[Tensor, ...]], arguments: tuple[Tensor, ...]
-) -> Callable[..., tuple[Tensor, ...]]:
-    """Record `function`.
-
-    `torch.jit.trace` is deprecated in favour of `torch.compile`, but that would change the bits,
-    by fusing operations, and take minutes; recording takes milliseconds and replays the same
-    kernels. Where PyTorch has it no longer, the passes are computed layer by layer.
-    """
-    trace = getattr(torch.jit, "trace", None)
-    if trace is None:
-        return function
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        recorded: Callable[..., tuple[Tensor, ...]]
-        recorded = trace(function, arguments, check_trace=False)
-    return recorded
 
 
 def _paired(flat: Sequence[Tensor]) -> list[Weights]:

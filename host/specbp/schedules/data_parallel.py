@@ -6,7 +6,6 @@ engines gain so is what speculation on two engines has to beat.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -17,16 +16,15 @@ from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Engine
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Now, Recorder, Span
+from specbp.schedules.spans import Now, Recorder
 from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
     StepWeights,
-    Task,
-    shared_update,
     speculative_times,
 )
+from specbp.schedules.updating import Update, shared_update
 
 
 class DataParallel(RemembersNothing):
@@ -43,7 +41,9 @@ class DataParallel(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch of at least two samples."""
         recorder = Recorder(self._now)
         parts = list(zip(load().chunk(2), labels.chunk(2), strict=True))
@@ -52,18 +52,17 @@ class DataParallel(RemembersNothing):
         first = share(0, *parts[0])
         with recorder.span(0, "wait"):
             halves = [first, second.result()]
-        outcomes, losses, gradients = zip(*halves, strict=True)
+        outcomes, losses, parts_of_gradients = zip(*halves, strict=True)
+        with recorder.span(0, "update"):
+            gradients = self._chain.arithmetic.add(*parts_of_gradients)
+        shared_update(update, self._chain.network, gradients, self._engine, recorder)
         return BatchGradients(
-            self._chain.arithmetic.add(*gradients),
+            gradients,
             torch.cat([outcome.probabilities for outcome in outcomes]),
             torch.cat(losses),
             spans=recorder.spans,
             sum_up=speculative_times,
         )
-
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update on both engines."""
-        return shared_update(self._engine, tasks, self._now)
 
     def close(self) -> None:
         """Give the second engine back."""

@@ -7,22 +7,19 @@ loss below which a sample is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from specbp.schedules.chain import Chain
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Now, Recorder, Span
+from specbp.schedules.spans import Now, Recorder
 from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
     StepWeights,
-    Task,
-    own_update,
     sequential_times,
 )
+from specbp.schedules.updating import Update, own_update
 
 
 class Selective(RemembersNothing):
@@ -41,7 +38,9 @@ class Selective(RemembersNothing):
         self._skip_loss = skip_loss
         self._now = now
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, without its easy samples."""
         recorder = Recorder(self._now)
         images = load()
@@ -53,6 +52,7 @@ class Selective(RemembersNothing):
         gradients = ordinary_gradients(
             self._chain, weights.current, chosen, len(labels), recorder, 0
         )
+        own_update(update, gradients, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -60,10 +60,6 @@ class Selective(RemembersNothing):
             spans=recorder.spans,
             sum_up=sequential_times,
         )
-
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update one after another."""
-        return own_update(tasks, self._now)
 
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""

@@ -11,18 +11,16 @@ from specbp.network import Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.outcome import Outcome
-from specbp.schedules.spans import Now, Recorder, Span
+from specbp.schedules.spans import Now, Recorder
 from specbp.schedules.step import (
     BatchGradients,
     Load,
     RemembersNothing,
     StepWeights,
-    Task,
-    own_update,
     sequential_times,
-    shared_update,
     speculative_times,
 )
+from specbp.schedules.updating import Update, own_update, shared_update
 
 
 class Sequential(RemembersNothing):
@@ -37,7 +35,9 @@ class Sequential(RemembersNothing):
         self._chain = chain
         self._now = now
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
@@ -46,6 +46,7 @@ class Sequential(RemembersNothing):
         gradients = ordinary_gradients(
             self._chain, weights.current, outcome, len(labels), recorder, 0
         )
+        own_update(update, gradients, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -53,10 +54,6 @@ class Sequential(RemembersNothing):
             spans=recorder.spans,
             sum_up=sequential_times,
         )
-
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update one after another."""
-        return own_update(tasks, self._now)
 
     def close(self) -> None:
         """Do nothing: the engine is the caller's own."""
@@ -80,7 +77,9 @@ class SequentialOnTwo(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
@@ -97,6 +96,7 @@ class SequentialOnTwo(RemembersNothing):
         pending.append(Done(self._weight_gradient(recorder, 0, outcome, first, delta)))
         with recorder.span(0, "wait"):
             gradients = [one.result() for one in reversed(pending)]
+        shared_update(update, self._chain.network, gradients, self._engine, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -104,10 +104,6 @@ class SequentialOnTwo(RemembersNothing):
             spans=recorder.spans,
             sum_up=speculative_times,
         )
-
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update on both engines."""
-        return shared_update(self._engine, tasks, self._now)
 
     def close(self) -> None:
         """Give engine 1 back."""

@@ -1,4 +1,4 @@
-"""Weight gradients as tasks, one for each layer, shared by the engines.
+"""Weight gradients as tasks, one for each layer, and the update after them, shared by the engines.
 
 A task gives the same bits whoever does it, so nothing depends on who was faster.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Event
-from typing import Protocol
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Pending
 from specbp.schedules.spans import Recorder
+from specbp.schedules.updating import Update, UpdateTask, own_update
 
 FreeAt = Mapping[int, float]
 """The engines that take part, by number, and when each has nothing else to do, s."""
@@ -30,19 +32,21 @@ class Costs:
         forward: of the whole chain.
         deltas: likewise.
         weight_gradients: of each layer, by name.
+        updates: likewise.
     """
 
     forward: float = 0.0
     deltas: float = 0.0
     weight_gradients: dict[str, float] = field(default_factory=dict)
+    updates: dict[str, float] = field(default_factory=dict)
 
     def of(self, layer: Layer) -> float:
-        """Return the cost of the weight gradient of `layer`."""
-        return self.weight_gradients.get(layer.name, 0.0)
+        """Return the cost of weight gradient and update of `layer`."""
+        return self.weight_gradients.get(layer.name, 0.0) + self.updates.get(layer.name, 0.0)
 
 
 class SharedWork(Protocol):
-    """The weight gradients of a step."""
+    """The weight gradients of a step, and the update with them."""
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
@@ -52,12 +56,23 @@ class SharedWork(Protocol):
         """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
         ...
 
-    def work(self, engine: int) -> None:
-        """Do tasks on the caller's engine, of that number, until there are none left for it."""
+    def abandon(self) -> None:
+        """Say instead that the tasks are not to be done: nobody is to wait for them."""
         ...
 
-    def results(self) -> list[Weights]:
-        """Return the gradients of each layer with weights in forward order; all must be done."""
+    def work(self, engine: int) -> None:
+        """Do tasks on the caller's engine, of that number, until there are none left for it.
+
+        Engine 0 comes when forward has ended, which reads the weights.
+        """
+        ...
+
+    def finish(self) -> list[Weights]:
+        """Do on engine 0 what is left when both have worked.
+
+        Returns:
+            The gradients of each layer with weights, in forward order.
+        """
         ...
 
 
@@ -70,7 +85,15 @@ class Task:
     delta: Tensor
 
 
-class Tasks:
+class LayerPiece(NamedTuple):
+    """A task of the update of a layer, which has so many."""
+
+    layer: Layer
+    task: UpdateTask
+    pieces: int
+
+
+class WeightGradients:
     """Makes and does the tasks of a step, and keeps what they give.
 
     Args:
@@ -89,63 +112,134 @@ class Tasks:
         assert x is not None
         return Task(self._network.layers[index], x, delta)
 
-    def do(self, task: Task, engine: int) -> None:
-        """Do a task on the caller's engine, of that number."""
+    def do(self, task: Task, engine: int) -> Weights:
+        """Do a task on the caller's engine, of that number, and return what it gives."""
         with self._recorder.span(engine, "weight gradient", task.layer.name):
             gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
         self._results[task.layer.name] = gradient
+        return gradient
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
-        return [self._results[one.name] for one in self._network.layers if one.has_weights]
+        return [self._results[layer.name] for layer in self._network.trained]
 
 
 class TakenWork:
-    """Whoever is free takes the next task, the costly ones first, which balances best.
+    """Whoever is free takes the next task: weight gradients, then the update of the layers.
+
+    Layers that cost most go first, which balances best. A layer is updated as soon as its gradient
+    is there and forward has ended, beside the weight gradients of others if an engine does none of
+    those.
 
     Args:
         chain: whose layers they are of.
         recorder: of the step.
         costs: kept up to date.
-        free_at: who takes part.
+        free_at: who does weight gradients.
+        update: of the weights, if any.
     """
 
-    def __init__(self, chain: Chain, recorder: Recorder, costs: Costs, free_at: FreeAt) -> None:
-        self._tasks = Tasks(chain, recorder)
+    def __init__(
+        self,
+        chain: Chain,
+        recorder: Recorder,
+        costs: Costs,
+        free_at: FreeAt,
+        update: Update | None,
+    ) -> None:
+        self._gradients = WeightGradients(chain, recorder)
         self._recorder = recorder
         self._costs = costs
-        self._takes_part = free_at
+        self._free_at = free_at
+        self._update = update
         self._left: list[Task] = []
-        self._is_complete = Event()
+        self._incomplete = Lock()
+        self._incomplete.acquire()
+        self._forward_has_ended = False
+        self._unfinished = 0
+        self._counting = Lock()
+        self._updates: SimpleQueue[LayerPiece | None] = SimpleQueue()
+        """None, once for each engine, comes after the last one."""
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
-        self._left.append(self._tasks.of(index, x, delta))
+        self._left.append(self._gradients.of(index, x, delta))
+        self._unfinished += 1
 
     def close(self) -> None:
         """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
         self._left.sort(key=lambda task: self._costs.of(task.layer))
-        self._is_complete.set()
+        if not self._left:
+            self._end()
+        self._incomplete.release()
+
+    def abandon(self) -> None:
+        """Say instead that the tasks are not to be done: nobody is to wait for them."""
+        self._left.clear()
+        self.close()
 
     def work(self, engine: int) -> None:
-        """Do tasks on the caller's engine until there are no more."""
-        if engine not in self._takes_part:
-            return
-        if not self._is_complete.is_set():
-            with self._recorder.span(engine, "wait"):
-                self._is_complete.wait()
+        """Do tasks on the caller's engine until there are no more.
+
+        Engine 1 does not stay for the update when forward has not ended by then: it may be the
+        caller's own engine, which has yet to come to the forward.
+        """
+        if engine == 0:
+            self._forward_has_ended = True
+        try:
+            if engine in self._free_at:
+                self._do_weight_gradients(engine)
+            if self._forward_has_ended:
+                self._do_updates(engine)
+        except BaseException:
+            self._end()  # the other engine waits for what will not come
+            raise
+
+    def finish(self) -> list[Weights]:
+        """Return the gradients of each layer with weights, in forward order: nothing is left."""
+        return self._gradients.results()
+
+    def _do_weight_gradients(self, engine: int) -> None:
+        if self._incomplete.locked():
+            with self._recorder.span(engine, "wait"), self._incomplete:
+                pass
         while True:
             try:
                 task = self._left.pop()  # the costliest of those left
             except IndexError:
                 return
             started = time.perf_counter()
-            self._tasks.do(task, engine)
+            gradients = self._gradients.do(task, engine)
             self._costs.weight_gradients[task.layer.name] = time.perf_counter() - started
+            if self._update is not None:
+                pieces = self._update.tasks(task.layer, gradients)
+                for piece in pieces:
+                    self._updates.put(LayerPiece(task.layer, piece, len(pieces)))
+            with self._counting:
+                self._unfinished -= 1
+                is_last = not self._unfinished
+            if is_last:
+                self._end()
 
-    def results(self) -> list[Weights]:
-        """Return the gradients of each layer with weights in forward order; all must be done."""
-        return self._tasks.results()
+    def _do_updates(self, engine: int) -> None:
+        while (piece := self._next_update(engine)) is not None:
+            started = time.perf_counter()
+            with self._recorder.span(engine, "update", piece.layer.name):
+                piece.task()
+            spent = time.perf_counter() - started
+            self._costs.updates[piece.layer.name] = piece.pieces * spent
+
+    def _next_update(self, engine: int) -> LayerPiece | None:
+        """Return the next task, and wait for it if need be; None when there will be no more."""
+        try:
+            return self._updates.get_nowait()
+        except Empty:
+            with self._recorder.span(engine, "wait"):
+                return self._updates.get()
+
+    def _end(self) -> None:
+        for _ in range(2):
+            self._updates.put(None)
 
 
 class DividedWork:
@@ -156,6 +250,7 @@ class DividedWork:
         recorder: of the step.
         costs: what the division goes by.
         free_at: who takes part, and when each of them can begin.
+        update: of the weights, if any.
         mark: gives what another engine waits with until a delta is there.
     """
 
@@ -165,34 +260,43 @@ class DividedWork:
         recorder: Recorder,
         costs: Costs,
         free_at: FreeAt,
+        update: Update | None,
         mark: Callable[[], Pending[None]],
     ) -> None:
-        self._tasks = Tasks(chain, recorder)
+        self._gradients = WeightGradients(chain, recorder)
+        self._recorder = recorder
         self._costs = costs
         self._free_at = free_at
+        self._update = update
         self._mark = mark
         self._put: list[tuple[Task, Pending[None]]] = []
         self._engine_of: dict[str, int] = {}
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
-        self._put.append((self._tasks.of(index, x, delta), self._mark()))
+        self._put.append((self._gradients.of(index, x, delta), self._mark()))
 
     def close(self) -> None:
         """Divide the tasks."""
         costs = {task.layer.name: self._costs.of(task.layer) for task, _ in self._put}
         self._engine_of = divided(costs, self._free_at)
 
+    def abandon(self) -> None:
+        """Say instead that the tasks are not to be done."""
+        self._put.clear()
+
     def work(self, engine: int) -> None:
         """Do the tasks of the caller's engine, in the order in which they were put."""
         for task, ready in self._put:
             if self._engine_of[task.layer.name] == engine:
                 ready.result()
-                self._tasks.do(task, engine)
+                self._gradients.do(task, engine)
 
-    def results(self) -> list[Weights]:
-        """Return the gradients of each layer with weights in forward order; all must be done."""
-        return self._tasks.results()
+    def finish(self) -> list[Weights]:
+        """Update the weights on engine 0; return the gradients of each layer in forward order."""
+        gradients = self._gradients.results()
+        own_update(self._update, gradients, self._recorder)
+        return gradients
 
 
 def divided(costs: Mapping[str, float], free_at: FreeAt) -> dict[str, int]:
@@ -211,5 +315,5 @@ def divided(costs: Mapping[str, float], free_at: FreeAt) -> dict[str, int]:
     return engine_of
 
 
-OpenWork = Callable[[Chain, Recorder, Costs, FreeAt], SharedWork]
+OpenWork = Callable[[Chain, Recorder, Costs, FreeAt, Update | None], SharedWork]
 """Makes the shared work of a step."""

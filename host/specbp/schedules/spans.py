@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Now = Callable[[], float]
 """Gives the moment on the engine that asks, s; on a stream the number of an event, to be read when
@@ -17,9 +16,8 @@ Phase = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Span:
-    """A stretch of time in which an engine did one thing.
+class Span(NamedTuple):
+    """A stretch of time in which an engine did one thing; a tuple, since many are made in a step.
 
     Attributes:
         engine: 0 is the caller's.

@@ -3,13 +3,14 @@
 Two engines; engine 0 is the caller and does the forward, engine 1 works beside it:
 
     engine 0    load  forward -------> gate    redo    weight gradients    update
-    engine 1    recall  speculative deltas             weight gradients    store
+    engine 1    recall  speculative deltas             weight gradients    update    store
 
 The *speculative backward* propagates deltas from the cached softmax through the cached masks with
 the current weights. For rejected samples this is *redone* from their actual outcome. Weight
 gradients follow, for the whole batch at once: accepted samples meet their speculated deltas, with
 `outcomes` at the layer inputs of the forward just done, with `replay` at the cached ones.
-*Balanced* engines share the weight gradients, whoever is free; otherwise engine 1 does them.
+*Balanced* engines share the weight gradients, whoever is free; otherwise engine 1 does them, and
+engine 0 updates each layer as soon as its gradient is there.
 Where there is no gate and `replay` needs nothing of the forward, nothing waits for it.
 
 Results do not depend on timing: what an engine computes is fixed before it starts.
@@ -40,10 +41,9 @@ from specbp.schedules.step import (
     BatchGradients,
     Load,
     StepWeights,
-    Task,
-    shared_update,
     speculative_times,
 )
+from specbp.schedules.updating import Update
 from specbp.schedules.verdict import ByMask, Verdict
 
 
@@ -70,12 +70,14 @@ class Step:
         weights: what the passes read.
         load: gives the images of the batch.
         labels: int64 [batch].
+        update: of the weights, if any.
         recorder: of its spans.
     """
 
     weights: StepWeights
     load: Load
     labels: Tensor
+    update: Update | None
     recorder: Recorder
 
 
@@ -154,25 +156,34 @@ class Speculative:
         """Return for each sample whether it would be speculated on: bool [batch]."""
         return self.cache.seen(labels)
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
-        seen = self.cache.seen(labels)
-        if self.rejects_none and bool(seen.all()):
-            return self.gradients_if_all_accepted(weights, load, labels)
-        begun = self.begin(weights, load, labels, seen)
+        if self.rejects_none and self.cache.sees_all(labels):
+            return self.gradients_if_all_accepted(weights, load, labels, update)
+        begun = self.begin(weights, load, labels, self.cache.seen(labels), update)
         return self.end(begun, self._decide(begun))
 
     def gradients_if_all_accepted(
-        self, weights: StepWeights, load: Load, labels: Tensor
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
     ) -> BatchGradients:
         """Return `gradients` where all samples were seen and the gate, if any, accepts them."""
-        everything = torch.ones_like(labels, dtype=torch.bool)
         if self._method.reuse == "replay":
-            return self._gradients_of_cached(weights, load, labels, everything)
-        return self.end(self.begin(weights, load, labels), ByMask(everything, "all"))
+            return self._gradients_of_cached(
+                Step(weights, load, labels, update, Recorder(self._device.now))
+            )
+        begun = self.begin(weights, load, labels, update=update)
+        everything = torch.ones_like(labels, dtype=torch.bool)
+        return self.end(begun, ByMask(everything, "all"))
 
     def begin(
-        self, weights: StepWeights, load: Load, labels: Tensor, seen: Tensor | None = None
+        self,
+        weights: StepWeights,
+        load: Load,
+        labels: Tensor,
+        seen: Tensor | None = None,
+        update: Update | None = None,
     ) -> Begun:
         """Do a step up to the gate: speculate on the samples that were `seen`, run forward.
 
@@ -181,8 +192,9 @@ class Speculative:
             load: of the batch.
             labels: likewise.
             seen: bool [batch]; None for all.
+            update: as for `weights`.
         """
-        step = Step(weights, load, labels, Recorder(self._device.now))
+        step = Step(weights, load, labels, update, Recorder(self._device.now))
         known = labels if seen is None or bool(seen.all()) else labels[seen]
         recalled: Pending[Outcome | None] = Done(None)
         speculated: Pending[list[Delta]] = Done([])
@@ -223,10 +235,6 @@ class Speculative:
         self._stored = Done([])
         return spans
 
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update on both engines, or on engine 1's side of one."""
-        return shared_update(self._engine, tasks, self._device.now)
-
     def state(self) -> dict[str, Any]:
         """Return the state of cache and gate."""
         self._stored.result()
@@ -242,28 +250,26 @@ class Speculative:
         """Give engine 1 back."""
         self._engine.close()
 
-    def _gradients_of_cached(
-        self, weights: StepWeights, load: Load, labels: Tensor, everything: Tensor
-    ) -> BatchGradients:
+    def _gradients_of_cached(self, step: Step) -> BatchGradients:
         """Replay a batch: nothing of the backward needs anything of the forward."""
-        step = Step(weights, load, labels, Recorder(self._device.now))
         work = self._open_work(step, self.costs.forward, self.costs.deltas)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
+        everything = torch.ones_like(step.labels, dtype=torch.bool)
         gradients = self._finish(step, work, speculated)
         return self._done(step, outcome, losses, gradients, everything)
 
     def _open_work(self, step: Step, free_0: float, free_1: float) -> SharedWork:
         """Make what is shared by the engines, which are free at these times, s."""
         free_at = {0: free_0, 1: free_1} if self._method.balanced else {1: free_1}
-        return self._device.open_work(self._chain, step.recorder, self.costs, free_at)
+        return self._device.open_work(self._chain, step.recorder, self.costs, free_at, step.update)
 
     def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
-        """Do engine 0's part of the weight gradients, and return them all."""
+        """Do engine 0's part of the weight gradients and the update; return the gradients."""
         work.work(0)
         with step.recorder.span(0, "wait"):
             on_engine_1.result()
-        return work.results()
+        return work.finish()
 
     def _forward(self, step: Step) -> tuple[Outcome, Tensor]:
         images = step.load()
@@ -280,11 +286,13 @@ class Speculative:
         gradients: Sequence[Weights],
         accepted: Tensor,
     ) -> BatchGradients:
-        step.recorder.spans += self._stored.result()  # of the step before, done long ago
-        # Not before, since engine 1 reads the cache until here; and on engine 1, which has time
-        # while the weights are updated and comes to recall from it only afterwards.
+        step.recorder.spans += self.join()  # of the step before, done long ago
+        # Not before, since engine 1 reads the cache until here.
         self.cache.note(step.labels)
-        self._stored = self._engine.submit(partial(self._store, outcome))
+        if self.cache.copies:  # engine 1 has time now, and recalls only afterwards
+            self._stored = self._engine.submit(partial(self._store, outcome))
+        else:
+            self.cache.store(self._worth_keeping(outcome))
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -336,8 +344,10 @@ class Speculative:
             with step.recorder.span(1, "input gradient"):
                 for index, delta in deltas:
                     work.put(index, cached.inputs[index], delta)
-        finally:
-            work.close()  # engine 0 waits for it, also after an error
+        except BaseException:
+            work.abandon()
+            raise
+        work.close()
         work.work(1)
 
     def _deltas(self, step: Step, outcome: Outcome, labels: Tensor) -> list[Delta]:

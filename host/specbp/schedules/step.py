@@ -9,10 +9,9 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from specbp.network import Weights
-from specbp.schedules.engines import Engine, work_through
-from specbp.schedules.spans import Now, Phase, Recorder, Span
+from specbp.schedules.spans import Phase, Span
+from specbp.schedules.updating import Update
 
-Task = Callable[[], None]
 Load = Callable[[], Tensor]
 """Gives the images of a batch, [batch, channels, height, width], encoded by the arithmetic."""
 
@@ -100,27 +99,6 @@ class BatchGradients:
         return None if self.accepted is None else int(self.accepted.sum())
 
 
-def shared_update(engine: Engine, tasks: Sequence[Task], now: Now) -> list[Span]:
-    """Do `tasks` on the caller's engine and on `engine`, and return the spans.
-
-    A single task is done by the caller: handing it over would only cost.
-    """
-    if len(tasks) == 1:
-        return own_update(tasks, now)
-    recorder = Recorder(now)
-    work_through(engine, tasks, lambda number: recorder.span(number, "update"))
-    return recorder.spans
-
-
-def own_update(tasks: Sequence[Task], now: Now) -> list[Span]:
-    """Do `tasks` on the caller's engine alone, and return the spans."""
-    recorder = Recorder(now)
-    with recorder.span(0, "update"):
-        for task in tasks:
-            task()
-    return recorder.spans
-
-
 @dataclass(frozen=True)
 class StepWeights:
     """The weights that the passes of one step read, of each layer with weights, forward order.
@@ -149,23 +127,16 @@ class RemembersNothing:
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
-    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
-        """Return the gradients of the mean loss of a batch.
+    def gradients(
+        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+    ) -> BatchGradients:
+        """Return the gradients of the mean loss of a batch, and update the weights with them.
 
         Args:
-            weights: only read.
+            weights: read by the passes.
             load: called once, by engine 0, when all that needs no images is under way.
             labels: int64 [batch].
-        """
-        ...
-
-    def share(self, tasks: Sequence[Task]) -> list[Span]:
-        """Do the tasks of the update, which do not depend on one another, on all engines.
-
-        Whoever is free takes the next one.
-
-        Returns:
-            The spans of it.
+            update: of `weights`, by all engines; None leaves them as they are.
         """
         ...
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -101,7 +100,7 @@ class StreamClock:
             return float(first.elapsed_time(self._events[int(moment)])) / 1e3
 
         return [
-            replace(span, started=seconds(span.started), ended=seconds(span.ended))
+            span._replace(started=seconds(span.started), ended=seconds(span.ended))
             for span in spans
         ]
 
