@@ -163,7 +163,7 @@ def test_an_error_on_engine_1_does_not_leave_the_other_waiting(step, monkeypatch
     def broken(*_):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(step.chain.arithmetic, "weight_gradient", broken)
+    monkeypatch.setattr(step.chain, "weight_gradient", broken)
     work = TakenWork(step.chain, step.recorder, Costs(), ENGINE_1, Noted())
     step.put_into(work)
     with pytest.raises(RuntimeError, match="broken on purpose"):

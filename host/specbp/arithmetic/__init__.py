@@ -47,6 +47,10 @@ class Arithmetic(Protocol):
     Probabilities lie in 0..1 in every format; all other tensors are in the format's own form.
     """
 
+    def __hash__(self) -> int:
+        """Formats that are equal compute the same."""
+        ...
+
     def encode_images(self, images: Tensor) -> Tensor:
         """Return normalised `images`, float32, as the first layer takes them; may be the same."""
         ...

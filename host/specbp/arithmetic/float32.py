@@ -7,8 +7,10 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from itertools import chain
 from typing import TypeVar
 
@@ -31,6 +33,7 @@ from specbp.network import (
 
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
+_is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
 PIECE_ELEMENTS = 3 << 16
 """Elements of a weight in a task of the update, about: many small ones take longer together."""
@@ -40,20 +43,20 @@ VECTOR_ELEMENTS = 64
 """A multiple of the elements of a vector register, of any processor."""
 
 
+@dataclass(frozen=True)
 class Float32:
     """IEEE single precision; see `specbp.arithmetic.Arithmetic` for what each method does.
 
-    Args:
+    Attributes:
         memory_format: order in which images and kernels lie in memory, theirs and that of all
             that is computed from them. Shapes and values do not depend on it, speed does.
     """
 
-    def __init__(self, memory_format: torch.memory_format = torch.contiguous_format) -> None:
-        self._memory_format = memory_format
+    memory_format: torch.memory_format = torch.contiguous_format
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return `images` in the memory format."""
-        return images.contiguous(memory_format=self._memory_format)
+        return images.contiguous(memory_format=self.memory_format)
 
     def encode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
         """Return `weights`, kernels in the memory format."""
@@ -138,20 +141,9 @@ class Float32:
         match layer.operation:
             case Convolution() as op:
                 shape = (op.out_channels, op.in_channels, *op.kernel)
-                _, weight_gradient, bias_gradient = _kernels.convolution_backward(
-                    delta,
-                    x,
-                    self._empty(delta, shape),  # only its shape matters
-                    (op.out_channels,),
-                    op.stride,
-                    op.padding,
-                    (1, 1),
-                    False,
-                    (0, 0),
-                    1,
-                    (False, True, True),
-                )
-                return weight_gradient, bias_gradient
+                like = self._empty(delta, shape)  # only its shape matters
+                kernel = _traceable() if _is_tracing() else _convolution_gradients
+                return kernel(delta, x, like, list(op.stride), list(op.padding))
             case Linear():
                 return delta.t() @ x, delta.sum(0)
         raise TypeError(f"{layer.name} has no weights")
@@ -173,11 +165,15 @@ class Float32:
 
     def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
         """Return what does `update` for one layer, a large one in pieces."""
-        w, m = _in_pieces(weights), _in_pieces(momenta)
+        pieces = [(one, one.of(weights), one.of(momenta)) for one in _pieces(weights[0])]
+
+        def task(
+            piece: _Piece, w: list[Tensor], m: list[Tensor], gradients: Weights, rule: UpdateRule
+        ) -> None:
+            _step(w, m, piece.of(gradients), rule)
 
         def tasks(gradients: Weights, rule: UpdateRule) -> list[Callable[[], None]]:
-            pieces = zip(w, m, _in_pieces(gradients), strict=True)
-            return [partial(_step, *piece, rule) for piece in pieces]
+            return [partial(task, *piece, gradients, rule) for piece in pieces]
 
         return tasks
 
@@ -189,18 +185,20 @@ class Float32:
         rule: UpdateRule,
     ) -> None:
         """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
-        w, m, g = list(chain(*weights)), list(chain(*momenta)), list(chain(*gradients))
+        w, m, g = (
+            list(map(_in_memory_order, chain(*kind))) for kind in (weights, momenta, gradients)
+        )
         _step(w, m, g, rule)
 
     def _formatted(self, one: Tensor) -> Tensor:
-        return one.contiguous(memory_format=self._memory_format) if one.dim() == 4 else one
+        return one.contiguous(memory_format=self.memory_format) if one.dim() == 4 else one
 
     def _empty(self, like: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Return memory of `shape`: kernels take the order of their result from it."""
         if len(shape) != 4:
             return like.new_empty(shape)
         return torch.empty(
-            shape, dtype=like.dtype, device=like.device, memory_format=self._memory_format
+            shape, dtype=like.dtype, device=like.device, memory_format=self.memory_format
         )
 
 
@@ -212,22 +210,22 @@ def predicting_update(
     Together with the update, prediction finds weights and momenta in the cache, and both engines
     share it.
     """
-    w, m, to = _in_pieces(weights), _in_pieces(momenta), _in_pieces(ahead)
+    pieces = [(one, one.of(weights), one.of(momenta), one.of(ahead)) for one in _pieces(weights[0])]
 
     def task(
+        piece: _Piece,
         w: list[Tensor],
         m: list[Tensor],
-        g: list[Tensor],
         to: list[Tensor],
+        gradients: Weights,
         rule: UpdateRule,
         distance: float,
     ) -> None:
-        _step(w, m, g, rule)
+        _step(w, m, piece.of(gradients), rule)
         _look_ahead(w, m, to, distance)
 
     def tasks(gradients: Weights, rule: UpdateRule, distance: float) -> list[Callable[[], None]]:
-        pieces = zip(w, m, _in_pieces(gradients), to, strict=True)
-        return [partial(task, *piece, rule, distance) for piece in pieces]
+        return [partial(task, *piece, gradients, rule, distance) for piece in pieces]
 
     return tasks
 
@@ -293,20 +291,66 @@ def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: fl
         torch.add(weight, momentum, alpha=-distance, out=ahead)
 
 
-def _in_pieces(pair: Weights) -> list[list[Tensor]]:
-    """Return weight and bias, or what has their shapes, in pieces; the bias is in the last one.
+@dataclass(frozen=True)
+class _Piece:
+    """Rows of the weight of a layer, or of what has its shape; the bias goes with the last ones."""
 
-    A large weight of a linear layer is cut into blocks of rows. They end where vectors end: kernels
-    round the elements after the last whole vector differently.
+    rows: slice | None = None
+    has_bias: bool = True
+
+    def of(self, pair: Weights) -> list[Tensor]:
+        weight, bias = pair
+        rows = _in_memory_order(weight) if self.rows is None else weight[self.rows]
+        return [rows, bias] if self.has_bias else [rows]
+
+
+def _pieces(weight: Tensor) -> list[_Piece]:
+    """Cut a large weight of a linear layer into blocks of rows.
+
+    They end where vectors end: kernels round the elements after the last whole vector differently.
     """
-    weight, bias = pair
     if weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PIECE:
-        return [[weight, bias]]
+        return [_Piece()]
     count, columns = weight.shape
     parts = max(2, round(weight.numel() / PIECE_ELEMENTS))
     step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
-    *blocks, last = weight.split(-(-count // parts // step) * step)
-    return [*([block] for block in blocks), [last, bias]]
+    rows = -(-count // parts // step) * step
+    return [_Piece(slice(i, i + rows), i + rows >= count) for i in range(0, count, rows)]
+
+
+def _in_memory_order(one: Tensor) -> Tensor:
+    """Return a view whose dimensions come as they lie in memory: kernels need not copy it."""
+    last = one.dim() == 4 and one.is_contiguous(memory_format=torch.channels_last)
+    return one.permute(0, 2, 3, 1) if last else one
+
+
+def _convolution_gradients(
+    delta: Tensor, x: Tensor, weight: Tensor, stride: list[int], padding: list[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of weight and bias; of `weight` only the shape matters."""
+    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
+        delta,
+        x,
+        weight,
+        [weight.size(0)],
+        stride,
+        padding,
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [False, True, True],
+    )
+    return of_weight, of_bias
+
+
+@cache
+def _traceable() -> Callable[..., Weights]:
+    """Return `_convolution_gradients` compiled: tracing does not know lists of truth values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        compiled: Callable[..., Weights] = torch.jit.script(_convolution_gradients)
+    return compiled
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

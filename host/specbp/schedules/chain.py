@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
-from specbp.network import Network, Weights
+from specbp.network import Layer, Network, Weights
 from specbp.schedules import passes
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.tracing import traced
 
 Delta = tuple[int, Tensor]
 """Index of a layer with weights, and the gradient at its output."""
+
+Recordings = dict[tuple[Any, ...], Callable[..., tuple[Tensor, ...]]]
+"""Passes that were traced, by pass or layer, batch size and type of numbers."""
+MOST_NETWORKS = 64
+"""So many networks have their recordings kept."""
 
 
 class Chain:
@@ -66,6 +72,10 @@ class Chain:
         in_order = [delta for _, delta in reversed(deltas)]
         return passes.weight_gradients(self.network, self.arithmetic, inputs, in_order)
 
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the weight gradient of one layer, of a whole batch."""
+        return self.arithmetic.weight_gradient(layer, x, delta)
+
     def _propagated(
         self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
     ) -> Iterator[Delta]:
@@ -77,12 +87,12 @@ class TracedChain(Chain):
     """The same, bit for bit, but forward and deltas of a batch are one call each.
 
     They are traced once for each batch size; see `tracing`. Nothing in the passes depends on
-    values.
+    values. Trainings of equal networks in equal arithmetic share what was traced.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
         super().__init__(network, arithmetic)
-        self._recordings: dict[tuple[Any, ...], Callable[..., tuple[Tensor, ...]]] = {}
+        self._recordings = _recordings(network, arithmetic)
 
     def forward(
         self, weights: Sequence[Weights], images: Tensor, labels: Tensor
@@ -135,15 +145,31 @@ class TracedChain(Chain):
         """Yield what `deltas` returns; there is one call, so that all come at once."""
         yield from self.deltas(weights, outcome, labels, batch_size)
 
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the weight gradient of one layer, of a whole batch."""
+
+        def function(x: Tensor, delta: Tensor) -> tuple[Tensor, ...]:
+            return self.arithmetic.weight_gradient(layer, x, delta)
+
+        weight, bias = self._replay((layer.name, len(delta)), function, (x, delta))
+        return weight, bias
+
     def _replay(
         self,
         key: tuple[Any, ...],
         function: Callable[..., tuple[Tensor, ...]],
         arguments: tuple[Tensor, ...],
     ) -> tuple[Tensor, ...]:
+        key = (*key, arguments[0].dtype)
         if key not in self._recordings:
             self._recordings[key] = traced(function, arguments)
         return self._recordings[key](*arguments)
+
+
+@lru_cache(maxsize=MOST_NETWORKS)
+def _recordings(network: Network, arithmetic: Arithmetic) -> Recordings:
+    """Return the recordings of the passes of `network`, none at first."""
+    return {}
 
 
 def _paired(flat: Sequence[Tensor]) -> list[Weights]:

@@ -102,26 +102,25 @@ class WeightGradients:
     """
 
     def __init__(self, chain: Chain, recorder: Recorder) -> None:
-        self._network = chain.network
-        self._arithmetic = chain.arithmetic
+        self._chain = chain
         self._recorder = recorder
         self._results: dict[str, Weights] = {}
 
     def of(self, index: int, x: Tensor | None, delta: Tensor) -> Task:
         """Return the task of the layer at `index` of the network."""
         assert x is not None
-        return Task(self._network.layers[index], x, delta)
+        return Task(self._chain.network.layers[index], x, delta)
 
     def do(self, task: Task, engine: int) -> Weights:
         """Do a task on the caller's engine, of that number, and return what it gives."""
         with self._recorder.span(engine, "weight gradient", task.layer.name):
-            gradient = self._arithmetic.weight_gradient(task.layer, task.x, task.delta)
+            gradient = self._chain.weight_gradient(task.layer, task.x, task.delta)
         self._results[task.layer.name] = gradient
         return gradient
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
-        return [self._results[layer.name] for layer in self._network.trained]
+        return [self._results[layer.name] for layer in self._chain.network.trained]
 
 
 class TakenWork:
