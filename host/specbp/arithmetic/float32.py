@@ -7,10 +7,9 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -33,7 +32,6 @@ from specbp.network import (
 
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
-_is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
 PIECE_ELEMENTS = 3 << 16
 """Elements of a weight in a task of the update, about: many small ones take longer together."""
@@ -142,8 +140,7 @@ class Float32:
             case Convolution() as op:
                 shape = (op.out_channels, op.in_channels, *op.kernel)
                 like = self._empty(delta, shape)  # only its shape matters
-                kernel = _traceable() if _is_tracing() else _convolution_gradients
-                return kernel(delta, x, like, list(op.stride), list(op.padding))
+                return _convolution_gradients(delta, x, like, list(op.stride), list(op.padding))
             case Linear():
                 return delta.t() @ x, delta.sum(0)
         raise TypeError(f"{layer.name} has no weights")
@@ -342,15 +339,6 @@ def _convolution_gradients(
         [False, True, True],
     )
     return of_weight, of_bias
-
-
-@cache
-def _traceable() -> Callable[..., Weights]:
-    """Return `_convolution_gradients` compiled: tracing does not know lists of truth values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        compiled: Callable[..., Weights] = torch.jit.script(_convolution_gradients)
-    return compiled
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

@@ -145,15 +145,6 @@ class TracedChain(Chain):
         """Yield what `deltas` returns; there is one call, so that all come at once."""
         yield from self.deltas(weights, outcome, labels, batch_size)
 
-    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
-        """Return the weight gradient of one layer, of a whole batch."""
-
-        def function(x: Tensor, delta: Tensor) -> tuple[Tensor, ...]:
-            return self.arithmetic.weight_gradient(layer, x, delta)
-
-        weight, bias = self._replay((layer.name, len(delta)), function, (x, delta))
-        return weight, bias
-
     def _replay(
         self,
         key: tuple[Any, ...],
