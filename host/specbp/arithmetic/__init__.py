@@ -34,7 +34,8 @@ class UpdateRule:
     nesterov: bool = False
 
 
-LayerUpdate = Callable[[Weights, UpdateRule], Sequence[Callable[[], None]]]
+UpdateTask = Callable[[], None]
+LayerUpdate = Callable[[Weights, UpdateRule], Sequence[UpdateTask]]
 """Makes of the gradients of a layer one SGD step, as tasks that do not depend on one another."""
 
 

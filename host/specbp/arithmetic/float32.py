@@ -16,7 +16,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import LayerUpdate, UpdateRule, batched
+from specbp.arithmetic import LayerUpdate, UpdateRule, UpdateTask, batched
+from specbp.memory_order import in_memory_order
 from specbp.network import (
     AveragePooling,
     Convolution,
@@ -139,8 +140,20 @@ class Float32:
         match layer.operation:
             case Convolution() as op:
                 shape = (op.out_channels, op.in_channels, *op.kernel)
-                like = self._empty(delta, shape)  # only its shape matters
-                return _convolution_gradients(delta, x, like, list(op.stride), list(op.padding))
+                _, weight_gradient, bias_gradient = _kernels.convolution_backward(
+                    delta,
+                    x,
+                    self._empty(delta, shape),  # only its shape matters
+                    (op.out_channels,),
+                    op.stride,
+                    op.padding,
+                    (1, 1),
+                    False,
+                    (0, 0),
+                    1,
+                    (False, True, True),
+                )
+                return weight_gradient, bias_gradient
             case Linear():
                 return delta.t() @ x, delta.sum(0)
         raise TypeError(f"{layer.name} has no weights")
@@ -169,7 +182,7 @@ class Float32:
         ) -> None:
             _step(w, m, piece.of(gradients), rule)
 
-        def tasks(gradients: Weights, rule: UpdateRule) -> list[Callable[[], None]]:
+        def tasks(gradients: Weights, rule: UpdateRule) -> list[UpdateTask]:
             return [partial(task, *piece, gradients, rule) for piece in pieces]
 
         return tasks
@@ -183,7 +196,7 @@ class Float32:
     ) -> None:
         """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
         w, m, g = (
-            list(map(_in_memory_order, chain(*kind))) for kind in (weights, momenta, gradients)
+            list(map(in_memory_order, chain(*kind))) for kind in (weights, momenta, gradients)
         )
         _step(w, m, g, rule)
 
@@ -201,7 +214,7 @@ class Float32:
 
 def predicting_update(
     weights: Weights, momenta: Weights, ahead: Weights
-) -> Callable[[Weights, UpdateRule, float], list[Callable[[], None]]]:
+) -> Callable[[Weights, UpdateRule, float], list[UpdateTask]]:
     """Return `Float32.layer_update`, and after each piece of the update `predict` for it.
 
     Together with the update, prediction finds weights and momenta in the cache, and both engines
@@ -221,7 +234,7 @@ def predicting_update(
         _step(w, m, piece.of(gradients), rule)
         _look_ahead(w, m, to, distance)
 
-    def tasks(gradients: Weights, rule: UpdateRule, distance: float) -> list[Callable[[], None]]:
+    def tasks(gradients: Weights, rule: UpdateRule, distance: float) -> list[UpdateTask]:
         return [partial(task, *piece, gradients, rule, distance) for piece in pieces]
 
     return tasks
@@ -297,7 +310,7 @@ class _Piece:
 
     def of(self, pair: Weights) -> list[Tensor]:
         weight, bias = pair
-        rows = _in_memory_order(weight) if self.rows is None else weight[self.rows]
+        rows = in_memory_order(weight) if self.rows is None else weight[self.rows]
         return [rows, bias] if self.has_bias else [rows]
 
 
@@ -313,32 +326,6 @@ def _pieces(weight: Tensor) -> list[_Piece]:
     step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
     rows = -(-count // parts // step) * step
     return [_Piece(slice(i, i + rows), i + rows >= count) for i in range(0, count, rows)]
-
-
-def _in_memory_order(one: Tensor) -> Tensor:
-    """Return a view whose dimensions come as they lie in memory: kernels need not copy it."""
-    last = one.dim() == 4 and one.is_contiguous(memory_format=torch.channels_last)
-    return one.permute(0, 2, 3, 1) if last else one
-
-
-def _convolution_gradients(
-    delta: Tensor, x: Tensor, weight: Tensor, stride: list[int], padding: list[int]
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of weight and bias; of `weight` only the shape matters."""
-    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
-        delta,
-        x,
-        weight,
-        [weight.size(0)],
-        stride,
-        padding,
-        [1, 1],
-        False,
-        [0, 0],
-        1,
-        [False, True, True],
-    )
-    return of_weight, of_bias
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

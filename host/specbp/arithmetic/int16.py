@@ -10,13 +10,13 @@ exact integer. What int16 adds is where a sum is rounded, and to what.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from threading import Lock
 
 from torch import Tensor
 
-from specbp.arithmetic import LayerUpdate, UpdateRule
+from specbp.arithmetic import LayerUpdate, UpdateRule, UpdateTask
 from specbp.arithmetic.fixed_point import INT16_MAX, INT32_MAX, encode, requantise_
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16_softmax import softmax
@@ -136,7 +136,7 @@ class Int16:
         """Return what does `update` for one layer, as one task."""
         scales = self.scales.layers[layer.name]
 
-        def tasks(gradients: Weights, rule: UpdateRule) -> list[Callable[[], None]]:
+        def tasks(gradients: Weights, rule: UpdateRule) -> list[UpdateTask]:
             return [partial(self._update, scales, weights, momenta, gradients, rule)]
 
         return tasks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -100,7 +100,8 @@ class Recipe:
 
     def labels(self, step: int, steps: int = 1) -> Tensor:
         """Return the labels of `step`, int64 [batch], and of steps after it; see `pixels`."""
-        return self._of_steps(self._labels, step, steps)
+        chosen = self._samples(step, steps)
+        return self._labels[chosen]
 
     def pixels(self, step: int, steps: int = 1) -> Tensor:
         """Return the images of `step` as the data set has them, uint8, and of steps after it.
@@ -109,28 +110,27 @@ class Recipe:
             step: the first.
             steps: how many, all of one epoch.
         """
-        return self.dataset.train_images.index_select(0, self._of_steps(self.order, step, steps))
+        chosen = self._samples(step, steps)
+        return self.dataset.train_images.index_select(0, self._order[chosen])
 
     def order(self, epoch: int) -> Tensor:
         """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""
         self._go_to(epoch)
         return self._order
 
-    def _labels(self, epoch: int) -> Tensor:
+    def _samples(self, step: int, steps: int) -> slice:
+        """Return where samples of some steps are in the order of their epoch, after going to it."""
+        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
         self._go_to(epoch)
-        return self._labels_in_order
+        size = self.experiment.batch_size
+        return slice(step_in_epoch * size, (step_in_epoch + steps) * size)
 
     def _go_to(self, epoch: int) -> None:
+        """Bring order and labels to those of `epoch`."""
         if epoch != self._epoch:
             self._epoch = epoch
             self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)
-            self._labels_in_order = self.dataset.train_labels.index_select(0, self._order)
-
-    def _of_steps(self, in_epoch: Callable[[int], Tensor], step: int, steps: int) -> Tensor:
-        """Return what samples of some steps have of what there is for an epoch, in its order."""
-        epoch, step_in_epoch = divmod(step, self.steps_per_epoch)
-        size = self.experiment.batch_size
-        return in_epoch(epoch)[step_in_epoch * size : (step_in_epoch + steps) * size]
+            self._labels = self.dataset.train_labels.index_select(0, self._order)
 
     def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
         """Return `pixels` as the first layer takes them."""

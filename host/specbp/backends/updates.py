@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from specbp.arithmetic import Arithmetic, UpdateRule
+from specbp.arithmetic import Arithmetic, UpdateRule, UpdateTask
 from specbp.arithmetic.float32 import predict, predicting_update
 from specbp.network import Layer, Network, Weights
-from specbp.schedules.updating import UpdateTask
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from specbp.memory_order import channels_together, in_memory_order
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -82,7 +84,7 @@ def put_rows(target: Outcome, index: Tensor, rows: Outcome) -> None:
 
 def put(target: Tensor, index: Tensor, rows: Tensor) -> None:
     """Copy `rows` into the rows of `target` at `index`; both in the same memory format."""
-    _in_memory_order(target).index_copy_(0, index, _in_memory_order(rows))
+    in_memory_order(target).index_copy_(0, index, in_memory_order(rows))
 
 
 _Identity = tuple[int, torch.Size, tuple[int, ...]]
@@ -106,25 +108,7 @@ def slots_like(one: Tensor, count: int) -> Tensor:
 
 def rows_of(one: Tensor, index: Tensor) -> Tensor:
     """Return a copy of the rows of `one` at `index`, in its memory format."""
-    rows = _in_memory_order(one)
+    rows = in_memory_order(one)
     # A GPU picks few rows by indexing three times as fast, a processor by selecting.
     picked = rows[index] if index.is_cuda else rows.index_select(0, index)
-    return picked.permute(0, 3, 1, 2) if _channels_together(one) else picked
-
-
-def _in_memory_order(one: Tensor) -> Tensor:
-    """Return a view whose rows are copied whole.
-
-    PyTorch's own row copies would bring images whose channels lie together into its default
-    order, slowly.
-    """
-    return one.permute(0, 2, 3, 1) if _channels_together(one) else one
-
-
-def _channels_together(one: Tensor) -> bool:
-    """Return whether the channels of images lie together in memory."""
-    return (
-        one.dim() == 4
-        and one.is_contiguous(memory_format=torch.channels_last)
-        and not one.is_contiguous()
-    )
+    return picked.permute(0, 3, 1, 2) if channels_together(one) else picked

@@ -115,7 +115,7 @@ class SequentialOnTwo(RemembersNothing):
         layer, x = self._chain.network.layers[index], outcome.inputs[index]
         assert x is not None
         with recorder.span(engine, "weight gradient", layer.name):
-            return self._chain.arithmetic.weight_gradient(layer, x, delta)
+            return self._chain.weight_gradient(layer, x, delta)
 
 
 def ordinary_gradients(

@@ -14,11 +14,12 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from specbp.arithmetic import UpdateTask
 from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Pending
 from specbp.schedules.spans import Recorder
-from specbp.schedules.updating import Update, UpdateTask, own_update
+from specbp.schedules.updating import Update, own_update
 
 FreeAt = Mapping[int, float]
 """The engines that take part, by number, and when each has nothing else to do, s."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-Found = TypeVar("Found", bound=Tensor | tuple[Tensor, ...])
+Tensors = tuple[Tensor, ...]
 
 
-def traced(function: Callable[..., Found], arguments: tuple[Tensor, ...]) -> Callable[..., Found]:
+def traced(function: Callable[..., Tensors], arguments: Tensors) -> Callable[..., Tensors]:
     """Run `function` on tensors once, and return what does the same operations on others.
 
     They are the same to the bit, but one call, without Python in between, so that two engines do
@@ -31,5 +30,5 @@ def traced(function: Callable[..., Found], arguments: tuple[Tensor, ...]) -> Cal
         return function
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        recorded: Callable[..., Found] = trace(function, arguments, check_trace=False)
+        recorded: Callable[..., Tensors] = trace(function, arguments, check_trace=False)
     return recorded

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Protocol
 
+from specbp.arithmetic import UpdateTask
 from specbp.network import Layer, Network, Weights
 from specbp.schedules.engines import Engine, work_through
-from specbp.schedules.spans import Recorder, Recording
-
-UpdateTask = Callable[[], None]
+from specbp.schedules.spans import Recorder
 
 
 class Update(Protocol):
@@ -46,8 +44,4 @@ def shared_update(
             for layer, pair in zip(network.trained, gradients, strict=True)
             for task in update.tasks(layer, pair)
         ]
-        work_through(engine, tasks, partial(_span, recorder))
-
-
-def _span(recorder: Recorder, engine: int) -> Recording:
-    return recorder.span(engine, "update")
+        work_through(engine, tasks, lambda number: recorder.span(number, "update"))
