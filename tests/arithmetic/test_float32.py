@@ -1,6 +1,7 @@
 """Every layer function against autograd, over random shapes, strides and padding."""
 
 import copy
+from itertools import chain
 
 import pytest
 import torch
@@ -11,11 +12,11 @@ from torch.nn import functional
 
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.float32 import (
-    PIECE_ELEMENTS,
+    PART_ELEMENTS,
     Float32,
     clear_subnormals,
     predict,
-    predicting_update,
+    predicting_parts,
 )
 from specbp.network import lower
 
@@ -155,8 +156,9 @@ def test_adding_gradients_adds_weights_and_biases():
 SHAPES = {
     "convolution": ((16, 3, 5, 5), (16,)),
     "small": ((10, 84), (10,)),
+    "in one part": ((128, 64, 3, 3), (128,)),
     **{
-        f"{columns} columns": ((3 * PIECE_ELEMENTS // columns, columns), (7,))
+        f"{columns} columns": ((3 * PART_ELEMENTS // columns, columns), (7,))
         for columns in (84, 256, 1000)
     },
 }
@@ -171,26 +173,29 @@ def copied(pair):
     return tuple(one.clone() for one in pair)
 
 
-@pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
-def test_a_layer_updated_in_tasks_has_the_bits_of_the_whole(shapes):
-    weights, momenta, gradients = draw(shapes), draw(shapes), draw(shapes)
-    expected = copied(weights), copied(momenta)
+def test_an_update_in_parts_has_the_bits_of_the_whole():
+    weights, momenta, gradients = (list(map(draw, SHAPES.values())) for _ in range(3))
+    expected = list(map(copied, weights)), list(map(copied, momenta))
     rule = UpdateRule(learning_rate=0.013, momentum=0.9, weight_decay=0.001)
-    Float32().update([expected[0]], [expected[1]], [gradients], rule)
-    tasks = Float32().layer_update(None, weights, momenta)(gradients, rule)
-    assert len(tasks) >= (3 if shapes[0][0] > 100 and len(shapes[0]) == 2 else 1)
-    for task in reversed(tasks):
-        task()
-    for pair, others in zip((weights, momenta), expected, strict=True):
-        assert all(map(torch.equal, pair, others))
+    Float32().update(*expected, gradients, rule)
+    for part in reversed(Float32().update_parts(weights, momenta)):
+        part.do([gradients[layer] for layer in part.layers], rule)
+    for pairs, others in zip((weights, momenta), expected, strict=True):
+        assert all(map(torch.equal, chain(*pairs), chain(*others)))
+
+
+def test_large_layers_are_updated_in_several_parts_and_small_ones_together():
+    weights, momenta = (list(map(draw, SHAPES.values())) for _ in range(2))
+    layers = [part.layers for part in Float32().update_parts(weights, momenta)]
+    assert layers == [(2,), *[(3,)] * 3, *[(4,)] * 3, *[(5,)] * 3, (0, 1)]
 
 
 def test_weights_are_predicted_as_they_are_updated():
-    shapes = (2 * PIECE_ELEMENTS // 100, 100), (7,)
+    shapes = (2 * PART_ELEMENTS // 100, 100), (7,)
     weights, momenta, gradients, ahead, expected = (draw(shapes) for _ in range(5))
     rule = UpdateRule(learning_rate=0.01, momentum=0.9, weight_decay=0.0)
-    for task in predicting_update(weights, momenta, ahead)(gradients, rule, 0.03):
-        task()
+    for part in predicting_parts([weights], [momenta], [ahead]):
+        part.do([gradients], rule, 0.03)
     predict([weights], [momenta], [expected], 0.03)
     for weight, momentum, one, other in zip(weights, momenta, ahead, expected, strict=True):
         assert torch.equal(one, other)

@@ -97,7 +97,7 @@ def test_weight_gradients_can_be_split_and_taken_out_again_without_a_trace(start
     def gradients(positions, sign=1):
         chosen = [sign * delta[positions] for delta in deltas]
         inputs = [None if one is None else one[positions] for one in outcome.inputs]
-        return weight_gradients(network, arithmetic, inputs, chosen)
+        return weight_gradients(network, arithmetic.weight_gradient, inputs, chosen)
 
     first, second, whole = torch.tensor([0, 3]), torch.tensor([1, 2, 4, 5]), torch.arange(BATCH)
     assert_identical(arithmetic.add(gradients(first), gradients(second)), gradients(whole))

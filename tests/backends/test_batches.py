@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from specbp.arithmetic import UpdateRule
 from specbp.backends import batches
 from specbp.backends.batches import Batches
 from specbp.backends.recipe import Recipe
+from specbp.backends.updates import Numbers
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 
@@ -24,13 +26,18 @@ def recipe():
     return Recipe(experiment_from(fields), load("digits", train=22, test=10))
 
 
+def numbers(step):
+    return Numbers(UpdateRule(learning_rate=0.1 / (step + 1), momentum=0.9, weight_decay=0.0), step)
+
+
 @pytest.mark.parametrize("steps", [range(2 * STEPS_PER_EPOCH), [3, 4, 0, 7, 6]], ids=str)
 def test_every_step_has_its_own_batch(recipe, steps_at_once, steps):
     arithmetic = recipe.arithmetic()
-    ready = Batches(recipe, arithmetic)
+    ready = Batches(recipe, arithmetic, numbers)
     for step in steps:
         pixels, labels = recipe.batch(step)
         assert torch.equal(ready.labels(step), labels)
+        assert ready.numbers(step) == numbers(step)
         images = ready.images(step)
         assert torch.equal(images, recipe.images(arithmetic, pixels))
         assert images.is_contiguous(memory_format=torch.channels_last)
@@ -40,7 +47,7 @@ def test_images_are_made_ready_once_for_several_steps(recipe, steps_at_once, mon
     asked = []
     original = recipe.pixels
     monkeypatch.setattr(recipe, "pixels", lambda *of: asked.append(of) or original(*of))
-    ready = Batches(recipe, recipe.arithmetic())
+    ready = Batches(recipe, recipe.arithmetic(), numbers)
     for step in range(STEPS_PER_EPOCH):
         ready.labels(step)
         ready.images(step)

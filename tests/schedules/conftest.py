@@ -46,7 +46,7 @@ class Bench:
     def gradient_of(self, outcome, labels, inputs, batch_size):
         """Weight gradients from masks and softmax of `outcome` and the layer inputs `inputs`."""
         deltas = self.deltas_of(outcome, labels, batch_size)
-        return flat(weight_gradients(self.network, self.arithmetic, inputs, deltas))
+        return flat(weight_gradients(self.network, self.arithmetic.weight_gradient, inputs, deltas))
 
     def deltas_of(self, outcome, labels, batch_size):
         """The delta of each layer with weights, in forward order."""

@@ -45,7 +45,9 @@ def test_weight_gradients_have_the_shapes_of_the_weights(bench):
     images, labels = bench.batch(0, [0, 1, 2])
     outcome, _ = forward(bench.network, bench.arithmetic, bench.weights, images, labels)
     deltas = bench.deltas_of(outcome, labels, 3)
-    gradients = weight_gradients(bench.network, bench.arithmetic, outcome.inputs, deltas)
+    gradients = weight_gradients(
+        bench.network, bench.arithmetic.weight_gradient, outcome.inputs, deltas
+    )
     for (weight, bias), (weight_gradient, bias_gradient) in zip(
         bench.weights, gradients, strict=True
     ):

@@ -13,6 +13,7 @@ from specbp.schedules.engines import Done, ThreadEngine
 from specbp.schedules.passes import forward, weight_gradients
 from specbp.schedules.sharing import Costs, DividedWork, TakenWork, divided
 from specbp.schedules.spans import Recorder
+from specbp.schedules.updating import Part
 
 
 def loads(costs, free_at, engine_of):
@@ -76,23 +77,36 @@ def step(bench):
     return Step(
         Chain(bench.network, bench.arithmetic),
         [(i, outcome.inputs[i], one) for i, one in zip(weighted, deltas, strict=True)][::-1],
-        weight_gradients(bench.network, bench.arithmetic, outcome.inputs, deltas),
+        weight_gradients(bench.network, bench.arithmetic.weight_gradient, outcome.inputs, deltas),
         Recorder(time.perf_counter),
     )
 
 
+ALL = (0, 1, 2, 3)
+ONE_BY_ONE = [(0,), (1,), (2,), (3,)]
+SEVERAL_TOGETHER = [(0, 2, 3), (1,), (1,)]
+
+
 @dataclass
 class Noted:
-    """An update that notes of which layers it was done."""
+    """An update that notes which of its parts were done, and given what."""
 
-    pieces: int = 1
-    layers: list = field(default_factory=list)
+    layers: list = field(default_factory=lambda: ONE_BY_ONE)
+    done: list = field(default_factory=list)
 
-    def tasks(self, layer, gradients):
-        return [partial(self.layers.append, layer.name)] * self.pieces
+    @property
+    def parts(self):
+        return [Part(layers, partial(self.note, layers)) for layers in self.layers]
+
+    def note(self, layers, gradients):
+        self.done.append((layers, gradients))
 
     def whole(self, gradients):
-        self.layers.append(len(gradients))
+        self.done.append((tuple(range(len(gradients))), gradients))
+
+    @property
+    def layers_done(self):
+        return sorted(layers for layers, _ in self.done)
 
 
 BOTH, ENGINE_1 = {0: 0.0, 1: 0.0}, {1: 0.0}
@@ -113,14 +127,17 @@ def test_each_engine_does_its_own_tasks_and_waits_for_their_deltas(bench, step):
     assert len(on_1) == len(waited) == 2
     work.work(0)
     assert set(step.layers_of(0, "weight gradient")) == step.names - on_1
-    assert not update.layers
+    assert not update.done
     assert bench.flat(work.finish()).equal(bench.flat(step.expected))
-    assert update.layers == [4]
+    assert update.layers_done == [ALL]
 
 
 @pytest.mark.parametrize("free_at", [BOTH, ENGINE_1])
-def test_two_engines_update_every_layer_once_after_its_gradient(bench, step, free_at):
-    update = Noted(pieces=2)
+@pytest.mark.parametrize("layers", [ONE_BY_ONE, SEVERAL_TOGETHER, [ALL]], ids=str)
+def test_two_engines_do_every_part_of_the_update_once_after_its_gradients(
+    bench, step, free_at, layers
+):
+    update = Noted(layers)
     work = TakenWork(step.chain, step.recorder, Costs(), free_at, update)
     engine = ThreadEngine(1)
     on_engine_1 = engine.submit(partial(work.work, 1))
@@ -129,11 +146,10 @@ def test_two_engines_update_every_layer_once_after_its_gradient(bench, step, fre
     on_engine_1.result()
     engine.close()
     assert bench.flat(work.finish()).equal(bench.flat(step.expected))
-    assert sorted(update.layers) == sorted([*step.names, *step.names])
-    ended = {one.layer: one.ended for one in step.recorder.spans if one.phase == "weight gradient"}
-    assert all(
-        one.started >= ended[one.layer] for one in step.recorder.spans if one.phase == "update"
-    )
+    assert update.layers_done == sorted(layers)
+    for positions, gradients in update.done:
+        expected = [step.expected[position] for position in positions]
+        assert bench.flat(gradients).equal(bench.flat(expected))
     if free_at is ENGINE_1:
         assert not step.layers_of(0, "weight gradient")
 
@@ -144,9 +160,9 @@ def test_nothing_is_updated_while_forward_reads_the_weights(step):
     step.put_into(work)
     work.work(1)
     assert set(step.layers_of(1, "weight gradient")) == step.names
-    assert not update.layers
+    assert not update.done
     work.work(0)
-    assert set(update.layers) == step.names
+    assert update.layers_done == ONE_BY_ONE
 
 
 def test_layers_that_cost_most_go_first_the_update_counted(step):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -34,9 +34,16 @@ class UpdateRule:
     nesterov: bool = False
 
 
-UpdateTask = Callable[[], None]
-LayerUpdate = Callable[[Weights, UpdateRule], Sequence[UpdateTask]]
-"""Makes of the gradients of a layer one SGD step, as tasks that do not depend on one another."""
+class UpdatePart(NamedTuple):
+    """A part of an SGD step that does not depend on its other parts.
+
+    Attributes:
+        layers: whose gradients it needs, as positions among the layers with weights.
+        do: does it, given these gradients.
+    """
+
+    layers: tuple[int, ...]
+    do: Callable[[Sequence[Weights], UpdateRule], None]
 
 
 class Arithmetic(Protocol):
@@ -95,11 +102,10 @@ class Arithmetic(Protocol):
         """Return the sum of two sets of weight gradients, which may be either's memory."""
         ...
 
-    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
-        """Return what does `update` for one layer, whose weights and momenta stay where they are.
-
-        Done for all layers, it gives the same bits.
-        """
+    def update_parts(
+        self, weights: Sequence[Weights], momenta: Sequence[Weights]
+    ) -> Sequence[UpdatePart]:
+        """Return `update` in parts, for weights and momenta that stay where they are: same bits."""
         ...
 
     def update(

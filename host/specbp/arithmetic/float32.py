@@ -7,16 +7,17 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import LayerUpdate, UpdateRule, UpdateTask, batched
+from specbp.arithmetic import UpdatePart, UpdateRule, batched
 from specbp.memory_order import in_memory_order
 from specbp.network import (
     AveragePooling,
@@ -33,11 +34,14 @@ from specbp.network import (
 
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
+_is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
-PIECE_ELEMENTS = 3 << 16
-"""Elements of a weight in a task of the update, about: many small ones take longer together."""
-SMALLEST_PIECE = 1 << 16
+PART_ELEMENTS = 3 << 16
+"""Elements of a weight in a part of the update, about: many small ones take longer together."""
+SMALLEST_PART = 1 << 16
 """Weights of less than two of these are not cut."""
+SMALL_ELEMENTS = 1 << 15
+"""Layers with smaller weights are updated together."""
 VECTOR_ELEMENTS = 64
 """A multiple of the elements of a vector register, of any processor."""
 
@@ -140,20 +144,9 @@ class Float32:
         match layer.operation:
             case Convolution() as op:
                 shape = (op.out_channels, op.in_channels, *op.kernel)
-                _, weight_gradient, bias_gradient = _kernels.convolution_backward(
-                    delta,
-                    x,
-                    self._empty(delta, shape),  # only its shape matters
-                    (op.out_channels,),
-                    op.stride,
-                    op.padding,
-                    (1, 1),
-                    False,
-                    (0, 0),
-                    1,
-                    (False, True, True),
-                )
-                return weight_gradient, bias_gradient
+                like = self._empty(delta, shape)  # only its shape matters
+                kernel = _traceable() if _is_tracing() else _convolution_gradients
+                return kernel(delta, x, like, list(op.stride), list(op.padding))
             case Linear():
                 return delta.t() @ x, delta.sum(0)
         raise TypeError(f"{layer.name} has no weights")
@@ -173,19 +166,20 @@ class Float32:
         torch._foreach_add_(list(chain(*gradients)), list(chain(*more)))
         return list(gradients)
 
-    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
-        """Return what does `update` for one layer, a large one in pieces."""
-        pieces = [(one, one.of(weights), one.of(momenta)) for one in _pieces(weights[0])]
+    def update_parts(
+        self, weights: Sequence[Weights], momenta: Sequence[Weights]
+    ) -> list[UpdatePart]:
+        """Return `update` in parts: large layers in several, all small ones in one."""
 
-        def task(
-            piece: _Piece, w: list[Tensor], m: list[Tensor], gradients: Weights, rule: UpdateRule
-        ) -> None:
-            _step(w, m, piece.of(gradients), rule)
+        def part(one: _Part) -> UpdatePart:
+            w, m = one.within(weights), one.within(momenta)
 
-        def tasks(gradients: Weights, rule: UpdateRule) -> list[UpdateTask]:
-            return [partial(task, *piece, gradients, rule) for piece in pieces]
+            def update(gradients: Sequence[Weights], rule: UpdateRule) -> None:
+                _step(w, m, one.of(gradients), rule)
 
-        return tasks
+            return UpdatePart(one.layers, update)
+
+        return list(map(part, _parts(weights)))
 
     def update(
         self,
@@ -212,32 +206,32 @@ class Float32:
         )
 
 
-def predicting_update(
-    weights: Weights, momenta: Weights, ahead: Weights
-) -> Callable[[Weights, UpdateRule, float], list[UpdateTask]]:
-    """Return `Float32.layer_update`, and after each piece of the update `predict` for it.
+class PredictingPart(NamedTuple):
+    """An `UpdatePart` with a prediction after it; `do` takes its distance, see `predict`, too."""
+
+    layers: tuple[int, ...]
+    do: Callable[[Sequence[Weights], UpdateRule, float], None]
+
+
+def predicting_parts(
+    weights: Sequence[Weights], momenta: Sequence[Weights], ahead: Sequence[Weights]
+) -> list[PredictingPart]:
+    """Return `Float32.update_parts`, and after each part of the update `predict` for it.
 
     Together with the update, prediction finds weights and momenta in the cache, and both engines
     share it.
     """
-    pieces = [(one, one.of(weights), one.of(momenta), one.of(ahead)) for one in _pieces(weights[0])]
 
-    def task(
-        piece: _Piece,
-        w: list[Tensor],
-        m: list[Tensor],
-        to: list[Tensor],
-        gradients: Weights,
-        rule: UpdateRule,
-        distance: float,
-    ) -> None:
-        _step(w, m, piece.of(gradients), rule)
-        _look_ahead(w, m, to, distance)
+    def part(one: _Part) -> PredictingPart:
+        w, m, to = one.within(weights), one.within(momenta), one.within(ahead)
 
-    def tasks(gradients: Weights, rule: UpdateRule, distance: float) -> list[UpdateTask]:
-        return [partial(task, *piece, gradients, rule, distance) for piece in pieces]
+        def update(gradients: Sequence[Weights], rule: UpdateRule, distance: float) -> None:
+            _step(w, m, one.of(gradients), rule)
+            _look_ahead(w, m, to, distance)
 
-    return tasks
+        return PredictingPart(one.layers, update)
+
+    return list(map(part, _parts(weights)))
 
 
 def predict(
@@ -302,30 +296,83 @@ def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: fl
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """Rows of the weight of a layer, or of what has its shape; the bias goes with the last ones."""
+class _Part:
+    """Whole layers, or rows of the weight of one; its bias goes with the last ones.
 
+    Attributes:
+        layers: see `UpdatePart`.
+        rows: None for all.
+        has_bias: whether the bias is in it.
+    """
+
+    layers: tuple[int, ...]
     rows: slice | None = None
     has_bias: bool = True
 
-    def of(self, pair: Weights) -> list[Tensor]:
-        weight, bias = pair
-        rows = in_memory_order(weight) if self.rows is None else weight[self.rows]
+    def within(self, pairs: Sequence[Weights]) -> list[Tensor]:
+        """Return what lies in it of `pairs`, one for each layer with weights."""
+        return self.of([pairs[layer] for layer in self.layers])
+
+    def of(self, pairs: Sequence[Weights]) -> list[Tensor]:
+        """Return what lies in it of `pairs`, one for each of its layers."""
+        if self.rows is None:
+            return [in_memory_order(one) for pair in pairs for one in pair]
+        ((weight, bias),) = pairs
+        rows = weight[self.rows]
         return [rows, bias] if self.has_bias else [rows]
 
 
-def _pieces(weight: Tensor) -> list[_Piece]:
-    """Cut a large weight of a linear layer into blocks of rows.
+def _parts(weights: Sequence[Weights]) -> list[_Part]:
+    """Cut layers into parts of an update: calling a kernel takes as long as updating a small one.
 
-    They end where vectors end: kernels round the elements after the last whole vector differently.
+    Rows end where vectors end: kernels round the elements after the last whole vector differently.
     """
-    if weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PIECE:
-        return [_Piece()]
-    count, columns = weight.shape
-    parts = max(2, round(weight.numel() / PIECE_ELEMENTS))
-    step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
-    rows = -(-count // parts // step) * step
-    return [_Piece(slice(i, i + rows), i + rows >= count) for i in range(0, count, rows)]
+    parts: list[_Part] = []
+    small: list[int] = []
+    for layer, (weight, _) in enumerate(weights):
+        if weight.numel() < SMALL_ELEMENTS:
+            small.append(layer)
+        elif weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PART:
+            parts.append(_Part((layer,)))
+        else:
+            count, columns = weight.shape
+            wanted = max(2, round(weight.numel() / PART_ELEMENTS))
+            step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
+            rows = -(-count // wanted // step) * step
+            parts += [
+                _Part((layer,), slice(i, i + rows), i + rows >= count)
+                for i in range(0, count, rows)
+            ]
+    return [*parts, _Part(tuple(small))] if small else parts
+
+
+def _convolution_gradients(
+    delta: Tensor, x: Tensor, weight: Tensor, stride: list[int], padding: list[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of weight and bias; of `weight` only the shape matters."""
+    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
+        delta,
+        x,
+        weight,
+        [weight.size(0)],
+        stride,
+        padding,
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [False, True, True],
+    )
+    return of_weight, of_bias
+
+
+@cache
+def _traceable() -> Callable[..., Weights]:
+    """Return `_convolution_gradients` compiled: tracing does not know lists of truth values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        compiled: Callable[..., Weights] = torch.jit.script(_convolution_gradients)
+    return compiled
 
 
 def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from threading import Lock
 
 from torch import Tensor
 
-from specbp.arithmetic import LayerUpdate, UpdateRule, UpdateTask
+from specbp.arithmetic import UpdatePart, UpdateRule
 from specbp.arithmetic.fixed_point import INT16_MAX, INT32_MAX, encode, requantise_
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16_softmax import softmax
@@ -132,14 +131,18 @@ class Int16:
         """Return the sum of two sets of weight gradients, in the memory of the first."""
         return _EXACT.add(gradients, more)
 
-    def layer_update(self, layer: Layer, weights: Weights, momenta: Weights) -> LayerUpdate:
-        """Return what does `update` for one layer, as one task."""
-        scales = self.scales.layers[layer.name]
+    def update_parts(
+        self, weights: Sequence[Weights], momenta: Sequence[Weights]
+    ) -> list[UpdatePart]:
+        """Return `update` layer by layer."""
 
-        def tasks(gradients: Weights, rule: UpdateRule) -> list[UpdateTask]:
-            return [partial(self._update, scales, weights, momenta, gradients, rule)]
+        def part(layer: int, scales: LayerScales, w: Weights, m: Weights) -> UpdatePart:
+            def update(gradients: Sequence[Weights], rule: UpdateRule) -> None:
+                self._update(scales, w, m, gradients[0], rule)
 
-        return tasks
+            return UpdatePart((layer,), update)
+
+        return list(map(part, range(len(weights)), self._trained, weights, momenta))
 
     def update(
         self,

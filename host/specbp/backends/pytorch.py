@@ -14,13 +14,7 @@ from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.batches import Batches
 from specbp.backends.recipe import count_correct, require_a_number
 from specbp.backends.trained import TrainedInPytorch
-from specbp.backends.updates import (
-    Numbers,
-    PlainUpdates,
-    PredictingUpdates,
-    StepUpdate,
-    Updates,
-)
+from specbp.backends.updates import Numbers, PlainUpdate, PredictingUpdate
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
 from specbp.schedules.accounting import time_shares
@@ -48,12 +42,13 @@ class PytorchTraining(TrainedInPytorch):
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         keep_freed_memory()
         super().__init__(experiment, dataset, PROCESSOR, torch.channels_last)
-        network, state = self._recipe.network, (self._weights, self._momenta)
-        plain = PlainUpdates(self._arithmetic, network, *state)
-        self._updates: Updates = plain
-        self._batches = Batches(self._recipe, self._arithmetic)
-        if experiment.weight_prediction:
-            self._updates = PredictingUpdates(plain, network, *state, self._ahead)
+        self._batches = Batches(self._recipe, self._arithmetic, self._numbers)
+        state = self._arithmetic, self._weights, self._momenta
+        self._update = (
+            PredictingUpdate(*state, self._ahead)
+            if experiment.weight_prediction
+            else PlainUpdate(*state)
+        )
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each.
@@ -82,11 +77,10 @@ class PytorchTraining(TrainedInPytorch):
             with recorder.span(0, "load"):
                 return self._batches.images(self._step)
 
-        numbers = Numbers(self._recipe.rule(self._step), self._distance(self._step + 1))
-        update = StepUpdate(self._updates, numbers)
         schedule, weights = self._of_step(self._step)
         labels = self._batches.labels(self._step)
-        batch = schedule.gradients(weights, load, labels, update)
+        self._update.numbers = self._batches.numbers(self._step)
+        batch = schedule.gradients(weights, load, labels, self._update)
         if self._step % CLEARING_STEPS == 0:
             with recorder.span(0, "update"):
                 clear_subnormals(self._momenta)
@@ -106,6 +100,9 @@ class PytorchTraining(TrainedInPytorch):
         }
         self._step += 1
         return row
+
+    def _numbers(self, step: int) -> Numbers:
+        return Numbers(self._recipe.rule(step), self._distance(step + 1))
 
 
 def _let_threads_sleep() -> None:

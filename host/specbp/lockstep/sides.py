@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from specbp.arithmetic import Arithmetic
 from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
 from specbp.arithmetic.int16 import Int16
-from specbp.arithmetic.scales import PROBABILITY_BITS, Scales
+from specbp.arithmetic.scales import PROBABILITY_BITS
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe
 from specbp.backends.steps import open_step
@@ -22,6 +24,8 @@ from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, Named
 from specbp.schedules import build as build_schedule
+from specbp.schedules.chain import TracedChain
+from specbp.schedules.device import PROCESSOR
 from specbp.schedules.passes import by_layer
 from specbp.schedules.step import StepWeights
 
@@ -95,8 +99,10 @@ class PytorchSide:
         self.accepts = self.rejects = 0
         self._recipe = recipe
         self._network = recipe.network
-        self._arithmetic = _Watched(recipe.network, recipe.scales())
-        self._schedule = build_schedule(recipe.experiment, recipe.network, self._arithmetic)
+        self._arithmetic = Int16(recipe.network, recipe.scales())
+        self._chain = _Watched(recipe.network, self._arithmetic)
+        device = replace(PROCESSOR, open_chain=lambda *_: self._chain)
+        self._schedule = build_schedule(recipe.experiment, recipe.network, self._arithmetic, device)
         self._weights = self._arithmetic.encode_weights(recipe.initial)
         self._momenta: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
@@ -135,7 +141,7 @@ class PytorchSide:
     def _backward(self, gradients: Sequence[Weights]) -> Iterator[Named]:
         found = list(zip(self._weighted, gradients, strict=True))
         for layer, (weight, bias) in reversed(found):
-            delta = self._arithmetic.deltas[layer.name]
+            delta = self._chain.deltas_of[layer.name]
             scales = self._arithmetic.scales.layers[layer.name]
             yield Named(layer.name, "delta", _as_map(delta, shape_of(layer.output_shape)))
             shift = scales.weight_gradient_shift
@@ -157,16 +163,16 @@ def _counted(side: Side, accepted: Array) -> tuple[int, int]:
     return side.accepts + count, side.rejects + len(accepted) - count
 
 
-class _Watched(Int16):
-    """int16 that keeps the deltas from which the last weight gradients were made, by layer."""
+class _Watched(TracedChain):
+    """Passes that keep the deltas from which the last weight gradients were made, by layer."""
 
-    def __init__(self, network: Network, scales: Scales) -> None:
-        super().__init__(network, scales)
-        self.deltas: dict[str, Tensor] = {}
+    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
+        super().__init__(network, arithmetic)
+        self.deltas_of: dict[str, Tensor] = {}
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
-        """Return the weight gradient."""
-        self.deltas[layer.name] = delta
+        """Return the weight gradient of one layer, summed over the batch."""
+        self.deltas_of[layer.name] = delta
         return super().weight_gradient(layer, x, delta)
 
 

@@ -30,11 +30,18 @@ class Chain:
     Args:
         network: the chain of layers.
         arithmetic: the number format.
+
+    Attributes:
+        network: as given.
+        arithmetic: likewise.
+        positions: among the layers with weights, of each of them by its index in the network.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
         self.network = network
         self.arithmetic = arithmetic
+        weighted = [index for index, layer in enumerate(network.layers) if layer.has_weights]
+        self.positions = {index: position for position, index in enumerate(weighted)}
 
     def forward(
         self, weights: Sequence[Weights], images: Tensor, labels: Tensor
@@ -68,12 +75,17 @@ class Chain:
     def weight_gradients(
         self, inputs: Sequence[Tensor | None], deltas: Sequence[Delta]
     ) -> list[Weights]:
-        """Return the weight gradients of each layer with weights, in forward order."""
+        """Return the weight gradients of each layer with weights, in forward order.
+
+        Args:
+            inputs: `Outcome.inputs`.
+            deltas: as `deltas` returns them.
+        """
         in_order = [delta for _, delta in reversed(deltas)]
-        return passes.weight_gradients(self.network, self.arithmetic, inputs, in_order)
+        return passes.weight_gradients(self.network, self.weight_gradient, inputs, in_order)
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
-        """Return the weight gradient of one layer, of a whole batch."""
+        """Return the weight gradient of one layer, summed over the batch."""
         return self.arithmetic.weight_gradient(layer, x, delta)
 
     def _propagated(
@@ -84,10 +96,11 @@ class Chain:
 
 
 class TracedChain(Chain):
-    """The same, bit for bit, but forward and deltas of a batch are one call each.
+    """The same, bit for bit, but forward, deltas and each weight gradient are one call.
 
-    They are traced once for each batch size; see `tracing`. Nothing in the passes depends on
-    values. Trainings of equal networks in equal arithmetic share what was traced.
+    They are traced once for each size that a forward had; see `tracing`. Other sizes are those of
+    some samples of a batch, and there is no end to them. Nothing in the passes depends on values.
+    Trainings of equal networks in equal arithmetic share what was traced.
     """
 
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
@@ -117,7 +130,7 @@ class TracedChain(Chain):
         self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
     ) -> list[Delta]:
         """Return the delta of each layer with weights, the last first, from softmax - one-hot."""
-        if len(labels) != batch_size:  # some samples of a batch: there is no end to their numbers
+        if not self._had_forward(outcome.probabilities):
             return super().deltas(weights, outcome, labels, batch_size)
         nothing = (None,) * len(self.network.layers)
 
@@ -131,19 +144,33 @@ class TracedChain(Chain):
             return tuple(delta for _, delta in found)
 
         count = 2 * len(weights)
-        key = ("deltas", batch_size)
+        key = ("deltas", len(labels), batch_size)
         masks = (one for one in outcome.masks if one is not None)
         found = self._replay(
             key, function, (outcome.probabilities, labels, *chain(*weights), *masks)
         )
-        trained = [i for i, layer in enumerate(self.network.layers) if layer.has_weights]
-        return list(zip(reversed(trained), found, strict=True))
+        return list(zip(reversed(self.positions), found, strict=True))
 
     def deltas_in_turn(
         self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int
     ) -> Iterator[Delta]:
         """Yield what `deltas` returns; there is one call, so that all come at once."""
         yield from self.deltas(weights, outcome, labels, batch_size)
+
+    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
+        """Return the weight gradient of one layer, summed over the batch."""
+        if not self._had_forward(delta):
+            return super().weight_gradient(layer, x, delta)
+
+        def function(x: Tensor, delta: Tensor) -> tuple[Tensor, ...]:
+            return self.arithmetic.weight_gradient(layer, x, delta)
+
+        weight, bias = self._replay((layer.name, len(delta)), function, (x, delta))
+        return weight, bias
+
+    def _had_forward(self, one: Tensor) -> bool:
+        """Return whether a forward had as many samples, and numbers, as `one`."""
+        return ("forward", len(one), one.dtype) in self._recordings
 
     def _replay(
         self,

@@ -55,7 +55,7 @@ class DataParallel(RemembersNothing):
         outcomes, losses, parts_of_gradients = zip(*halves, strict=True)
         with recorder.span(0, "update"):
             gradients = self._chain.arithmetic.add(*parts_of_gradients)
-        shared_update(update, self._chain.network, gradients, self._engine, recorder)
+        shared_update(update, gradients, self._engine, recorder)
         return BatchGradients(
             gradients,
             torch.cat([outcome.probabilities for outcome in outcomes]),

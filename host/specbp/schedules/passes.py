@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
-from specbp.network import Network, Weights
+from specbp.network import Layer, Network, Weights
 from specbp.schedules.outcome import Outcome
 
 
@@ -115,7 +115,7 @@ def propagate(
 
 def weight_gradients(
     network: Network,
-    arithmetic: Arithmetic,
+    weight_gradient: Callable[[Layer, Tensor, Tensor], Weights],
     inputs: Sequence[Tensor | None],
     deltas: Sequence[Tensor],
 ) -> list[Weights]:
@@ -123,12 +123,11 @@ def weight_gradients(
 
     Args:
         network: the chain of layers.
-        arithmetic: the number format.
+        weight_gradient: gives that of one layer, from its input and its delta.
         inputs: `Outcome.inputs`.
         deltas: of each layer with weights, in forward order.
     """
     pairs = [(layer, x) for layer, x in zip(network.layers, inputs, strict=True) if x is not None]
     return [
-        arithmetic.weight_gradient(layer, x, delta)
-        for (layer, x), delta in zip(pairs, deltas, strict=True)
+        weight_gradient(layer, x, delta) for (layer, x), delta in zip(pairs, deltas, strict=True)
     ]

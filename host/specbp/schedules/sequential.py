@@ -96,7 +96,7 @@ class SequentialOnTwo(RemembersNothing):
         pending.append(Done(self._weight_gradient(recorder, 0, outcome, first, delta)))
         with recorder.span(0, "wait"):
             gradients = [one.result() for one in reversed(pending)]
-        shared_update(update, self._chain.network, gradients, self._engine, recorder)
+        shared_update(update, gradients, self._engine, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,

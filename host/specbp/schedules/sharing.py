@@ -6,7 +6,7 @@ A task gives the same bits whoever does it, so nothing depends on who was faster
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -14,12 +14,11 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from specbp.arithmetic import UpdateTask
 from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Pending
 from specbp.schedules.spans import Recorder
-from specbp.schedules.updating import Update, own_update
+from specbp.schedules.updating import Part, Update, own_update
 
 FreeAt = Mapping[int, float]
 """The engines that take part, by number, and when each has nothing else to do, s."""
@@ -33,7 +32,7 @@ class Costs:
         forward: of the whole chain.
         deltas: likewise.
         weight_gradients: of each layer, by name.
-        updates: likewise.
+        updates: likewise, of layers that are updated on their own.
     """
 
     forward: float = 0.0
@@ -77,21 +76,21 @@ class SharedWork(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Task:
-    """The weight gradient of one layer."""
+class Task(NamedTuple):
+    """The weight gradient of one layer; a tuple, since they are made while an engine waits."""
 
     layer: Layer
+    position: int
     x: Tensor
     delta: Tensor
 
 
-class LayerPiece(NamedTuple):
-    """A task of the update of a layer, which has so many."""
+class UpdateTask(NamedTuple):
+    """A part of the update: one of so many of a layer, or all there is of several layers."""
 
-    layer: Layer
-    task: UpdateTask
-    pieces: int
+    layer: str
+    part: Part
+    parts: int
 
 
 class WeightGradients:
@@ -105,31 +104,38 @@ class WeightGradients:
     def __init__(self, chain: Chain, recorder: Recorder) -> None:
         self._chain = chain
         self._recorder = recorder
-        self._results: dict[str, Weights] = {}
+        self._results: dict[int, Weights] = {}
 
     def of(self, index: int, x: Tensor | None, delta: Tensor) -> Task:
         """Return the task of the layer at `index` of the network."""
         assert x is not None
-        return Task(self._chain.network.layers[index], x, delta)
+        return Task(self._chain.network.layers[index], self._chain.positions[index], x, delta)
 
-    def do(self, task: Task, engine: int) -> Weights:
-        """Do a task on the caller's engine, of that number, and return what it gives."""
+    def do(self, task: Task, engine: int) -> None:
+        """Do a task on the caller's engine, of that number, and keep what it gives."""
         with self._recorder.span(engine, "weight gradient", task.layer.name):
             gradient = self._chain.weight_gradient(task.layer, task.x, task.delta)
-        self._results[task.layer.name] = gradient
-        return gradient
+        self._results[task.position] = gradient
+
+    def are_done(self, positions: Sequence[int]) -> bool:
+        """Return whether the tasks of these layers are, given by their positions among all."""
+        return all(position in self._results for position in positions)
+
+    def at(self, positions: Iterable[int]) -> list[Weights]:
+        """Return the gradients of these layers, whose tasks must be done."""
+        return [self._results[position] for position in positions]
 
     def results(self) -> list[Weights]:
         """Return the gradients of each layer with weights in forward order; all must be done."""
-        return [self._results[layer.name] for layer in self._chain.network.trained]
+        return self.at(range(len(self._chain.positions)))
 
 
 class TakenWork:
-    """Whoever is free takes the next task: weight gradients, then the update of the layers.
+    """Whoever is free takes the next task: weight gradients, then the parts of the update.
 
-    Layers that cost most go first, which balances best. A layer is updated as soon as its gradient
-    is there and forward has ended, beside the weight gradients of others if an engine does none of
-    those.
+    Layers that cost most go first, which balances best. A part is done as soon as its gradients
+    are there and forward has ended, beside the weight gradients of others if an engine does none
+    of those.
 
     Args:
         chain: whose layers they are of.
@@ -156,18 +162,19 @@ class TakenWork:
         self._incomplete = Lock()
         self._incomplete.acquire()
         self._forward_has_ended = False
-        self._unfinished = 0
-        self._counting = Lock()
-        self._updates: SimpleQueue[LayerPiece | None] = SimpleQueue()
-        """None, once for each engine, comes after the last one."""
+        self._tasks = 0
+        self._finished: list[Layer] = []
+        self._claims: dict[tuple[int, ...], int] = {}
+        self._updates: SimpleQueue[UpdateTask | None] = SimpleQueue()
+        """None, at least once for each engine, comes after the last one."""
 
     def put(self, index: int, x: Tensor | None, delta: Tensor) -> None:
         """Add the task of the layer at `index` of the network."""
         self._left.append(self._gradients.of(index, x, delta))
-        self._unfinished += 1
 
     def close(self) -> None:
         """Say that there will be no more tasks: workers begin, and leave when nothing is left."""
+        self._tasks = len(self._left)
         self._left.sort(key=lambda task: self._costs.of(task.layer))
         if not self._left:
             self._end()
@@ -208,28 +215,40 @@ class TakenWork:
                 task = self._left.pop()  # the costliest of those left
             except IndexError:
                 return
+            layer = task.layer
             started = time.perf_counter()
-            gradients = self._gradients.do(task, engine)
-            self._costs.weight_gradients[task.layer.name] = time.perf_counter() - started
+            self._gradients.do(task, engine)
+            self._costs.weight_gradients[layer.name] = time.perf_counter() - started
             if self._update is not None:
-                pieces = self._update.tasks(task.layer, gradients)
-                for piece in pieces:
-                    self._updates.put(LayerPiece(task.layer, piece, len(pieces)))
-            with self._counting:
-                self._unfinished -= 1
-                is_last = not self._unfinished
-            if is_last:
+                self._put_updates(task, self._update)
+            # Both engines may see that this was the last one: more ends than needed do no harm.
+            self._finished.append(layer)
+            if len(self._finished) == self._tasks:
                 self._end()
 
-    def _do_updates(self, engine: int) -> None:
-        while (piece := self._next_update(engine)) is not None:
-            started = time.perf_counter()
-            with self._recorder.span(engine, "update", piece.layer.name):
-                piece.task()
-            spent = time.perf_counter() - started
-            self._costs.updates[piece.layer.name] = piece.pieces * spent
+    def _put_updates(self, task: Task, update: Update) -> None:
+        """Add the parts of the update that waited for `task` alone, or as the last one."""
+        position = task.position
+        own = [part for part in update.parts if part.layers == (position,)]
+        for part in own:
+            self._updates.put(UpdateTask(task.layer.name, part, len(own)))
+        for part in update.parts:
+            if (
+                len(part.layers) > 1
+                and position in part.layers
+                and self._gradients.are_done(part.layers)
+                and self._claims.setdefault(part.layers, position) == position
+            ):
+                self._updates.put(UpdateTask("", part, 1))
 
-    def _next_update(self, engine: int) -> LayerPiece | None:
+    def _do_updates(self, engine: int) -> None:
+        while (task := self._next_update(engine)) is not None:
+            started = time.perf_counter()
+            with self._recorder.span(engine, "update", task.layer):
+                task.part.do(self._gradients.at(task.part.layers))
+            self._costs.updates[task.layer] = task.parts * (time.perf_counter() - started)
+
+    def _next_update(self, engine: int) -> UpdateTask | None:
         """Return the next task, and wait for it if need be; None when there will be no more."""
         try:
             return self._updates.get_nowait()

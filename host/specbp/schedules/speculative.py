@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,9 +62,8 @@ class Method:
     balanced: bool
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step in progress: what all its parts need.
+class Step(NamedTuple):
+    """One step in progress: what all its parts need; a tuple, since engine 1 waits for it.
 
     Attributes:
         weights: what the passes read.
@@ -110,7 +109,7 @@ class Begun:
     def in_copy(self) -> Begun:
         """Return the same with spans of its own from here on, for one of several ends."""
         recorder = self.step.recorder.in_copy()
-        return replace(self, step=replace(self.step, recorder=recorder))
+        return replace(self, step=self.step._replace(recorder=recorder))
 
 
 class Speculative:
@@ -145,6 +144,8 @@ class Speculative:
         self._engine = engine
         self._device = device
         self._stored: Pending[list[Span]] = Done([])
+        self._true = torch.ones((), dtype=torch.bool, device=device.place)
+        self._all = self._true
         self.costs = Costs()
 
     @property
@@ -174,8 +175,7 @@ class Speculative:
                 Step(weights, load, labels, update, Recorder(self._device.now))
             )
         begun = self.begin(weights, load, labels, update=update)
-        everything = torch.ones_like(labels, dtype=torch.bool)
-        return self.end(begun, ByMask(everything, "all"))
+        return self.end(begun, ByMask(self._everything(labels), "all"))
 
     def begin(
         self,
@@ -203,7 +203,7 @@ class Speculative:
             speculated = self._engine.submit(partial(self._speculate, step, recalled, known))
         outcome, losses = self._forward(step)
         if seen is None:
-            seen = torch.ones_like(labels, dtype=torch.bool)
+            seen = self._everything(labels)
         return Begun(step, seen, recalled, speculated, outcome, losses)
 
     def accept(self, begun: Begun) -> Tensor:
@@ -255,9 +255,8 @@ class Speculative:
         work = self._open_work(step, self.costs.forward, self.costs.deltas)
         speculated = self._engine.submit(partial(self._speculate_freely, step, work))
         outcome, losses = self._forward(step)
-        everything = torch.ones_like(step.labels, dtype=torch.bool)
         gradients = self._finish(step, work, speculated)
-        return self._done(step, outcome, losses, gradients, everything)
+        return self._done(step, outcome, losses, gradients, self._everything(step.labels))
 
     def _open_work(self, step: Step, free_0: float, free_1: float) -> SharedWork:
         """Make what is shared by the engines, which are free at these times, s."""
@@ -307,6 +306,12 @@ class Speculative:
         with recorder.span(1, "store"):
             self.cache.store(self._worth_keeping(outcome))
         return recorder.spans
+
+    def _everything(self, labels: Tensor) -> Tensor:
+        """Return that all samples are meant, bool [batch]; not to be written."""
+        if self._all.shape != labels.shape:
+            self._all = self._true.expand_as(labels)
+        return self._all
 
     def _worth_keeping(self, outcome: Outcome) -> Outcome:
         if self._method.reuse == "replay":

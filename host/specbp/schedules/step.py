@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -99,8 +99,7 @@ class BatchGradients:
         return None if self.accepted is None else int(self.accepted.sum())
 
 
-@dataclass(frozen=True)
-class StepWeights:
+class StepWeights(NamedTuple):
     """The weights that the passes of one step read, of each layer with weights, forward order.
 
     Attributes:

@@ -1,22 +1,36 @@
-"""The update of the weights: on one engine all at once, on two in tasks."""
+"""The update of the weights: on one engine all at once, on two in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
-from specbp.arithmetic import UpdateTask
-from specbp.network import Layer, Network, Weights
+from specbp.network import Weights
 from specbp.schedules.engines import Engine, work_through
 from specbp.schedules.spans import Recorder
 
 
-class Update(Protocol):
-    """What brings the weights from one step to the next, given their gradients."""
+class Part(NamedTuple):
+    """A part of an update that does not depend on its other parts.
 
-    def tasks(self, layer: Layer, gradients: Weights) -> Sequence[UpdateTask]:
-        """Return the update of one layer as tasks that do not depend on one another."""
-        ...
+    Attributes:
+        layers: whose gradients it needs, as positions among the layers with weights.
+        do: does it, given these gradients.
+    """
+
+    layers: tuple[int, ...]
+    do: Callable[[Sequence[Weights]], None]
+
+
+class Update(Protocol):
+    """What brings the weights from one step to the next, given their gradients.
+
+    Attributes:
+        parts: of the update; the same ones for every step.
+    """
+
+    parts: Sequence[Part]
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""
@@ -32,7 +46,6 @@ def own_update(update: Update | None, gradients: Sequence[Weights], recorder: Re
 
 def shared_update(
     update: Update | None,
-    network: Network,
     gradients: Sequence[Weights],
     engine: Engine,
     recorder: Recorder,
@@ -40,8 +53,6 @@ def shared_update(
     """Update the weights on the caller's engine and on `engine`."""
     if update is not None:
         tasks = [
-            task
-            for layer, pair in zip(network.trained, gradients, strict=True)
-            for task in update.tasks(layer, pair)
+            partial(part.do, [gradients[layer] for layer in part.layers]) for part in update.parts
         ]
         work_through(engine, tasks, lambda number: recorder.span(number, "update"))
