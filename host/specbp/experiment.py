@@ -23,7 +23,8 @@ ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
 GPU = "cuda"
-BACKENDS = ("cpu", GPU, "sim:model", "sim:rtl")
+NATIVE = "native"
+BACKENDS = ("cpu", NATIVE, GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
@@ -49,6 +50,7 @@ OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 LANES = (16, 32, 64)
 OVERLAY_SCHEDULES = ("sequential", "speculative")
 GPU_SCHEDULES = ("sequential", "speculative", "data-parallel")
+NATIVE_SCHEDULES = ("sequential", "data-parallel", "pipelined")
 
 SPECULATION_FIELDS = (
     "key",
@@ -80,7 +82,7 @@ def gate_range(metric: GateMetric, classes: int) -> float:
 
 
 def _is_overlay(backend: str) -> bool:
-    return backend != "cpu" and not backend.startswith(GPU)
+    return backend not in ("cpu", NATIVE) and not backend.startswith(GPU)
 
 
 def available_cores() -> int:
@@ -167,7 +169,8 @@ class Experiment(BaseModel):
     backend: Annotated[
         str,
         Field(
-            description="what executes the schedule: cpu; cuda or cuda:N, a GPU; sim:rtl, the "
+            description="what executes the schedule: cpu; native, the "
+            "CPU without Python between the passes of a step; cuda or cuda:N, a GPU; sim:rtl, the "
             "overlay simulated cycle by cycle; sim:model, the same integers on the CPU with the "
             "overlay's cycles predicted; "
             "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
@@ -315,6 +318,8 @@ class Experiment(BaseModel):
             self._require_overlay()
         if self.on_gpu:
             self._require_gpu()
+        if self.on_native:
+            self._require_native()
         on_cores = (self.on_overlay or self.on_gpu) and self.schedule == "sequential"
         if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
@@ -365,6 +370,17 @@ class Experiment(BaseModel):
         if self.max_age is not None:
             raise ValueError("max_age is for the CPU: leave it out on a GPU")
 
+    def _require_native(self) -> None:
+        """Refuse what native steps do not do."""
+        pipelined = all(getattr(self, name) == value for name, value in PIPELINED.items())
+        if self.schedule not in NATIVE_SCHEDULES and not (pipelined and not self.refresh):
+            choices = ", ".join(NATIVE_SCHEDULES)
+            raise ValueError(f"native steps are those of the schedules {choices}: others need cpu")
+        if self.arithmetic != "float32":
+            raise ValueError("native steps compute in float32: int16 needs cpu")
+        if self.max_age is not None:
+            raise ValueError("native steps have no max_age: leave it out, or take cpu")
+
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""
         if self.arithmetic != "int16":
@@ -398,6 +414,11 @@ class Experiment(BaseModel):
         return self.backend.startswith(GPU)
 
     @property
+    def on_native(self) -> bool:
+        """Whether the CPU does, without Python between the passes of a step."""
+        return self.backend == NATIVE
+
+    @property
     def on_overlay(self) -> bool:
         """Whether the FPGA overlay does: a board, its simulation or its model."""
         return _is_overlay(self.backend)
@@ -411,7 +432,7 @@ class Experiment(BaseModel):
     def arm(self) -> str:
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        if self.backend != "cpu":
+        if self.on_gpu or self.on_overlay:
             speculative = self.schedule == "speculative"
             words = self._speculation_words() if speculative else [str(self.schedule)]
             if self.on_gpu:
@@ -429,7 +450,7 @@ class Experiment(BaseModel):
             words.append(threads)
         elif (self.engines, self.threads) != (2, 1):
             words.append(f"{self.engines} x {threads}")
-        return ", ".join(words)
+        return ", ".join([*words, *[self.backend] * self.on_native])
 
     def _speculation_words(self) -> list[str]:
         if all(getattr(self, name) == value for name, value in PIPELINED.items()):

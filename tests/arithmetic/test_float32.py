@@ -195,7 +195,8 @@ def test_weights_are_predicted_as_they_are_updated():
     weights, momenta, gradients, ahead, expected = (draw(shapes) for _ in range(5))
     rule = UpdateRule(learning_rate=0.01, momentum=0.9, weight_decay=0.0)
     for part in predicting_parts([weights], [momenta], [ahead]):
-        part.do([gradients], rule, 0.03)
+        part.do([gradients], rule)
+        part.predict(0.03)
     predict([weights], [momenta], [expected], 0.03)
     for weight, momentum, one, other in zip(weights, momenta, ahead, expected, strict=True):
         assert torch.equal(one, other)

@@ -6,7 +6,7 @@ import pytest
 from specbp.boards import build
 from specbp.boards.memory import DeviceMemory, OutOfMemoryError
 from specbp.boards.peripherals import ClockRegisters, Window
-from specbp.boards.toolchain import Compiler, ToolError, find_compiler, find_verilator
+from specbp.boards.toolchain import find_verilator
 from specbp.boards.verilated import BusError, Model
 from specbp.errors import SpecbpError
 from specbp.overlay import register_map as registers
@@ -104,32 +104,6 @@ def test_the_clocks_of_a_cycle_that_only_multiplies(parameters, tmp_path):
     assert clocks.bit_count() == 1 + parameters.cores
 
 
-def test_a_build_is_made_once(monkeypatch, tmp_path):
-    monkeypatch.setenv("SPECBP_CACHE", str(tmp_path))
-    made = []
-
-    def make(folder):
-        made.append(folder)
-        (folder / "it").write_text("made")
-        return folder / "it"
-
-    for _ in range(2):
-        assert build._cached("it", make).read_text() == "made"
-    assert len(made) == 1 and not made[0].exists()
-
-
-def test_a_build_that_fails_leaves_nothing(monkeypatch, tmp_path):
-    monkeypatch.setenv("SPECBP_CACHE", str(tmp_path))
-
-    def make(folder):
-        (folder / "half").touch()
-        raise ToolError("no")
-
-    with pytest.raises(ToolError):
-        build._cached("it", make)
-    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".it")] == []
-
-
 def test_the_key_covers_settings_and_sources(tmp_path):
     source = tmp_path / "a.sv"
     source.write_text("one")
@@ -138,12 +112,6 @@ def test_the_key_covers_settings_and_sources(tmp_path):
     assert build._key({"lanes": 32}, [source]) != first
     source.write_text("two")
     assert build._key({"lanes": 16}, [source]) != first
-
-
-def test_the_compiler_that_is_asked_for_is_taken(monkeypatch):
-    monkeypatch.setenv("CXX", "g++ -fno-strict-aliasing")
-    found = find_compiler()
-    assert isinstance(found, Compiler) and found.command == ("g++", "-fno-strict-aliasing")
 
 
 def test_memory_is_reused_and_runs_out():

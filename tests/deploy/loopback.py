@@ -278,6 +278,6 @@ class LoopbackBoard:
 
 
 def _cache():
-    from specbp.boards.build import cache_folder
+    from specbp.compiling import cache_folder
 
     return cache_folder()

@@ -7,9 +7,9 @@ a batch's history or time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
@@ -34,16 +34,17 @@ class UpdateRule:
     nesterov: bool = False
 
 
-class UpdatePart(NamedTuple):
-    """A part of an SGD step that does not depend on its other parts.
+class UpdatePart(Protocol):
+    """A part of an SGD step that does not depend on its other parts."""
 
-    Attributes:
-        layers: whose gradients it needs, as positions among the layers with weights.
-        do: does it, given these gradients.
-    """
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Whose gradients it needs, as positions among the layers with weights."""
+        ...
 
-    layers: tuple[int, ...]
-    do: Callable[[Sequence[Weights], UpdateRule], None]
+    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+        """Do it, given these gradients."""
+        ...
 
 
 class Arithmetic(Protocol):

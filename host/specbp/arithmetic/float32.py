@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -168,18 +168,9 @@ class Float32:
 
     def update_parts(
         self, weights: Sequence[Weights], momenta: Sequence[Weights]
-    ) -> list[UpdatePart]:
+    ) -> Sequence[UpdatePart]:
         """Return `update` in parts: large layers in several, all small ones in one."""
-
-        def part(one: _Part) -> UpdatePart:
-            w, m = one.within(weights), one.within(momenta)
-
-            def update(gradients: Sequence[Weights], rule: UpdateRule) -> None:
-                _step(w, m, one.of(gradients), rule)
-
-            return UpdatePart(one.layers, update)
-
-        return list(map(part, _parts(weights)))
+        return [PlainPart(one, one.within(weights), one.within(momenta)) for one in _cut(weights)]
 
     def update(
         self,
@@ -206,32 +197,82 @@ class Float32:
         )
 
 
-class PredictingPart(NamedTuple):
-    """An `UpdatePart` with a prediction after it; `do` takes its distance, see `predict`, too."""
+@dataclass(frozen=True)
+class Place:
+    """Where a part of an update lies: whole layers, or rows of one; its bias goes with the last.
+
+    Attributes:
+        layers: positions among the layers with weights.
+        rows: None for all.
+        has_bias: whether the bias is in it.
+    """
 
     layers: tuple[int, ...]
-    do: Callable[[Sequence[Weights], UpdateRule, float], None]
+    rows: slice | None = None
+    has_bias: bool = True
+
+    def within(self, pairs: Sequence[Weights]) -> list[Tensor]:
+        """Return what lies in it of `pairs`, one for each layer with weights."""
+        return self.of([pairs[layer] for layer in self.layers])
+
+    def of(self, pairs: Sequence[Weights]) -> list[Tensor]:
+        """Return what lies in it of `pairs`, one for each of its layers."""
+        if self.rows is None:
+            return [in_memory_order(one) for pair in pairs for one in pair]
+        ((weight, bias),) = pairs
+        rows = weight[self.rows]
+        return [rows, bias] if self.has_bias else [rows]
+
+
+@dataclass(frozen=True)
+class PlainPart:
+    """A part of an update; see `specbp.arithmetic.UpdatePart`.
+
+    Attributes:
+        place: of the part.
+        weights: what lies there of the weights.
+        momenta: likewise.
+    """
+
+    place: Place
+    weights: list[Tensor]
+    momenta: list[Tensor]
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Whose gradients it needs, as positions among the layers with weights."""
+        return self.place.layers
+
+    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+        """Do it, given these gradients."""
+        _step(self.weights, self.momenta, self.place.of(gradients), rule)
+
+
+@dataclass(frozen=True)
+class PredictingPart(PlainPart):
+    """The same, and after it `predict` for what lies there.
+
+    Together with the update, prediction finds weights and momenta in the cache, and both engines
+    share it.
+
+    Attributes:
+        ahead: what lies there of the predicted weights.
+    """
+
+    ahead: list[Tensor]
+
+    def predict(self, distance: float) -> None:
+        """Write to `ahead`; see `predict`."""
+        _look_ahead(self.weights, self.momenta, self.ahead, distance)
 
 
 def predicting_parts(
     weights: Sequence[Weights], momenta: Sequence[Weights], ahead: Sequence[Weights]
 ) -> list[PredictingPart]:
-    """Return `Float32.update_parts`, and after each part of the update `predict` for it.
-
-    Together with the update, prediction finds weights and momenta in the cache, and both engines
-    share it.
-    """
-
-    def part(one: _Part) -> PredictingPart:
-        w, m, to = one.within(weights), one.within(momenta), one.within(ahead)
-
-        def update(gradients: Sequence[Weights], rule: UpdateRule, distance: float) -> None:
-            _step(w, m, one.of(gradients), rule)
-            _look_ahead(w, m, to, distance)
-
-        return PredictingPart(one.layers, update)
-
-    return list(map(part, _parts(weights)))
+    """Return `Float32.update_parts` with a prediction."""
+    return [
+        PredictingPart(one, *map(one.within, (weights, momenta, ahead))) for one in _cut(weights)
+    ]
 
 
 def predict(
@@ -295,55 +336,28 @@ def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: fl
         torch.add(weight, momentum, alpha=-distance, out=ahead)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Whole layers, or rows of the weight of one; its bias goes with the last ones.
-
-    Attributes:
-        layers: see `UpdatePart`.
-        rows: None for all.
-        has_bias: whether the bias is in it.
-    """
-
-    layers: tuple[int, ...]
-    rows: slice | None = None
-    has_bias: bool = True
-
-    def within(self, pairs: Sequence[Weights]) -> list[Tensor]:
-        """Return what lies in it of `pairs`, one for each layer with weights."""
-        return self.of([pairs[layer] for layer in self.layers])
-
-    def of(self, pairs: Sequence[Weights]) -> list[Tensor]:
-        """Return what lies in it of `pairs`, one for each of its layers."""
-        if self.rows is None:
-            return [in_memory_order(one) for pair in pairs for one in pair]
-        ((weight, bias),) = pairs
-        rows = weight[self.rows]
-        return [rows, bias] if self.has_bias else [rows]
-
-
-def _parts(weights: Sequence[Weights]) -> list[_Part]:
+def _cut(weights: Sequence[Weights]) -> list[Place]:
     """Cut layers into parts of an update: calling a kernel takes as long as updating a small one.
 
     Rows end where vectors end: kernels round the elements after the last whole vector differently.
     """
-    parts: list[_Part] = []
+    parts: list[Place] = []
     small: list[int] = []
     for layer, (weight, _) in enumerate(weights):
         if weight.numel() < SMALL_ELEMENTS:
             small.append(layer)
         elif weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PART:
-            parts.append(_Part((layer,)))
+            parts.append(Place((layer,)))
         else:
             count, columns = weight.shape
             wanted = max(2, round(weight.numel() / PART_ELEMENTS))
             step = VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, columns)
             rows = -(-count // wanted // step) * step
             parts += [
-                _Part((layer,), slice(i, i + rows), i + rows >= count)
+                Place((layer,), slice(i, i + rows), i + rows >= count)
                 for i in range(0, count, rows)
             ]
-    return [*parts, _Part(tuple(small))] if small else parts
+    return [*parts, Place(tuple(small))] if small else parts
 
 
 def _convolution_gradients(

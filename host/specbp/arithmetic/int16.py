@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 from torch import Tensor
@@ -133,16 +134,10 @@ class Int16:
 
     def update_parts(
         self, weights: Sequence[Weights], momenta: Sequence[Weights]
-    ) -> list[UpdatePart]:
+    ) -> Sequence[UpdatePart]:
         """Return `update` layer by layer."""
-
-        def part(layer: int, scales: LayerScales, w: Weights, m: Weights) -> UpdatePart:
-            def update(gradients: Sequence[Weights], rule: UpdateRule) -> None:
-                self._update(scales, w, m, gradients[0], rule)
-
-            return UpdatePart((layer,), update)
-
-        return list(map(part, range(len(weights)), self._trained, weights, momenta))
+        layers = zip(self._trained, weights, momenta, strict=True)
+        return [LayerUpdate(layer, self.scales.batch_size, *of) for layer, of in enumerate(layers)]
 
     def update(
         self,
@@ -152,26 +147,8 @@ class Int16:
         rule: UpdateRule,
     ) -> None:
         """Round the gradients to int32 and do one SGD step in place."""
-        for scales, w, m, g in zip(self._trained, weights, momenta, gradients, strict=True):
-            self._update(scales, w, m, g, rule)
-
-    def _update(
-        self,
-        scales: LayerScales,
-        weights: Weights,
-        momenta: Weights,
-        gradients: Weights,
-        rule: UpdateRule,
-    ) -> None:
-        trained = scales.trained
-        kinds = (
-            (trained.weight_master, trained.weight_gradient, scales.weight_gradient_shift),
-            (trained.bias, trained.bias_gradient, scales.bias_gradient_shift),
-        )
-        for one in zip(weights, momenta, gradients, kinds, strict=True):
-            weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
-            numbers = step_integers(rule, self.scales.batch_size, weight_bits, gradient_bits)
-            step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), numbers)
+        for part, pair in zip(self.update_parts(weights, momenta), gradients, strict=True):
+            part.do([pair], rule)
 
     def _int16(self, sums: Tensor, shift: int, layer: Layer, tensor: str) -> Tensor:
         """Requantise `sums` in place, and count what is cut off where that is asked for."""
@@ -181,6 +158,42 @@ class Int16:
             with self._counting:  # two engines may be at the same layer
                 self._saturations[layer.name, tensor] += cut_off
         return requantise_(sums, shift, INT16_MAX)
+
+
+@dataclass(frozen=True)
+class LayerUpdate:
+    """The update of one layer; see `specbp.arithmetic.UpdatePart`.
+
+    Attributes:
+        layer: its position among the layers with weights.
+        batch_size: samples whose gradients are summed.
+        scales: of the layer.
+        weights: of the layer.
+        momenta: likewise.
+    """
+
+    layer: int
+    batch_size: int
+    scales: LayerScales
+    weights: Weights
+    momenta: Weights
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Whose gradients it needs, as positions among the layers with weights."""
+        return (self.layer,)
+
+    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+        """Do it, given these gradients."""
+        trained = self.scales.trained
+        kinds = (
+            (trained.weight_master, trained.weight_gradient, self.scales.weight_gradient_shift),
+            (trained.bias, trained.bias_gradient, self.scales.bias_gradient_shift),
+        )
+        for one in zip(self.weights, self.momenta, gradients[0], kinds, strict=True):
+            weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
+            numbers = step_integers(rule, self.batch_size, weight_bits, gradient_bits)
+            step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), numbers)
 
 
 def upper_half(master: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
 from specbp.backends.recipe import Recipe
-from specbp.backends.updates import Numbers
+from specbp.schedules.updating import Numbers
 
 READY_BYTES = 3 << 20
 """Normalised images that are made ready together, about: they should stay in the cache."""

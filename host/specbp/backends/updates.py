@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from specbp.arithmetic import Arithmetic, UpdatePart, UpdateRule
-from specbp.arithmetic.float32 import PredictingPart, predict, predicting_parts
+from specbp.arithmetic import Arithmetic, UpdatePart
+from specbp.arithmetic.float32 import PlainPart, PredictingPart, predict, predicting_parts
 from specbp.network import Weights
-from specbp.schedules.updating import Part
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The numbers of one step.
-
-    Attributes:
-        rule: of the update.
-        distance: how far the forward of the next step looks ahead, in momenta.
-    """
-
-    rule: UpdateRule
-    distance: float
+from specbp.schedules.updating import Numbers, Part
 
 
 class PlainUpdate:
@@ -36,10 +22,12 @@ class PlainUpdate:
     Attributes:
         numbers: of the step in progress; to be set before its update.
         parts: of the update; the same ones for every step.
+        plain: likewise, by what they consist of; None where they are not PyTorch's own.
     """
 
     numbers: Numbers
     parts: Sequence[Part]
+    plain: Sequence[PlainPart] | None
 
     def __init__(
         self,
@@ -49,10 +37,10 @@ class PlainUpdate:
     ) -> None:
         self._arithmetic = arithmetic
         self._weights, self._momenta = weights, momenta
-        self.parts = [
-            Part(part.layers, partial(self._do, part))
-            for part in arithmetic.update_parts(weights, momenta)
-        ]
+        parts = arithmetic.update_parts(weights, momenta)
+        self.parts = [Part(part.layers, partial(self._do, part)) for part in parts]
+        plain = [part for part in parts if isinstance(part, PlainPart)]
+        self.plain = plain if len(plain) == len(parts) else None
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""
@@ -81,10 +69,9 @@ class PredictingUpdate(PlainUpdate):
     ) -> None:
         super().__init__(arithmetic, weights, momenta)
         self._ahead = ahead
-        self.parts = [
-            Part(part.layers, partial(self._do_and_predict, part))
-            for part in predicting_parts(weights, momenta, ahead)
-        ]
+        parts = predicting_parts(weights, momenta, ahead)
+        self.parts = [Part(part.layers, partial(self._do_and_predict, part)) for part in parts]
+        self.plain = parts
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""
@@ -92,4 +79,5 @@ class PredictingUpdate(PlainUpdate):
         predict(self._weights, self._momenta, self._ahead, self.numbers.distance)
 
     def _do_and_predict(self, part: PredictingPart, gradients: Sequence[Weights]) -> None:
-        part.do(gradients, self.numbers.rule, self.numbers.distance)
+        part.do(gradients, self.numbers.rule)
+        part.predict(self.numbers.distance)

@@ -1,31 +1,20 @@
 """Build the simulated overlay: a shared library per content hash, in a cache folder.
 
-A library is built once under a file lock, in a temporary folder, and appears by one rename: a
-build that is killed leaves nothing half done. The Verilator runtime is compiled once for all.
+The Verilator runtime is compiled once for all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
-
-from specbp.boards.toolchain import (
-    Compiler,
-    Verilator,
-    find_compiler,
-    find_verilator,
-    run,
-)
+from specbp.boards.toolchain import Verilator, find_verilator
+from specbp.compiling import Compiler, cached, find_compiler, run
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import HARDWARE, rtl_files
 
@@ -43,14 +32,6 @@ _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _CXX_FLAGS = ("-std=c++17", "-march=native", "-fPIC", "-fno-semantic-interposition", "-w")
 _OPTIMISATION: Mapping[Kind, str] = {"fast": "-O3", "checked": "-O1"}
 """The checked build takes longer to compile than it usually runs."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for built models: ``$SPECBP_CACHE``, else in the user's cache folder."""
-    given = os.environ.get("SPECBP_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specbp"
 
 
 def build(parameters: Parameters, kind: Kind = "fast") -> Path:
@@ -83,7 +64,7 @@ def build(parameters: Parameters, kind: Kind = "fast") -> Path:
         )
         return _compile_model(verilator, compiler, flags, folder, objects)
 
-    return _cached(f"model-{key}.so", make)
+    return cached(f"model-{key}.so", make)
 
 
 def runtime(verilator: Verilator, compiler: Compiler, kind: Kind) -> list[Path]:
@@ -101,25 +82,8 @@ def runtime(verilator: Verilator, compiler: Compiler, kind: Kind) -> list[Path]:
             run([*command, "-c", str(source), "-o", str(target)])
             return target
 
-        objects.append(_cached(f"{source.stem}-{key}.o", make))
+        objects.append(cached(f"{source.stem}-{key}.o", make))
     return objects
-
-
-def _cached(name: str, make: Callable[[Path], Path]) -> Path:
-    """Return the file `name` of the cache; `make` makes it in the folder it is given."""
-    cache = cache_folder()
-    final = cache / name
-    if final.exists():
-        return final
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{name}.lock"):
-        if not final.exists():
-            folder = Path(tempfile.mkdtemp(dir=cache, prefix=".build-"))
-            try:
-                make(folder).replace(final)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    return final
 
 
 def _verilate(verilator: Verilator, parameters: Parameters, kind: Kind, folder: Path) -> None:

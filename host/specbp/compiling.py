@@ -1,0 +1,104 @@
+"""Compiling once: a C++ compiler, and the folder where what it made is kept.
+
+A file is made once under a lock, in a temporary folder, and appears by one rename: a build that is
+killed leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from specbp.errors import SpecbpError
+
+
+class ToolError(SpecbpError):
+    """A tool is missing, or failed."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler.
+
+    Attributes:
+        command: what to put before its arguments.
+        version: the first line of what ``--version`` says.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler() -> Compiler:
+    """Return a C++ compiler: ``$CXX``, else g++ or clang++, else the one in PyPI's `ziglang`.
+
+    Raises:
+        ToolError: there is none.
+    """
+    given = os.environ.get("CXX", "").split()
+    for candidate in (given, ["g++"], ["clang++"]):
+        if candidate and shutil.which(candidate[0]):
+            return _compiler(candidate)
+    if importlib.util.find_spec("ziglang"):
+        return _compiler([sys.executable, "-m", "ziglang", "c++"])
+    raise ToolError("a C++ compiler is missing: install g++, or pip install ziglang")
+
+
+def run(command: Sequence[str], environment: dict[str, str] | None = None) -> str:
+    """Run a tool and return its output.
+
+    Raises:
+        ToolError: it could not be run or failed; the message holds what it said.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(f"{command[0]}: {error.strerror}") from error
+    if done.returncode:
+        raise ToolError(f"{' '.join(command[:4])} ... failed:\n{done.stdout.strip()}")
+    return done.stdout
+
+
+def cache_folder() -> Path:
+    """Return the folder for built models: ``$SPECBP_CACHE``, else in the user's cache folder."""
+    given = os.environ.get("SPECBP_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specbp"
+
+
+def cached(name: str, make: Callable[[Path], Path]) -> Path:
+    """Return the file `name` of the cache; `make` makes it in the folder it is given."""
+    cache = cache_folder()
+    final = cache / name
+    if final.exists():
+        return final
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f".{name}.lock"):
+        if not final.exists():
+            folder = Path(tempfile.mkdtemp(dir=cache, prefix=".build-"))
+            try:
+                make(folder).replace(final)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    return final
+
+
+def _compiler(command: Sequence[str]) -> Compiler:
+    return Compiler(tuple(command), run([*command, "--version"]).splitlines()[0])
