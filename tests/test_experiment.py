@@ -206,6 +206,37 @@ def test_on_a_gpu_engines_are_streams(fields, name):
 
 
 @pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"threads": 2}, "sequential, 2 threads, native"),
+        ({"schedule": "data-parallel"}, "data-parallel, native"),
+        ({"schedule": "pipelined", "balanced": False}, "pipelined, not balanced, native"),
+    ],
+)
+def test_native_steps_are_those_of_the_cpu(fields, name):
+    experiment = experiment_from({"backend": "native", "lanes": 32} | fields)
+    assert experiment.arm == name
+    assert experiment.on_native and not experiment.on_overlay
+    assert experiment.lanes is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"schedule": "selective"}, "schedules sequential, data-parallel, pipelined: others need"),
+        ({"schedule": "speculative", "key": "label"}, "sequential, data-parallel, pipelined"),
+        ({"schedule": "pipelined", "refresh": 1}, "sequential, data-parallel, pipelined"),
+        ({"schedule": "pipelined", "max_age": 5}, "no max_age"),
+        ({"schedule": "pipelined", "engines": 1}, "leave engines at 2"),
+        ({"arithmetic": "int16"}, "int16 needs cpu"),
+    ],
+)
+def test_what_native_steps_do_not_do_is_refused(fields, message):
+    with pytest.raises(UsageError, match=message):
+        experiment_from({"backend": "native"} | fields)
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"threads": 2}, "leave threads out"),

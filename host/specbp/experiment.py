@@ -380,6 +380,8 @@ class Experiment(BaseModel):
             raise ValueError("native steps compute in float32: int16 needs cpu")
         if self.max_age is not None:
             raise ValueError("native steps have no max_age: leave it out, or take cpu")
+        if pipelined and self.engines != 2:
+            raise ValueError("native steps speculate on two engines: leave engines at 2")
 
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""

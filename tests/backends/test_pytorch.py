@@ -12,6 +12,14 @@ from specbp.frames import SCHEMAS
 from tests.oracle import PlainLoop, compare_with_plain_loop
 
 FAST = {"dataset": "digits", "model": "digits-cnn", "epochs": 2, "learning_rate": 0.02}
+NATIVE_ARMS = [
+    {"schedule": "sequential"},
+    {"schedule": "sequential", "threads": 2, "momentum": 0.0},
+    {"schedule": "data-parallel", "batch_size": 7},
+    {"schedule": "pipelined", "nesterov": True, "weight_decay": 0.001},
+    {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1},
+    {"schedule": "pipelined", "balanced": False, "batch_size": 5},
+]
 ARMS = [
     {"schedule": "sequential"},
     {"schedule": "sequential", "threads": 2},
@@ -23,6 +31,7 @@ ARMS = [
     {"schedule": "speculative", "reuse": "replay", "refresh": 2, "gate_target": 0.6},
     {"schedule": "data-parallel"},
     {"schedule": "selective", "skip_loss": 0.5},
+    *({"backend": "native", **arm} for arm in NATIVE_ARMS),
 ]
 
 
@@ -165,6 +174,24 @@ def test_a_restored_training_goes_on_as_if_never_interrupted(digits, tmp_path, a
     second.advance(60 - steps_before)
     assert second.step == whole.step
     assert second.weights_sha256() == whole.weights_sha256()
+
+
+@pytest.mark.parametrize("arm", NATIVE_ARMS, ids=str)
+def test_native_steps_have_the_bits_of_those_in_python(digits, arm):
+    cpu, native = (
+        PytorchTraining(experiment_from(FAST | arm | {"backend": backend}), digits)
+        for backend in ("cpu", "native")
+    )
+    steps = cpu.steps_per_epoch + 20
+    expected, found = cpu.advance(steps), native.advance(steps)
+    for name in ("loss", "correct", "accepts"):
+        assert [row[name] for row in found] == [row[name] for row in expected]
+    assert native.weights_sha256() == cpu.weights_sha256()
+    assert {span.phase for span in native.spans} >= {
+        "load", "forward", "input gradient", "weight gradient", "update",
+    }  # fmt: skip
+    for training in (cpu, native):
+        training.close()
 
 
 def test_all_arms_start_from_equal_weights_in_equal_order_and_other_seeds_do_not(digits):

@@ -47,7 +47,7 @@ def _simulation() -> Iterator[Finding]:
     try:
         yield Finding("C++ compiler", "ok", find_compiler().version)
     except SpecbpError as error:
-        yield Finding("C++ compiler", "missing", "", "sim:rtl, the simulated board", str(error))
+        yield Finding("C++ compiler", "missing", "", "native steps, sim:rtl", str(error))
 
 
 def _package(name: str, needed_for: str, cure: str) -> Finding:

@@ -183,7 +183,7 @@ class Session:
 def _is_baseline(cell: Cell, of: Cell) -> bool:
     """Return whether the passes of `cell` are those of `of`, alone on one engine."""
     one, other = cell.experiment, of.experiment
-    backend = other.backend if other.on_gpu else "cpu"
+    backend = "cpu" if other.on_overlay else other.backend
     return (one.backend, one.schedule, one.engines, one.threads) == (backend, "sequential", 1, 1)
 
 

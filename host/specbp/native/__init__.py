@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import ModuleType
 
 import torch
 
-from specbp.compiling import cached, find_compiler, run
+from specbp.compiling import ToolError, cached, find_compiler, run
 
 SOURCE = Path(__file__).with_name("steps.cpp")
 _FLAGS = ("-std=c++20", "-O2", "-fPIC", "-shared", "-w")
@@ -23,16 +24,19 @@ def compiled() -> ModuleType:
     """Return steps.cpp as a module; compiling it, once for each PyTorch, takes half a minute.
 
     Raises:
-        ToolError: there is no C++ compiler, or it failed.
+        ToolError: there is no C++ compiler or no header of Python, or compiling failed.
     """
     compiler = find_compiler()
     python = sysconfig.get_path("include")
+    if not Path(python, "Python.h").exists():
+        raise ToolError(f"{python}/Python.h is missing: install python3-dev, or take backend cpu")
     torch_folder = Path(torch.__file__).parent
     text = SOURCE.read_text()
     made_of = text, torch.__version__, torch_folder, python, compiler.version, _FLAGS
     key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
 
     def make(folder: Path) -> Path:
+        print("compiling native steps, once: half a minute", file=sys.stderr)
         target = folder / SOURCE.stem
         includes = (torch_folder / "include", torch_folder / "include/torch/csrc/api/include")
         libraries = torch_folder / "lib"
