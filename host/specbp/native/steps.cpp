@@ -130,6 +130,7 @@ class Engine {
       has_ended_ = true;
     }
     has_work_.notify_one();
+    const py::gil_scoped_release release;  // `tidy` may need it
     thread_.join();
   }
 
