@@ -93,6 +93,15 @@ class NativeSteps:
             )
         return self._steps
 
+    @property
+    def running(self) -> Any:
+        """The steps of steps.cpp, which were opened before."""
+        return self._steps
+
+    def outcome(self) -> Outcome:
+        """Return what the forward of the last step left behind."""
+        return self.passes.outcome_of(*self._steps.outcome())[0]
+
     def numbers(self, update: Update | None) -> Any:
         """Return the numbers of an update as steps.cpp takes them."""
         assert update is not None
@@ -204,17 +213,21 @@ class NativePipelined:
 
     def __init__(self, steps: NativeSteps) -> None:
         self._steps = steps
-        self._restored: Outcome | None = None
         self._is_seen = False
-        self._fetch: Callable[[], tuple[Tensor, Sequence[Tensor]]] | None = None
-        self._true = torch.ones((), dtype=torch.bool)
+        self._accepted: dict[bool, Tensor] = {}
+        self._restored: Outcome | None = None
+        """Of the previous batch, where that is not the last step of `steps`."""
 
     def gradients(
         self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
     ) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, and update the weights with them."""
         seen = self._is_seen
-        if self._restored is not None or not seen:
+        if seen and self._restored is None:
+            steps = self._steps.running
+            steps.begin()
+            images = load()
+        else:
             images = load()
             steps = self._steps.opened(weights, update, [(images, labels)])
             if self._restored is not None:
@@ -222,22 +235,18 @@ class NativePipelined:
                     self._restored.labels, self._steps.passes.results_of(self._restored)
                 )
                 self._restored = None
-        else:
-            steps = self._steps.opened(weights, update, ())
-            steps.begin()
-            images = load()
         step = steps.replay if seen else steps.alone
         found = step(images, labels, self._steps.numbers(update))
         self._is_seen = True
-        self._fetch = steps.outcome
-        accepted = (self._true if seen else ~self._true).expand_as(labels)
-        return self._steps.batch_gradients(found, speculative_times, accepted)
+        if seen not in self._accepted:
+            self._accepted[seen] = torch.full_like(labels, seen, dtype=torch.bool)
+        return self._steps.batch_gradients(found, speculative_times, self._accepted[seen])
 
     def state(self) -> dict[str, Any]:
         """Return the previous batch's outcome."""
         outcome = self._restored
-        if outcome is None and self._fetch is not None:
-            outcome = self._steps.passes.outcome_of(*self._fetch())[0]
+        if self._is_seen and outcome is None:
+            outcome = self._steps.outcome()
         return {"outcome": None if outcome is None else vars(outcome)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -245,11 +254,9 @@ class NativePipelined:
         outcome = state["outcome"]
         self._restored = None if outcome is None else Outcome(**outcome)
         self._is_seen = outcome is not None
-        self._fetch = None
 
     def close(self) -> None:
         """End engine 1."""
-        self._fetch = None
         self._steps.close()
 
 
