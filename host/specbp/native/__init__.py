@@ -24,7 +24,7 @@ def compiled() -> ModuleType:
     """Return steps.cpp as a module; compiling it, once for each PyTorch, takes half a minute.
 
     Raises:
-        ToolError: there is no C++ compiler or no header of Python, or compiling failed.
+        ToolError: there is no C++ compiler or no header of Python, or what it made is of no use.
     """
     compiler = find_compiler()
     python = sysconfig.get_path("include")
@@ -55,6 +55,16 @@ def compiled() -> ModuleType:
         return target
 
     path = cached(f"{SOURCE.stem}-{key}.so", make)
+    try:
+        return _imported(path)
+    except ImportError as error:  # its standard library is not that of PyTorch's compiler
+        raise ToolError(
+            f"{compiler.version} does not fit this PyTorch: install g++ and set CXX=g++, or take "
+            f"backend cpu ({error})"
+        ) from error
+
+
+def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(SOURCE.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
