@@ -372,15 +372,14 @@ class Experiment(BaseModel):
 
     def _require_native(self) -> None:
         """Refuse what native steps do not do."""
-        pipelined = all(getattr(self, name) == value for name, value in PIPELINED.items())
-        if self.schedule not in NATIVE_SCHEDULES and not (pipelined and not self.refresh):
+        if self.schedule not in NATIVE_SCHEDULES and not (self.is_pipelined and not self.refresh):
             choices = ", ".join(NATIVE_SCHEDULES)
             raise ValueError(f"native steps are those of the schedules {choices}: others need cpu")
         if self.arithmetic != "float32":
             raise ValueError("native steps compute in float32: int16 needs cpu")
         if self.max_age is not None:
             raise ValueError("native steps have no max_age: leave it out, or take cpu")
-        if pipelined and self.engines != 2:
+        if self.is_pipelined and self.engines != 2:
             raise ValueError("native steps speculate on two engines: leave engines at 2")
 
     def _require_overlay(self) -> None:
@@ -409,6 +408,11 @@ class Experiment(BaseModel):
         for name in ("gate_target", "max_age", "warmup_epochs"):
             if getattr(self, name):
                 raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
+
+    @property
+    def is_pipelined(self) -> bool:
+        """Whether this is what ``schedule = "pipelined"`` is short for."""
+        return all(getattr(self, name) == value for name, value in PIPELINED.items())
 
     @property
     def on_gpu(self) -> bool:
@@ -455,7 +459,7 @@ class Experiment(BaseModel):
         return ", ".join([*words, *[self.backend] * self.on_native])
 
     def _speculation_words(self) -> list[str]:
-        if all(getattr(self, name) == value for name, value in PIPELINED.items()):
+        if self.is_pipelined:
             words = ["pipelined"]
         else:
             key = f"{self.buckets} buckets" if self.key == "bucket" else f"{self.key} key"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from specbp.arithmetic import UpdateRule
+from specbp.arithmetic import Numbers, UpdateRule
 from specbp.arithmetic.float32 import (
     PART_ELEMENTS,
     Float32,
@@ -179,7 +179,7 @@ def test_an_update_in_parts_has_the_bits_of_the_whole():
     rule = UpdateRule(learning_rate=0.013, momentum=0.9, weight_decay=0.001)
     Float32().update(*expected, gradients, rule)
     for part in reversed(Float32().update_parts(weights, momenta)):
-        part.do([gradients[layer] for layer in part.layers], rule)
+        part.do([gradients[layer] for layer in part.layers], Numbers(rule))
     for pairs, others in zip((weights, momenta), expected, strict=True):
         assert all(map(torch.equal, chain(*pairs), chain(*others)))
 
@@ -195,8 +195,7 @@ def test_weights_are_predicted_as_they_are_updated():
     weights, momenta, gradients, ahead, expected = (draw(shapes) for _ in range(5))
     rule = UpdateRule(learning_rate=0.01, momentum=0.9, weight_decay=0.0)
     for part in predicting_parts([weights], [momenta], [ahead]):
-        part.do([gradients], rule)
-        part.predict(0.03)
+        part.do([gradients], Numbers(rule, 0.03))
     predict([weights], [momenta], [expected], 0.03)
     for weight, momentum, one, other in zip(weights, momenta, ahead, expected, strict=True):
         assert torch.equal(one, other)

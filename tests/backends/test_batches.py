@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from specbp.arithmetic import UpdateRule
+from specbp.arithmetic import Numbers, UpdateRule
 from specbp.backends import batches
 from specbp.backends.batches import Batches
 from specbp.backends.recipe import Recipe
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
-from specbp.schedules.updating import Numbers
 
 STEPS_PER_EPOCH = 5
 

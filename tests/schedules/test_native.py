@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from specbp.arithmetic import UpdateRule
+from specbp.arithmetic import Numbers, UpdateRule
 from specbp.arithmetic.float32 import Float32
 from specbp.backends.updates import PlainUpdate
 from specbp.experiment import experiment_from
 from specbp.schedules import StepWeights, build
 from specbp.schedules.native import Later
-from specbp.schedules.updating import Numbers
 
 RULE = UpdateRule(learning_rate=0.05, momentum=0.9, weight_decay=0.001)
 SCHEDULES = ["sequential", "data-parallel", "pipelined"]

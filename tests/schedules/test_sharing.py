@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specbp.arithmetic import Numbers, UpdateRule
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Done, ThreadEngine
 from specbp.schedules.passes import forward, weight_gradients
 from specbp.schedules.sharing import Costs, DividedWork, TakenWork, divided
 from specbp.schedules.spans import Recorder
-from specbp.schedules.updating import Part
 
 
 def loads(costs, free_at, engine_of):
@@ -88,18 +88,29 @@ SEVERAL_TOGETHER = [(0, 2, 3), (1,), (1,)]
 
 
 @dataclass
+class NotedPart:
+    """A part that notes what it was given."""
+
+    layers: tuple
+    done: list
+
+    def do(self, gradients, numbers):
+        assert numbers is Noted.numbers
+        self.done.append((self.layers, gradients))
+
+
+@dataclass
 class Noted:
     """An update that notes which of its parts were done, and given what."""
 
     layers: list = field(default_factory=lambda: ONE_BY_ONE)
     done: list = field(default_factory=list)
 
+    numbers = Numbers(UpdateRule(learning_rate=0.1, momentum=0.0, weight_decay=0.0))
+
     @property
     def parts(self):
-        return [Part(layers, partial(self.note, layers)) for layers in self.layers]
-
-    def note(self, layers, gradients):
-        self.done.append((layers, gradients))
+        return [NotedPart(layers, self.done) for layers in self.layers]
 
     def whole(self, gradients):
         self.done.append((tuple(range(len(gradients))), gradients))
@@ -150,6 +161,13 @@ def test_two_engines_do_every_part_of_the_update_once_after_its_gradients(
     for positions, gradients in update.done:
         expected = [step.expected[position] for position in positions]
         assert bench.flat(gradients).equal(bench.flat(expected))
+    ended = {one.layer: one.ended for one in step.recorder.spans if one.phase == "weight gradient"}
+    updates = [one for one in step.recorder.spans if one.phase == "update"]
+    assert len(updates) == len(layers)
+    names = [layer.name for layer in step.chain.network.trained]
+    together = [names[position] for part in layers if len(part) > 1 for position in part]
+    for one in updates:
+        assert all(one.started >= ended[name] for name in ([one.layer] if one.layer else together))
     if free_at is ENGINE_1:
         assert not step.layers_of(0, "weight gradient")
 

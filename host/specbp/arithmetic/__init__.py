@@ -34,6 +34,19 @@ class UpdateRule:
     nesterov: bool = False
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of one step.
+
+    Attributes:
+        rule: of the update.
+        distance: how far the forward of the next step looks ahead, in momenta.
+    """
+
+    rule: UpdateRule
+    distance: float = 0.0
+
+
 class UpdatePart(Protocol):
     """A part of an SGD step that does not depend on its other parts."""
 
@@ -42,7 +55,7 @@ class UpdatePart(Protocol):
         """Whose gradients it needs, as positions among the layers with weights."""
         ...
 
-    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+    def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
         """Do it, given these gradients."""
         ...
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import UpdatePart, UpdateRule, batched
+from specbp.arithmetic import Numbers, UpdatePart, UpdateRule, batched
 from specbp.memory_order import in_memory_order
 from specbp.network import (
     AveragePooling,
@@ -243,9 +243,9 @@ class PlainPart:
         """Whose gradients it needs, as positions among the layers with weights."""
         return self.place.layers
 
-    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+    def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
         """Do it, given these gradients."""
-        _step(self.weights, self.momenta, self.place.of(gradients), rule)
+        _step(self.weights, self.momenta, self.place.of(gradients), numbers.rule)
 
 
 @dataclass(frozen=True)
@@ -261,9 +261,10 @@ class PredictingPart(PlainPart):
 
     ahead: list[Tensor]
 
-    def predict(self, distance: float) -> None:
-        """Write to `ahead`; see `predict`."""
-        _look_ahead(self.weights, self.momenta, self.ahead, distance)
+    def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
+        """Do it, given these gradients."""
+        super().do(gradients, numbers)
+        _look_ahead(self.weights, self.momenta, self.ahead, numbers.distance)
 
 
 def predicting_parts(

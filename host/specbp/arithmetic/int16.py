@@ -16,7 +16,7 @@ from threading import Lock
 
 from torch import Tensor
 
-from specbp.arithmetic import UpdatePart, UpdateRule
+from specbp.arithmetic import Numbers, UpdatePart, UpdateRule
 from specbp.arithmetic.fixed_point import INT16_MAX, INT32_MAX, encode, requantise_
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16_softmax import softmax
@@ -148,7 +148,7 @@ class Int16:
     ) -> None:
         """Round the gradients to int32 and do one SGD step in place."""
         for part, pair in zip(self.update_parts(weights, momenta), gradients, strict=True):
-            part.do([pair], rule)
+            part.do([pair], Numbers(rule))
 
     def _int16(self, sums: Tensor, shift: int, layer: Layer, tensor: str) -> Tensor:
         """Requantise `sums` in place, and count what is cut off where that is asked for."""
@@ -183,7 +183,7 @@ class LayerUpdate:
         """Whose gradients it needs, as positions among the layers with weights."""
         return (self.layer,)
 
-    def do(self, gradients: Sequence[Weights], rule: UpdateRule) -> None:
+    def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
         """Do it, given these gradients."""
         trained = self.scales.trained
         kinds = (
@@ -192,8 +192,8 @@ class LayerUpdate:
         )
         for one in zip(self.weights, self.momenta, gradients[0], kinds, strict=True):
             weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
-            numbers = step_integers(rule, self.batch_size, weight_bits, gradient_bits)
-            step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), numbers)
+            integers = step_integers(numbers.rule, self.batch_size, weight_bits, gradient_bits)
+            step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), integers)
 
 
 def upper_half(master: Tensor) -> Tensor:

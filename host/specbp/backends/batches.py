@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from specbp.arithmetic import Arithmetic
+from specbp.arithmetic import Arithmetic, Numbers
 from specbp.backends.recipe import Recipe
-from specbp.schedules.updating import Numbers
 
 READY_BYTES = 3 << 20
 """Normalised images that are made ready together, about: they should stay in the cache."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from specbp.arithmetic import Numbers
 from specbp.arithmetic.float32 import clear_subnormals
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
@@ -17,12 +18,10 @@ from specbp.backends.trained import TrainedInPytorch
 from specbp.backends.updates import PlainUpdate, PredictingUpdate
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment, available_cores
-from specbp.schedules import build as build_schedule
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.device import PROCESSOR
 from specbp.schedules.spans import Recorder
 from specbp.schedules.step import total_ms
-from specbp.schedules.updating import Numbers
 
 CLEARING_STEPS = 20
 """How often subnormal momenta are cleared: a pass over them, which must cost next to nothing."""
@@ -51,17 +50,6 @@ class PytorchTraining(TrainedInPytorch):
             if experiment.weight_prediction
             else PlainUpdate(*state)
         )
-
-        if experiment.on_native:
-            sequential = experiment.model_copy(update={"schedule": "sequential"})
-            self._warmup = build_schedule(
-                sequential, self._recipe.network, self._arithmetic, PROCESSOR
-            )
-
-    def close(self) -> None:
-        """Give the engines back."""
-        self._warmup.close()
-        super().close()
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each.

@@ -16,7 +16,6 @@ from specbp.schedules import build as build_schedule
 from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.device import Device
-from specbp.schedules.sequential import Sequential
 from specbp.schedules.spans import Span
 from specbp.schedules.step import Schedule, StepWeights
 
@@ -60,9 +59,12 @@ class TrainedInPytorch:
         self._ahead = self._weights
         if experiment.weight_prediction:
             self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
-        self._schedule = build_schedule(experiment, recipe.network, self._arithmetic, device)
+        alone = experiment.model_copy(update={"schedule": "sequential", "engines": 1})
+        self._schedule, self._warmup = (
+            build_schedule(one, recipe.network, self._arithmetic, device)
+            for one in (experiment, alone)
+        )
         self._chain = Chain(recipe.network, self._arithmetic)
-        self._warmup: Schedule = Sequential(self._chain, device.now)
         self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
@@ -111,6 +113,7 @@ class TrainedInPytorch:
     def close(self) -> None:
         """Give the engines back."""
         self._schedule.close()
+        self._warmup.close()
 
     def _of_step(self, step: int) -> tuple[Schedule, StepWeights]:
         """Return the schedule of `step`, and the weights that its passes read."""

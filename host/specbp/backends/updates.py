@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from specbp.arithmetic import Arithmetic, UpdatePart
-from specbp.arithmetic.float32 import PlainPart, PredictingPart, predict, predicting_parts
+from specbp.arithmetic import Arithmetic, Numbers, UpdatePart
+from specbp.arithmetic.float32 import predict, predicting_parts
 from specbp.network import Weights
-from specbp.schedules.updating import Numbers, Part
 
 
 class PlainUpdate:
@@ -22,12 +20,10 @@ class PlainUpdate:
     Attributes:
         numbers: of the step in progress; to be set before its update.
         parts: of the update; the same ones for every step.
-        plain: likewise, by what they consist of; None where they are not PyTorch's own.
     """
 
     numbers: Numbers
-    parts: Sequence[Part]
-    plain: Sequence[PlainPart] | None
+    parts: Sequence[UpdatePart]
 
     def __init__(
         self,
@@ -37,17 +33,11 @@ class PlainUpdate:
     ) -> None:
         self._arithmetic = arithmetic
         self._weights, self._momenta = weights, momenta
-        parts = arithmetic.update_parts(weights, momenta)
-        self.parts = [Part(part.layers, partial(self._do, part)) for part in parts]
-        plain = [part for part in parts if isinstance(part, PlainPart)]
-        self.plain = plain if len(plain) == len(parts) else None
+        self.parts = arithmetic.update_parts(weights, momenta)
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""
         self._arithmetic.update(self._weights, self._momenta, gradients, self.numbers.rule)
-
-    def _do(self, part: UpdatePart, gradients: Sequence[Weights]) -> None:
-        part.do(gradients, self.numbers.rule)
 
 
 class PredictingUpdate(PlainUpdate):
@@ -69,15 +59,9 @@ class PredictingUpdate(PlainUpdate):
     ) -> None:
         super().__init__(arithmetic, weights, momenta)
         self._ahead = ahead
-        parts = predicting_parts(weights, momenta, ahead)
-        self.parts = [Part(part.layers, partial(self._do_and_predict, part)) for part in parts]
-        self.plain = parts
+        self.parts = predicting_parts(weights, momenta, ahead)
 
     def whole(self, gradients: Sequence[Weights]) -> None:
         """Update all layers: the same bits, in the least time that one engine can."""
         super().whole(gradients)
         predict(self._weights, self._momenta, self._ahead, self.numbers.distance)
-
-    def _do_and_predict(self, part: PredictingPart, gradients: Sequence[Weights]) -> None:
-        part.do(gradients, self.numbers.rule)
-        part.predict(self.numbers.distance)

@@ -94,7 +94,7 @@ struct Part {
   }
 };
 
-// `specbp.schedules.updating.Numbers`
+// `specbp.arithmetic.Numbers`
 struct Numbers {
   double learning_rate, momentum, weight_decay;
   bool nesterov;

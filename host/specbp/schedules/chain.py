@@ -20,6 +20,8 @@ Delta = tuple[int, Tensor]
 
 Recordings = dict[tuple[Any, ...], Callable[..., tuple[Tensor, ...]]]
 """Passes that were traced, by pass or layer, batch size and type of numbers."""
+MOST_NETWORKS = 64
+"""So many networks have their recordings kept."""
 
 
 class RecordedPasses(NamedTuple):
@@ -34,10 +36,6 @@ class RecordedPasses(NamedTuple):
     forward: Callable[..., tuple[Tensor, ...]]
     deltas: Callable[..., tuple[Tensor, ...]]
     weight_gradients: Sequence[Callable[..., tuple[Tensor, ...]]]
-
-
-MOST_NETWORKS = 64
-"""So many networks have their recordings kept."""
 
 
 class Chain:
@@ -188,9 +186,7 @@ class TracedChain(Chain):
 
         def function(probabilities: Tensor, labels: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
             flat, masks = tensors[:count], iter(tensors[count:])
-            per_layer = tuple(
-                next(masks) if layer.has_mask else None for layer in self.network.layers
-            )
+            per_layer = tuple(next(masks) if has_one else None for has_one in self._has_mask)
             given = Outcome(labels, probabilities, per_layer, nothing)
             found = super(TracedChain, self).deltas(_paired(flat), given, labels, batch_size)
             return tuple(delta for _, delta in found)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 import torch
 from torch import Tensor
 
+from specbp.arithmetic import UpdatePart
 from specbp.arithmetic.float32 import PlainPart, PredictingPart
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
@@ -77,7 +78,7 @@ class NativeSteps:
             batches: images and labels of a batch, or of its halves.
         """
         if self._steps is None:
-            assert update is not None and update.plain is not None
+            assert update is not None
             size = sum(len(labels) for _, labels in batches)
             recorded = [self.passes.recorded(weights.current, *batch, size) for batch in batches]
             if not isinstance(recorded[0].forward, torch.jit.ScriptFunction):
@@ -87,7 +88,7 @@ class NativeSteps:
                 weights=self._module.Weights(
                     list(joined(*weights.current)), list(joined(*weights.ahead))
                 ),
-                parts=list(map(self._part, update.plain)),
+                parts=list(map(self._part, update.parts)),
                 balanced=self._balanced,
                 threads=self._threads,
             )
@@ -143,7 +144,8 @@ class NativeSteps:
             for engine, phase, layer, started, ended in self._steps.spans()
         ]
 
-    def _part(self, part: PlainPart) -> Any:
+    def _part(self, part: UpdatePart) -> Any:
+        assert isinstance(part, PlainPart)
         rows = part.place.rows
         return self._module.Part(
             layers=part.layers,
@@ -155,8 +157,8 @@ class NativeSteps:
         )
 
 
-class NativeSequential(RemembersNothing):
-    """`Sequential`.
+class _OnSteps:
+    """What native schedules share.
 
     Args:
         steps: of the training.
@@ -164,6 +166,14 @@ class NativeSequential(RemembersNothing):
 
     def __init__(self, steps: NativeSteps) -> None:
         self._steps = steps
+
+    def close(self) -> None:
+        """End engine 1."""
+        self._steps.close()
+
+
+class NativeSequential(_OnSteps, RemembersNothing):
+    """`Sequential`."""
 
     def gradients(
         self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
@@ -174,20 +184,9 @@ class NativeSequential(RemembersNothing):
         found = steps.alone(images, labels, self._steps.numbers(update))
         return self._steps.batch_gradients(found, sequential_times)
 
-    def close(self) -> None:
-        """End engine 1, which did nothing."""
-        self._steps.close()
 
-
-class NativeDataParallel(RemembersNothing):
-    """`DataParallel`.
-
-    Args:
-        steps: of the training.
-    """
-
-    def __init__(self, steps: NativeSteps) -> None:
-        self._steps = steps
+class NativeDataParallel(_OnSteps, RemembersNothing):
+    """`DataParallel`."""
 
     def gradients(
         self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
@@ -199,12 +198,8 @@ class NativeDataParallel(RemembersNothing):
         found = steps.halves(*halves, self._steps.numbers(update))
         return self._steps.batch_gradients(found, speculative_times)
 
-    def close(self) -> None:
-        """End engine 1."""
-        self._steps.close()
 
-
-class NativePipelined:
+class NativePipelined(_OnSteps):
     """`Speculative` with the key `batch`, reuse `replay` and no gate.
 
     Args:
@@ -212,7 +207,7 @@ class NativePipelined:
     """
 
     def __init__(self, steps: NativeSteps) -> None:
-        self._steps = steps
+        super().__init__(steps)
         self._is_seen = False
         self._accepted: dict[bool, Tensor] = {}
         self._restored: Outcome | None = None
@@ -254,10 +249,6 @@ class NativePipelined:
         outcome = state["outcome"]
         self._restored = None if outcome is None else Outcome(**outcome)
         self._is_seen = outcome is not None
-
-    def close(self) -> None:
-        """End engine 1."""
-        self._steps.close()
 
 
 def build_native(experiment: Experiment, chain: Chain) -> Schedule:

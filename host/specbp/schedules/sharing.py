@@ -14,11 +14,12 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from specbp.arithmetic import UpdatePart
 from specbp.network import Layer, Weights
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Pending
 from specbp.schedules.spans import Recorder
-from specbp.schedules.updating import Part, Update, own_update
+from specbp.schedules.updating import Update, own_update
 
 FreeAt = Mapping[int, float]
 """The engines that take part, by number, and when each has nothing else to do, s."""
@@ -89,7 +90,7 @@ class UpdateTask(NamedTuple):
     """A part of the update: one of so many of a layer, or all there is of several layers."""
 
     layer: str
-    part: Part
+    part: UpdatePart
     parts: int
 
 
@@ -243,9 +244,10 @@ class TakenWork:
 
     def _do_updates(self, engine: int) -> None:
         while (task := self._next_update(engine)) is not None:
+            assert self._update is not None
             started = time.perf_counter()
             with self._recorder.span(engine, "update", task.layer):
-                task.part.do(self._gradients.at(task.part.layers))
+                task.part.do(self._gradients.at(task.part.layers), self._update.numbers)
             self._costs.updates[task.layer] = task.parts * (time.perf_counter() - started)
 
     def _next_update(self, engine: int) -> UpdateTask | None:

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from specbp.arithmetic import UpdateRule
-from specbp.arithmetic.float32 import PlainPart
+from specbp.arithmetic import Numbers, UpdatePart
 from specbp.network import Weights
 from specbp.schedules.engines import Engine, work_through
 from specbp.schedules.spans import Recorder
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The numbers of one step.
-
-    Attributes:
-        rule: of the update.
-        distance: how far the forward of the next step looks ahead, in momenta.
-    """
-
-    rule: UpdateRule
-    distance: float
-
-
-class Part(NamedTuple):
-    """A part of an update that does not depend on its other parts.
-
-    Attributes:
-        layers: whose gradients it needs, as positions among the layers with weights.
-        do: does it, given these gradients.
-    """
-
-    layers: tuple[int, ...]
-    do: Callable[[Sequence[Weights]], None]
 
 
 class Update(Protocol):
@@ -44,12 +17,10 @@ class Update(Protocol):
 
     Attributes:
         parts: of the update; the same ones for every step.
-        plain: likewise, by what they consist of; None where they are not PyTorch's own.
         numbers: of the step in progress.
     """
 
-    parts: Sequence[Part]
-    plain: Sequence[PlainPart] | None
+    parts: Sequence[UpdatePart]
     numbers: Numbers
 
     def whole(self, gradients: Sequence[Weights]) -> None:
@@ -73,6 +44,7 @@ def shared_update(
     """Update the weights on the caller's engine and on `engine`."""
     if update is not None:
         tasks = [
-            partial(part.do, [gradients[layer] for layer in part.layers]) for part in update.parts
+            partial(part.do, [gradients[layer] for layer in part.layers], update.numbers)
+            for part in update.parts
         ]
         work_through(engine, tasks, lambda number: recorder.span(number, "update"))
