@@ -2,12 +2,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from specbp.cores import available_cores
+from specbp.defaults import without_effect
 from specbp.errors import UsageError
 from specbp.experiment import (
     METHOD_FIELDS,
     WORK_FIELDS,
     Experiment,
-    available_cores,
     experiment_from,
     gate_range,
 )
@@ -53,6 +54,7 @@ ONLY_WITH = {
     "buckets": {"key": "bucket"},
     "block_keys": {"sampler": "blocks"},
     "skip_loss": {"schedule": "selective"},
+    "subset_seed": {"train": 100},
 }
 """Knobs that mean nothing without another."""
 
@@ -77,8 +79,10 @@ def test_every_knob_changes_the_hash(name):
 def test_different_experiments_have_different_hashes_and_equal_ones_equal(names):
     assume(not {"arithmetic", "weight_prediction"} <= set(names))
     assume(not {"arithmetic", "nesterov"} <= set(names))
+    fields = {"schedule": "speculative"} | {name: OTHER_VALUES[name] for name in names}
+    ignored = without_effect(fields)
     changed = experiment_from(
-        {"schedule": "speculative"} | {name: OTHER_VALUES[name] for name in names}
+        {name: value for name, value in fields.items() if name not in ignored}
     )
     base = experiment_from({"schedule": "speculative"})
     assert (changed == base) == (changed.hash == base.hash)
@@ -93,9 +97,64 @@ def test_every_method_has_a_name_of_its_own(name):
 
 def test_knobs_a_schedule_does_not_have_are_none():
     plain = experiment_from({"schedule": "sequential"})
-    with_knobs = experiment_from({"schedule": "sequential", "key": "batch", "gate_threshold": 0.1})
-    assert with_knobs == plain
-    assert with_knobs.key is None
+    described = plain.model_dump()
+    assert described["key"] is described["gate_threshold"] is None
+    assert experiment_from(described) == plain
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"key": "label"}, "key = 'label' has no effect: the sequential schedule does not specul"),
+        ({"balanced": "yes"}, "the sequential schedule does not speculate"),
+        ({"schedule": "data-parallel", "gate_threshold": 0.1}, "data-parallel schedule does not"),
+        ({"skip_loss": 0.5}, "the sequential schedule skips no sample"),
+        ({"schedule": "pipelined", "skip_loss": 0.5}, "skips no sample"),
+        ({"block_keys": 5}, "only sampler blocks"),
+        ({"lanes": 32}, "backend cpu is no overlay"),
+        ({"backend": "native", "lanes": 32}, "backend native is no overlay"),
+        ({"backend": "cuda", "lanes": 32}, "backend cuda is no overlay"),
+        ({"backend": "sim:rtl", "threads": 2}, "engines of the overlay are cores"),
+        ({"schedule": "speculative", "buckets": 4}, "key label has no buckets"),
+        ({"schedule": "pipelined", "max_age": 4}, "always one step old"),
+        ({"schedule": "pipelined", "gate_threshold": 0.5}, "there is no gate"),
+        ({"schedule": "speculative", "gate_metric": "none", "gate_target": 0.5}, "is no gate"),
+        ({"schedule": "speculative", "engines": 1, "balanced": True}, "one engine has none to"),
+        ({"subset_seed": 3}, "no subset is drawn"),
+        ({"held_out": 100, "test": 50}, "take the place of the test set"),
+    ],
+)
+def test_a_field_without_effect_is_refused_with_the_reason(fields, reason):
+    """Kind: an option that is ignored; what was measured is not what was asked for."""
+    with pytest.raises(UsageError) as error:
+        experiment_from(fields, "specbp run")
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@given(st.sampled_from(sorted(OTHER_VALUES)), st.data())
+def test_no_field_is_ignored(name, data):
+    """Whatever the others are, a field that is accepted with another value changes the hash."""
+    others = data.draw(st.lists(st.sampled_from(sorted(OTHER_VALUES)), unique=True))
+    schedule = data.draw(st.sampled_from(["sequential", "speculative", "pipelined", "selective"]))
+    base = {one: OTHER_VALUES[one] for one in others if one != name} | {"schedule": schedule}
+    try:
+        without = experiment_from(base)
+        with_it = experiment_from(base | {name: OTHER_VALUES[name]})
+    except UsageError:
+        return
+    implied = getattr(without, name) == OTHER_VALUES[name]
+    assert implied or with_it.hash != without.hash
+
+
+@pytest.mark.parametrize("name", Experiment.model_fields)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), True])
+def test_no_number_is_infinite_or_a_switch_and_none_is_not_a_number(name, value):
+    """Kind: a value that compares as a number and is none; nan passes every comparison."""
+    if value is True and name in ("nesterov", "weight_prediction", "balanced"):
+        return
+    with pytest.raises(UsageError, match=name):
+        experiment_from(base_for(name) | {name: value})
 
 
 def test_pipelined_is_the_batch_key_without_a_gate():
@@ -166,6 +225,7 @@ def test_a_bad_field_is_one_line_that_names_it(fields, message):
         ({"schedule": "pipelined", "weight_prediction": True, "arithmetic": "int16"}, "float32"),
         ({"schedule": "pipelined", "weight_prediction": True, "momentum": 0}, "momentum"),
         ({"schedule": "pipelined", "warmup_epochs": 3, "epochs": 2}, "warmup_epochs = 3 of 2"),
+        ({"schedule": "speculative", "key": "bucket", "epochs": 1}, "none is left to speculate"),
     ],
 )
 def test_knobs_that_do_not_go_together_are_refused(fields, message):
@@ -190,6 +250,21 @@ def test_a_threshold_implies_a_gate_where_the_key_implies_none():
 
 
 @pytest.mark.parametrize(
+    ("fields", "metric"),
+    [
+        ({"key": "label", "reuse": "replay"}, "max"),
+        ({"key": "other-label"}, "max"),
+        ({"key": "bucket"}, "none"),
+        ({"key": "bucket", "reuse": "outcomes"}, "max"),
+        ({"key": "batch", "reuse": "outcomes"}, "max"),
+        ({"key": "batch", "reuse": "outcomes", "gate_metric": "none"}, "none"),
+    ],
+)
+def test_masks_of_other_samples_have_a_gate_unless_told_otherwise(fields, metric):
+    assert experiment_from({"schedule": "speculative"} | fields).gate_metric == metric
+
+
+@pytest.mark.parametrize(
     ("fields", "name"),
     [
         ({}, "sequential, cuda:0"),
@@ -199,7 +274,7 @@ def test_a_threshold_implies_a_gate_where_the_key_implies_none():
     ],
 )
 def test_on_a_gpu_engines_are_streams(fields, name):
-    experiment = experiment_from({"backend": "cuda", "lanes": 32} | fields)
+    experiment = experiment_from({"backend": "cuda"} | fields)
     assert experiment.arm == name
     assert experiment.on_gpu
     assert experiment.lanes is None
@@ -214,7 +289,7 @@ def test_on_a_gpu_engines_are_streams(fields, name):
     ],
 )
 def test_native_steps_are_those_of_the_cpu(fields, name):
-    experiment = experiment_from({"backend": "native", "lanes": 32} | fields)
+    experiment = experiment_from({"backend": "native"} | fields)
     assert experiment.arm == name
     assert experiment.on_native and not experiment.on_overlay
     assert experiment.lanes is None
@@ -226,7 +301,7 @@ def test_native_steps_are_those_of_the_cpu(fields, name):
         ({"schedule": "selective"}, "schedules sequential, data-parallel, pipelined: others need"),
         ({"schedule": "speculative", "key": "label"}, "sequential, data-parallel, pipelined"),
         ({"schedule": "pipelined", "refresh": 1}, "sequential, data-parallel, pipelined"),
-        ({"schedule": "pipelined", "max_age": 5}, "no max_age"),
+        ({"schedule": "pipelined", "max_age": 5}, "one step old"),
         ({"schedule": "pipelined", "engines": 1}, "leave engines at 2"),
         ({"arithmetic": "int16"}, "int16 needs cpu"),
     ],

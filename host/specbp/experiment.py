@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -12,6 +11,16 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from specbp.datasets.catalog import describe
+from specbp.defaults import (
+    GPU,
+    KEY_DEFAULTS,
+    NATIVE,
+    PIPELINED,
+    SPECULATION_FIELDS,
+    is_overlay,
+    spelled_out,
+    without_effect,
+)
 from specbp.deploy.address import parse_address
 from specbp.errors import UsageError, nearest
 
@@ -22,8 +31,6 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-GPU = "cuda"
-NATIVE = "native"
 BACKENDS = ("cpu", NATIVE, GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
@@ -31,45 +38,10 @@ BOARDS = ("pynq://", "remote://")
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
 
-KEY_DEFAULTS: dict[Any, dict[str, Any]] = {
-    "label": {"reuse": "outcomes", "gate_metric": "max", "refresh": 0, "warmup_epochs": 0},
-    "other-label": {"reuse": "outcomes", "gate_metric": "max", "refresh": 0, "warmup_epochs": 0},
-    "bucket": {"reuse": "replay", "gate_metric": "none", "refresh": 1, "warmup_epochs": 1},
-    "batch": {"reuse": "replay", "gate_metric": "none", "refresh": 0, "warmup_epochs": 0},
-}
-"""What a key implies unless said otherwise.
-
-`label` is the paper's scheme, `other-label` its control: an outcome as old, of another label. A
-bucket's outcome belongs to another label and is many steps old: only `replay` makes sense of it,
-the last layer is refreshed, and the first epoch is sequential, since early weights move fastest. A
-batch's outcome is one step old and needs no help.
-"""
-
-OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
-"""What a run on the overlay means where nothing else is said."""
 LANES = (16, 32, 64)
 OVERLAY_SCHEDULES = ("sequential", "speculative")
 GPU_SCHEDULES = ("sequential", "speculative", "data-parallel")
 NATIVE_SCHEDULES = ("sequential", "data-parallel", "pipelined")
-
-SPECULATION_FIELDS = (
-    "key",
-    "buckets",
-    "reuse",
-    "refresh",
-    "weight_prediction",
-    "warmup_epochs",
-    "max_age",
-    "gate_metric",
-    "gate_threshold",
-    "gate_target",
-    "balanced",
-)
-DEFAULT_BUCKETS = 20
-DEFAULT_GATE_THRESHOLD = 0.25
-DEFAULT_SKIP_LOSS = 0.1
-PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
-"""``schedule = "pipelined"`` is one-step delayed SGD: the previous batch, no gate."""
 
 
 def gate_range(metric: GateMetric, classes: int) -> float:
@@ -81,15 +53,6 @@ def gate_range(metric: GateMetric, classes: int) -> float:
     return 2.0 / classes if metric == "mean" else 1.0
 
 
-def _is_overlay(backend: str) -> bool:
-    return backend not in ("cpu", NATIVE) and not backend.startswith(GPU)
-
-
-def available_cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Experiment(BaseModel):
     """One training run, fully specified.
 
@@ -97,7 +60,9 @@ class Experiment(BaseModel):
     is the method, which tells the arms apart. A knob the schedule does not have is ``None``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
     dataset: Annotated[
         str,
@@ -278,37 +243,15 @@ class Experiment(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """Spell out shorthands and defaults, so that equal runs have equal descriptions."""
+        """Spell out shorthands and defaults; refuse what would be taken for a number or ignored."""
         if not isinstance(given, Mapping):
             return given
-        fields = {name: value for name, value in given.items() if value is not None}
-        if fields.get("threads") == "all":
-            fields["threads"] = available_cores()
-        if fields.get("backend") == GPU:
-            fields["backend"] = f"{GPU}:0"
-        if not _is_overlay(str(fields.get("backend", "cpu"))):
-            fields.pop("lanes", None)
-        else:
-            fields = OVERLAY_DEFAULTS | fields
-        if fields.get("schedule") == "pipelined":
-            for name, value in PIPELINED.items():
-                if fields.get(name, value) != value:
-                    raise ValueError(f'schedule = "pipelined" means {name} = "{value}"')
-            fields |= PIPELINED | {"schedule": "speculative"}
-        schedule = fields.get("schedule", "sequential")
-        if schedule == "speculative":
-            fields = _speculation(fields)
-        else:
-            fields = {k: v for k, v in fields.items() if k not in SPECULATION_FIELDS}
-        if schedule == "selective":
-            fields.setdefault("skip_loss", DEFAULT_SKIP_LOSS)
-        else:
-            fields.pop("skip_loss", None)
-        if schedule == "data-parallel":
-            fields.setdefault("engines", 2)
-        if fields.get("sampler") != "blocks":
-            fields.pop("block_keys", None)
-        return fields
+        for name, value in given.items():
+            if isinstance(value, bool) and name in cls.model_fields and not _is_switch(name):
+                raise ValueError(f"{name} = {str(value).lower()}: it is not a switch")
+        for name, reason in without_effect(given).items():
+            raise ValueError(f"{name} = {given[name]!r} has no effect: {reason}: leave it out")
+        return spelled_out(given)
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -335,8 +278,11 @@ class Experiment(BaseModel):
             raise ValueError("nesterov needs arithmetic = float32")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov is a kind of momentum, which is 0")
-        if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
-            raise ValueError(f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs")
+        if self.warmup_epochs and self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs: "
+                "none is left to speculate in"
+            )
         if self.gate_threshold is not None and self.gate_metric is not None:
             largest = gate_range(self.gate_metric, info.classes)
             if self.gate_threshold > largest:
@@ -427,7 +373,7 @@ class Experiment(BaseModel):
     @property
     def on_overlay(self) -> bool:
         """Whether the FPGA overlay does: a board, its simulation or its model."""
-        return _is_overlay(self.backend)
+        return is_overlay(self.backend)
 
     @property
     def workload(self) -> dict[str, Any]:
@@ -504,27 +450,6 @@ WORK_FIELDS = tuple(name for name in Experiment.model_fields if name not in METH
 """The fields that the arms of one comparison share."""
 
 
-def _speculation(fields: dict[str, Any]) -> dict[str, Any]:
-    """Spell out what a speculative experiment leaves to its key."""
-    key = fields.get("key", "label")
-    if "gate_threshold" in fields or "gate_target" in fields:
-        fields = {"gate_metric": "max"} | fields
-    fields = {"key": key, "balanced": True, "engines": 2} | fields
-    fields = KEY_DEFAULTS.get(key, {}) | {"weight_prediction": False} | fields
-    if key == "bucket":
-        fields.setdefault("buckets", DEFAULT_BUCKETS)
-    else:
-        fields.pop("buckets", None)
-    if fields["engines"] == 1:
-        fields["balanced"] = False
-    if fields.get("gate_metric") == "none":
-        fields.pop("gate_threshold", None)
-        fields.pop("gate_target", None)
-    else:
-        fields.setdefault("gate_threshold", DEFAULT_GATE_THRESHOLD)
-    return fields
-
-
 def content_hash(fields: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of `fields` in canonical JSON."""
     canonical = json.dumps({"form": FORM, **fields}, sort_keys=True, separators=(",", ":"))
@@ -544,6 +469,11 @@ def experiment_from(fields: Mapping[str, Any], where: str = "experiment") -> Exp
         raise UsageError(f"{where}: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{where}: {_one_line(error)}") from error
+
+
+def _is_switch(name: str) -> bool:
+    annotation = Experiment.model_fields[name].annotation
+    return annotation is bool or bool in get_args(annotation)
 
 
 def _one_line(error: ValidationError) -> str:

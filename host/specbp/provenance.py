@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from specbp.experiment import available_cores
+from specbp.cores import available_cores
 
 
 @cache

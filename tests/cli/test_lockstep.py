@@ -27,6 +27,9 @@ def test_identical_backends_are_counted_and_exit_with_0():
         (("cpu", "sim:rtl"), 'unknown backend "cpu" .did you mean "cpu.int16".'),
         (("cpu+int16", "interpreter", "--backend", "cpu"), "--backend says nothing here"),
         (("cpu+int16", "interpreter", "--lanes", "12"), "lanes = 12: choose one of 16, 32, 64"),
+        (("cpu+int16", "interpreter", "--stalls", "0.1"), "--stalls has no effect: neither A nor"),
+        (("cpu+int16", "interpreter", "--delays", "4"), "neither A nor B is sim:rtl"),
+        (("cpu+int16", "sim:rtl", "--races"), "neither A nor B is interpreter"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, said):
@@ -34,6 +37,10 @@ def test_what_cannot_be_is_refused(arguments, said):
     assert isinstance(done.exception, UsageError)
     with pytest.raises(UsageError, match=said):
         raise done.exception
+
+
+def test_a_listing_is_not_json():
+    assert isinstance(run("overlay", "info", "--listing", "--json", *SMALL).exception, UsageError)
 
 
 def test_info_says_what_each_pass_takes():

@@ -49,6 +49,7 @@ def test_from_an_empty_card_to_a_report(bare_board, tmp_path):
         ("specbp board deploy xilinx:secret@board --build .", "no build of the overlay there"),
         ("specbp board deploy xilinx@192.168.2.99", "there is no build in build/overlay"),
         ("specbp board deploy xilinx@192.168.2.99 --rollback", "no version before"),
+        ("specbp board deploy xilinx@192.168.2.99 --rollback --build .", "--build has no effect"),
         ("specbp board serve --host 0.0.0.0 --port 0", "no authentication"),
         ("specbp overlay build --board zedboard", "choose one of pynq-z1, pynq-z2, simulated"),
     ],

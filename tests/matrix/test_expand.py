@@ -43,10 +43,55 @@ def test_repeats_are_seeds_from_the_base_seed_on():
 
 
 def test_a_cell_that_comes_up_twice_is_run_once():
-    found = cells(axes={"schedule": ["sequential", "pipelined"], "gate_threshold": [0.1, 0.2]})
-    assert described(found, "schedule") == [("sequential",), ("speculative",)]
+    found = cells(axes={"schedule": ["sequential", "speculative"], "gate_threshold": [0.1, 0.2]})
+    assert described(found, "gate_threshold") == [(None,), (0.1,), (0.2,)]
 
 
+def test_a_cell_leaves_out_what_only_others_use():
+    arms = [{"schedule": "sequential"}, {"schedule": "speculative", "reuse": "replay"}]
+    found = cells(
+        base={"key": "label", "gate_metric": "none"},
+        axes={"arm": arms, "refresh": [0, 1]},
+        include=[{"schedule": "sequential", "epochs": 1}],
+    )
+    assert described(found, "key", "refresh", "epochs") == [
+        (None, None, 10), ("label", 0, 10), ("label", 1, 10), (None, None, 1),
+    ]  # fmt: skip
+
+
+SEQUENTIAL_WITH_KEY = {"schedule": "sequential", "key": "batch"}
+
+
+@pytest.mark.parametrize(
+    ("matrix", "place"),
+    [
+        ({"base": {"key": "label"}}, "[base]: no cell uses key = 'label': the sequential schedule"),
+        (
+            {"axes": {"schedule": ["sequential", "pipelined"], "gate_threshold": [0.1]}},
+            "[axes] gate_threshold, value 1: no cell uses gate_threshold = 0.1",
+        ),
+        (
+            {"axes": {"arm": [{"schedule": "pipelined"}, SEQUENTIAL_WITH_KEY]}},
+            "[axes] arm, value 2: no cell uses key = 'batch'",
+        ),
+        (
+            {"base": {"schedule": "speculative"}, "include": [SEQUENTIAL_WITH_KEY]},
+            "[[include]] 1: no cell uses key = 'batch'",
+        ),
+        (
+            {"base": {"lanes": 32}, "axes": {"backend": ["cpu", "native"]}},
+            "[base]: no cell uses lanes",
+        ),
+    ],
+)
+def test_what_no_cell_uses_where_it_is_written_is_refused(matrix, place):
+    """Kind: a field of a matrix that is ignored; a base and an axis are for all cells, or some."""
+    with pytest.raises(UsageError) as error:
+        cells(**matrix)
+    assert place in str(error.value)
+
+
+BASE = {"dataset": "digits"}
 axis = st.dictionaries(
     st.sampled_from(["batch_size", "epochs", "seed", "threads", "block_steps"]),
     st.lists(st.integers(1, 30), min_size=1, max_size=4, unique=True),
@@ -59,7 +104,7 @@ def test_the_number_of_cells_is_the_product_of_the_axes(axes):
     product = 1
     for values in axes.values():
         product *= len(values)
-    found = cells(axes=axes)
+    found = cells(base=BASE, axes=axes)
     assert len({cell.hash for cell in found}) == len(found) == product
 
 
@@ -68,8 +113,8 @@ def test_an_excluded_combination_is_gone_and_all_others_stay(axes, data):
     exclude = {name: data.draw(st.sampled_from(values)) for name, values in axes.items()}
     if not exclude:
         return
-    everything = cells(axes=axes)
-    found = cells(axes=axes, exclude=[exclude])
+    everything = cells(base=BASE, axes=axes)
+    found = cells(base=BASE, axes=axes, exclude=[exclude])
     assert len(found) == len(everything) - 1
     assert not any(
         all(getattr(cell.experiment, name) == value for name, value in exclude.items())
@@ -94,7 +139,11 @@ def test_arms_of_one_seed_share_a_workload_and_other_seeds_and_recipes_do_not():
         ({"axes": {"arm": [{"schedul": "sequential"}]}}, 'did you mean "schedule"'),
         ({"exclude": [{"epochs": 99}]}, "matches no combination"),
         ({"exclude": {"epochs": 99}}, "double brackets"),
-        ({"repeats": 0}, "repeats = 0"),
+        ({"repeats": 0, "base": {"epochs": 1}}, "repeats = 0"),
+        ({"repeats": True, "base": {"epochs": 1}}, "repeats = True"),
+        ({"base": {"epochs": True}}, "epochs = true: it is not a switch"),
+        ({}, "it describes no experiment"),
+        ({"name": "m", "repeats": 3, "base": {}}, "it describes no experiment"),
         ({"axes": {"schedule": ["sequential", "pipelind"]}}, 'did you mean "pipelined"'),
         ({"include": [{"gate": 1}]}, '[[include]]: unknown key "gate"'),
     ],

@@ -16,8 +16,9 @@ from specbp.backends.batches import Batches
 from specbp.backends.recipe import count_correct, require_a_number
 from specbp.backends.trained import TrainedInPytorch
 from specbp.backends.updates import PlainUpdate, PredictingUpdate
+from specbp.cores import available_cores
 from specbp.datasets.loading import Dataset
-from specbp.experiment import Experiment, available_cores
+from specbp.experiment import Experiment
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.device import PROCESSOR
 from specbp.schedules.spans import Recorder

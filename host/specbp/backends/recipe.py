@@ -19,7 +19,7 @@ from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.learning_rate import learning_rate
 from specbp.models import build as build_model
-from specbp.network import Weights, lower, pooled_first
+from specbp.network import Network, Weights, lower, pooled_first
 from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
 
 CALIBRATION_SAMPLES = 256
@@ -58,6 +58,7 @@ class Recipe:
         info = dataset.info
         model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
         network, self.initial = lower(model, info.image_shape, info.classes)
+        _require_refresh(experiment, network)
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
         self.network = pooled_first(network) if experiment.arithmetic == "float32" else network
         self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
@@ -135,6 +136,15 @@ class Recipe:
     def images(self, arithmetic: Arithmetic, pixels: Tensor) -> Tensor:
         """Return `pixels` as the first layer takes them."""
         return arithmetic.encode_images(self.dataset.normalised(pixels))
+
+
+def _require_refresh(experiment: Experiment, network: Network) -> None:
+    """Refuse to refresh more layers than there are."""
+    trained = len(network.trained)
+    if experiment.refresh is not None and experiment.refresh > trained:
+        raise UsageError(
+            f"refresh = {experiment.refresh}: {experiment.model} has {trained} layers with weights"
+        )
 
 
 def require_a_number(loss: float, step: int) -> None:

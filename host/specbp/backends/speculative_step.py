@@ -28,10 +28,9 @@ from specbp.overlay.tensors import Tensors
 def method_of(experiment: Experiment, network: Network) -> Method:
     """Return how a speculative `experiment` on the overlay speculates."""
     assert experiment.refresh is not None
-    trained = sum(layer.has_weights for layer in network.layers)
     return Method(
         replay=experiment.reuse == "replay",
-        refresh=min(experiment.refresh, trained),
+        refresh=experiment.refresh,
         total=experiment.gate_metric in ("tv", "mean"),
         balanced=bool(experiment.balanced),
         keys=experiment.batch_size if experiment.key == "batch" else network.classes,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from specbp.deploy.address import REMOTE_PORT
-from specbp.errors import SpecbpError
+from specbp.errors import SpecbpError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +59,9 @@ def deploy(
 
     specbp board deploy xilinx@192.168.2.99 --build build/overlay/pynq-z2-1x32
     """
+    if rollback and build is not None:
+        raise UsageError("--build has no effect on --rollback, which takes the version before")
+
     from specbp.backends.opening import require_boards
 
     require_boards()

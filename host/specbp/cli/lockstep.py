@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from specbp.overlay.parameters import Parameters
 
 BACKENDS = ("cpu+int16", "sim:rtl", "interpreter")
+OPTIONS_OF = {"stalls": "sim:rtl", "delays": "sim:rtl", "races": "interpreter"}
+"""The one backend that looks at each of these options."""
 REPORT_EVERY_S = 10.0
 
 
@@ -61,6 +64,7 @@ def lockstep(
             raise UsageError(
                 f'unknown backend "{name}"{nearest(name, BACKENDS)}: choose one of {choices}'
             )
+    _require_effect((first, second), {"stalls": stalls, "delays": delays, "races": races})
     experiment = overlay_experiment(
         given, "specbp lockstep", because="A and B name backends, both in int16"
     )
@@ -92,6 +96,13 @@ def lockstep(
         f"batch {experiment.batch_size}, {last.steps} steps, {last.tensors:,} tensors, "
         f"{last.elements:,} values{_decided(one)}, {time.monotonic() - started:.1f} s"
     )
+
+
+def _require_effect(backends: Sequence[str], options: Mapping[str, float]) -> None:
+    """Reject an option that was set and that neither of `backends` looks at."""
+    for name, backend in OPTIONS_OF.items():
+        if options[name] and backend not in backends:
+            raise UsageError(f"--{name} has no effect: neither A nor B is {backend}: leave it out")
 
 
 def _decided(side: Side) -> str:

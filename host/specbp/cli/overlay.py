@@ -60,6 +60,8 @@ def info(
 
     specbp overlay info --schedule speculative --reuse replay --rejects 8
     """
+    if listing and json_output:
+        raise UsageError("--json has no effect on --listing: leave one of them out")
     experiment = overlay_experiment(given, "specbp overlay info", because="the overlay has its own")
 
     from specbp.overlay.listing import lines

@@ -21,17 +21,21 @@ A matrix is a TOML file:
 
     [[include]]                     # one more: the base experiment with these fields
     batch_size = 256
+
+A field that a cell cannot use, such as the key of the base in a sequential cell, is left out of
+that cell. Where no cell uses what is written at a place, that is an error: it would be ignored.
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from specbp.defaults import without_effect
 from specbp.errors import UsageError, nearest
 from specbp.experiment import Experiment, content_hash, experiment_from
 
@@ -41,6 +45,8 @@ else:
     import tomli as tomllib
 
 Fields = dict[str, Any]
+Written = list[tuple[str, Fields]]
+"""The fields of one combination by the place where they are written; later ones win."""
 
 _KEYS = ("name", "repeats", "base", "axes", "exclude", "include")
 
@@ -78,7 +84,7 @@ class Matrix:
         name: how results refer to it.
         repeats: seeds per combination.
         base: fields that all cells share unless they say otherwise.
-        axes: for each axis the fields that each of its values sets.
+        axes: for each axis, by name, the fields that each of its values sets.
         exclude: combinations with all the fields of one of these are left out.
         include: each adds one combination to those of the axes.
     """
@@ -86,7 +92,7 @@ class Matrix:
     name: str
     repeats: int
     base: Fields
-    axes: list[list[Fields]]
+    axes: dict[str, list[Fields]]
     exclude: list[Fields]
     include: list[Fields]
 
@@ -121,8 +127,12 @@ def matrix_from(given: Mapping[str, Any], name: str, where: str) -> Matrix:
     for key in given:
         if key not in _KEYS:
             raise UsageError(f'{where}: unknown key "{key}"{nearest(key, _KEYS)}')
+    if not any(given.get(key) for key in ("base", "axes", "exclude", "include")):
+        raise UsageError(
+            f"{where}: it describes no experiment: write [base], [axes] or [[include]]"
+        )
     repeats = given.get("repeats", 1)
-    if not isinstance(repeats, int) or repeats < 1:
+    if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
         raise UsageError(f"{where}: repeats = {repeats!r}: it must be a whole number from 1")
     return Matrix(
         str(given.get("name", name)),
@@ -138,25 +148,64 @@ def expand(matrix: Matrix, where: str) -> list[Cell]:
     """Return the cells of `matrix`, each once, in the order in which they are written.
 
     Raises:
-        UsageError: a cell is not a valid experiment, or an exclude matches no cell.
+        UsageError: a cell is not a valid experiment, an exclude matches no cell, or no cell uses a
+            field where it is written.
     """
-    combinations = [
-        matrix.base | _merged(values) for values in itertools.product(*matrix.axes)
-    ] if matrix.axes or not matrix.include else []  # fmt: skip
     matched: set[int] = set()
-    kept = [one for one in combinations if not _excluded(one, matrix.exclude, matched)]
+    kept = [
+        one for one in _combinations(matrix) if not _excluded(_merged(one), matrix.exclude, matched)
+    ]
     for number, exclude in enumerate(matrix.exclude):
         if number not in matched:
             raise UsageError(f"{where}: [[exclude]] {exclude} matches no combination")
-    kept += [matrix.base | one for one in matrix.include]
+    kept += [
+        [("[base]", matrix.base), (f"[[include]] {number}", one)]
+        for number, one in enumerate(matrix.include, start=1)
+    ]
     cells: dict[str, Cell] = {}
-    for fields in kept:
+    for fields in _with_effect(kept, where):
         first = experiment_from(fields, where)
         for repeat in range(matrix.repeats):
             experiment = first.model_copy(update={"seed": first.seed + repeat})
             cell = Cell(matrix.name, repeat, experiment)
             cells.setdefault(cell.hash, cell)
     return list(cells.values())
+
+
+def _combinations(matrix: Matrix) -> list[Written]:
+    """Return every combination of the axes, on the base; none of a matrix of includes alone."""
+    if matrix.include and not matrix.axes:
+        return []
+    axes = [
+        [
+            (f"[axes] {name}, value {number}", fields)
+            for number, fields in enumerate(values, start=1)
+        ]
+        for name, values in matrix.axes.items()
+    ]
+    return [[("[base]", matrix.base), *values] for values in itertools.product(*axes)]
+
+
+def _with_effect(combinations: Sequence[Written], where: str) -> list[Fields]:
+    """Return the fields of each combination without those that it cannot use.
+
+    Raises:
+        UsageError: no combination uses what is written at some place.
+    """
+    found, used = [], set()
+    ignored: dict[tuple[str, str], str] = {}
+    for written in combinations:
+        fields = _merged(written)
+        origins = {name: place for place, some in written for name in some}
+        reasons = without_effect(fields)
+        used |= {(origins[name], name) for name in fields.keys() - reasons.keys()}
+        for name, reason in reasons.items():
+            ignored.setdefault((origins[name], name), f"{name} = {fields[name]!r}: {reason}")
+        found.append({name: value for name, value in fields.items() if name not in reasons})
+    for key, words in ignored.items():
+        if key not in used:
+            raise UsageError(f"{where}: {key[0]}: no cell uses {words}: leave it out")
+    return found
 
 
 def _fields(given: object, where: str) -> Fields:
@@ -179,24 +228,24 @@ def _list(given: Mapping[str, Any], key: str, where: str) -> list[object]:
     return value
 
 
-def _axes(given: object, where: str) -> list[list[Fields]]:
+def _axes(given: object, where: str) -> dict[str, list[Fields]]:
     if not isinstance(given, dict):
         raise UsageError(f"{where}: [axes] must be a table of lists")
-    axes = []
+    axes: dict[str, list[Fields]] = {}
     for name, values in given.items():
         place = f"{where}: [axes] {name}"
         if not isinstance(values, list) or not values:
             raise UsageError(f"{place}: it must be a list with at least one value")
         if all(isinstance(value, dict) for value in values):
-            axes.append([_fields(value, place) for value in values])
+            axes[name] = [_fields(value, place) for value in values]
         else:
             _check_field(name, f"{where}: [axes]")
-            axes.append([{name: value} for value in values])
+            axes[name] = [{name: value} for value in values]
     return axes
 
 
-def _merged(values: Iterable[Fields]) -> Fields:
-    return {key: value for fields in values for key, value in fields.items()}
+def _merged(written: Written) -> Fields:
+    return {key: value for _, fields in written for key, value in fields.items()}
 
 
 def _excluded(fields: Fields, excludes: list[Fields], matched: set[int]) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from specbp.defaults import SPECULATION_FIELDS
 from specbp.errors import UsageError
-from specbp.experiment import SPECULATION_FIELDS, Experiment, experiment_from
+from specbp.experiment import Experiment, experiment_from
 from specbp.report.pairing import Arm, Comparison
 
 if TYPE_CHECKING:

@@ -46,10 +46,9 @@ def build(
 
 def _speculative(experiment: Experiment, chain: Chain, device: Device) -> Speculative:
     assert experiment.reuse is not None and experiment.refresh is not None
-    trained = sum(layer.has_weights for layer in chain.network.layers)
     method = Method(
         experiment.reuse,
-        min(experiment.refresh, trained),
+        experiment.refresh,
         bool(experiment.balanced) and experiment.engines == 2,
     )
     two = experiment.engines == 2
