@@ -7,6 +7,7 @@ https://www.cs.toronto.edu/~kriz/cifar.html.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,10 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from specbp.errors import UsageError
+
 from .files import Source, locate, read_verified
 from .samples import Samples, Split
 
 IMAGE_SHAPE = (3, 32, 32)
+IMAGE_BYTES = 3 * 32 * 32
+MOST_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -82,27 +87,61 @@ def read(root: Path, source: CifarSource) -> Split:
         order of the files.
 
     Raises:
-        UsageError: a file is missing or is not the official one.
+        UsageError: a file is missing, is not the official one, or holds something else.
     """
     paths = locate(source, root, (*source.train, *source.test))
-    batches = [unpickle(read_verified(path, source.checksums[path.name])) for path in paths]
+    batches = [_read_file(path, source) for path in paths]
     boundary = len(source.train)
-    return Split(
-        _samples(batches[:boundary], source.label_key),
-        _samples(batches[boundary:], source.label_key),
-    )
+    return Split(_joined(batches[:boundary]), _joined(batches[boundary:]))
+
+
+class _Bytes:
+    """Stands for the element type that a pickle names: unsigned bytes, and nothing else."""
+
+    def __init__(self, name: Any, *_: Any) -> None:
+        if name not in ("u1", "|u1", b"u1", b"|u1"):
+            raise pickle.UnpicklingError("an array of anything but bytes is not admitted")
+
+    def __setstate__(self, state: Any) -> None:
+        """Byte order and alignment: bytes have none."""
+
+
+class _Array:
+    """Stands for an array while a pickle builds it: numpy's own constructors take anything."""
+
+    def __init__(self, *_: Any) -> None:
+        self.array = np.empty(0, np.uint8)
+
+    def __setstate__(self, state: Any) -> None:
+        try:
+            _, shape, kind, by_columns, content = state
+            if not isinstance(kind, _Bytes) or not isinstance(content, bytes):
+                raise TypeError("not of bytes")
+            if len(content) != math.prod(shape) or not all(size >= 0 for size in shape):
+                raise ValueError("not of its own shape")
+            flat = np.frombuffer(content, np.uint8)
+            self.array = flat.reshape(shape, order="F" if by_columns else "C")
+        except (ValueError, TypeError, OverflowError) as error:
+            raise pickle.UnpicklingError(f"no array: {error}") from error
+
+
+class _NoCall:
+    """What a pickle names as the class of an array, and must not call."""
+
+    def __init__(self, *_: Any) -> None:
+        raise pickle.UnpicklingError("numpy.ndarray is not admitted as a function")
 
 
 _ADMITTED: Mapping[tuple[str, str], Any] = {
-    # Taken from an array rather than imported: numpy 2 moved it and warns on the old name.
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _NoCall,
+    ("numpy", "dtype"): _Bytes,
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds plain values and numpy arrays; a pickle could otherwise call any function."""
+# The one in Python: that in C takes memory for whatever place a pickle names in its memo.
+class _ArrayUnpickler(pickle._Unpickler):
+    """Builds plain values and arrays of bytes; a pickle could otherwise call any function."""
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -112,16 +151,64 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def unpickle(content: bytes) -> Any:
-    """Return the object in a Python 2 pickle of plain values and numpy arrays; str as bytes.
+    """Return the object in a Python 2 pickle of plain values and arrays of bytes; str as bytes.
+
+    An array at the top, or in a dictionary or list there, is numpy's.
 
     Raises:
-        pickle.UnpicklingError: the pickle asks for anything else.
+        pickle.UnpicklingError: the pickle asks for anything else, or is damaged.
     """
-    return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    try:
+        found = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:
+        # Whatever a damaged one makes of the machine that reads it.
+        raise pickle.UnpicklingError(f"damaged: {type(error).__name__}: {error}") from error
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
+    return [_plain(value) for value in found] if isinstance(found, list) else _plain(found)
 
 
-def _samples(batches: list[Any], label_key: bytes) -> Samples:
+def _plain(value: Any) -> Any:
+    return value.array if isinstance(value, _Array) else value
+
+
+def _read_file(path: Path, source: CifarSource) -> Samples:
+    """Return the images and labels of one file.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    content = read_verified(path, source.checksums[path.name])
+    try:
+        return _samples(unpickle(content), source.label_key)
+    except (pickle.UnpicklingError, ValueError) as error:
+        raise UsageError(f"{path}: {error}: delete it and fetch it again") from error
+
+
+def _samples(batch: Any, label_key: bytes) -> Samples:
+    """Return the images and labels of a batch.
+
+    Raises:
+        ValueError: it has none, or they do not belong together.
+    """
+    rows = batch.get(b"data") if isinstance(batch, dict) else None
+    labels = batch.get(label_key) if isinstance(batch, dict) else None
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != IMAGE_BYTES:
+        raise ValueError(f"no images of {IMAGE_BYTES} bytes under {b'data'!r}")
+    if not isinstance(labels, list) or not all(
+        type(label) is int and 0 <= label < MOST_CLASSES for label in labels
+    ):
+        raise ValueError(f"no labels from 0 to {MOST_CLASSES - 1} under {label_key!r}")
+    if len(rows) != len(labels):
+        raise ValueError(f"{len(rows)} images and {len(labels)} labels")
     # A row holds an image: 1024 bytes of red, then green, then blue, line by line.
-    rows = np.concatenate([batch[b"data"] for batch in batches])
-    labels = np.concatenate([np.asarray(batch[label_key], np.int64) for batch in batches])
-    return Samples(torch.from_numpy(rows).reshape(-1, *IMAGE_SHAPE), torch.from_numpy(labels))
+    images = torch.from_numpy(np.ascontiguousarray(rows).copy()).reshape(-1, *IMAGE_SHAPE)
+    return Samples(images, torch.tensor(labels, dtype=torch.int64))
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    return Samples(
+        torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts])
+    )

@@ -7,7 +7,9 @@ Vollgraf, 2017, https://github.com/zalandoresearch/fashion-mnist, MIT licence.
 from __future__ import annotations
 
 import gzip
+import io
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ _NAMES = (
     "t10k-labels-idx1-ubyte",
 )
 _UNSIGNED_BYTE = 0x08
+MOST_BYTES = 128 << 20
+"""Of an unpacked file; the largest official one has 47 million."""
 
 
 def _fetch(url: str, folder: str) -> str:
@@ -108,12 +112,25 @@ def parse(content: bytes, dimensions: int) -> npt.NDArray[np.uint8]:
 
 def _read_file(path: Path, md5: str, dimensions: int) -> torch.Tensor:
     content = read_verified(path, md5)
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
     try:
+        if path.suffix == ".gz":
+            content = _unpacked(content)
         return torch.from_numpy(parse(content, dimensions))
-    except ValueError as error:
+    except (ValueError, EOFError, OSError, zlib.error) as error:
         raise UsageError(f"{path}: {error}: delete it and fetch it again") from error
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return what a gzip file holds.
+
+    Raises:
+        ValueError: more than `MOST_BYTES`, which no such file holds.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(MOST_BYTES + 1)
+    if len(unpacked) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES >> 20} MiB when unpacked")
+    return unpacked
 
 
 def _samples(images: torch.Tensor, labels: torch.Tensor) -> Samples:
