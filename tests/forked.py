@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.imported"])
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.imported"])
 
 
 class Done(NamedTuple):
@@ -36,7 +36,7 @@ def run_forked(command, folder, environment, timeout=900):
     with tempfile.TemporaryDirectory() as made:
         files = [Path(made) / name for name in ("output", "error")]
         arguments = command, str(folder), environment, *map(str, files)
-        process = _SERVER.Process(target=_command, args=arguments)
+        process = SERVER.Process(target=_command, args=arguments)
         process.start()
         process.join(timeout)
         if process.exitcode is None:

@@ -133,6 +133,13 @@ RUNS: tuple[Column, ...] = (
         False,
     ),
     Column("board", str, "what ran the overlay, in its own words", False),
+    Column(
+        "programmed",
+        str,
+        "the overlay that ran the programs: size and build identifier, as its registers say; null "
+        "where none did",
+        False,
+    ),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),

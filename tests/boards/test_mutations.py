@@ -1,4 +1,5 @@
-"""Faults planted in the RTL: lockstep finds every one, in the tensor where it first shows.
+"""Faults planted in the RTL: lockstep finds every one, in the tensor where it first shows; and
+whatever breaks the rules of AXI fails the run, though its numbers are right.
 
 All are in one build, each behind a number that a new model reads from the environment, so that the
 compiler runs once and the cache keeps it. Number 0 is the overlay without a fault.
@@ -12,12 +13,23 @@ from torch import nn
 
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
+import pynq
+
 from specbp.backends.executors import SimulatedExecutor
 from specbp.boards import build
+from specbp.boards.simulated import SimulatedDevice
+from specbp.boards.verilated import AxiViolationError
+from specbp.cli.training import dataset_reader
+from specbp.experiment import experiment_from
 from specbp.lockstep.compare import Difference, Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
+from specbp.matrix.expand import Cell
+from specbp.matrix.run import backend_opener, run_cells
+from specbp.matrix.store import Store
 from specbp.overlay import sources
+from specbp.overlay.isa import Copy, End
 from specbp.overlay.parameters import Parameters
+from tests.matrix.conftest import Memory
 from tests.overlay.networks import SmallRecipe
 
 FAULTS = {
@@ -66,7 +78,24 @@ FAULTS = {
     ),
 }  # fmt: skip
 """File, what is there, what is planted, and the layer and tensor where it must be found."""
+VIOLATIONS = {
+    "reads are of another kind of burst": (
+        "axi_read_engine", "assign m_axi_arburst = 2'b01;",
+        "assign m_axi_arburst = PLANTED ? 2'b00 : 2'b01;",
+    ),
+    "writes are of another kind of burst": (
+        "axi_write_engine", "assign m_axi_awburst = 2'b01;",
+        "assign m_axi_awburst = PLANTED ? 2'b10 : 2'b01;",
+    ),
+}  # fmt: skip
+"""File, what is there, what is planted: broken rules of AXI, with the right numbers."""
+PLANTED = {**FAULTS, **VIOLATIONS}
 CLASSES = 5
+
+
+def number_of(name):
+    """Return the number that plants `name`."""
+    return 1 + list(PLANTED).index(name)
 
 
 def network():
@@ -89,7 +118,7 @@ def planted(tmp_path_factory):
     """A copy of the hardware with all faults in it, used instead of the hardware."""
     hardware = tmp_path_factory.mktemp("planted") / "specbp"
     shutil.copytree(sources.HARDWARE, hardware, ignore=shutil.ignore_patterns("tests"))
-    for number, (file, right, wrong, *_) in enumerate(FAULTS.values(), 1):
+    for number, (file, right, wrong, *_) in enumerate(PLANTED.values(), 1):
         path = hardware / "rtl" / f"{file}.sv"
         text = path.read_text()
         assert text.count(right) == 1, (file, right)
@@ -143,6 +172,39 @@ def test_without_a_fault_all_is_identical(found_with):
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_where_it_is(found_with, name):
     *_, layer, tensor = FAULTS[name]
-    found = found_with(1 + list(FAULTS).index(name))
+    found = found_with(number_of(name))
     assert isinstance(found, Difference)
     assert (found.step, found.layer, found.tensor) == (0, layer, tensor)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_of_axi_fails_a_lockstep(found_with, name):
+    with pytest.raises(AxiViolationError, match=r"broke the rules of AXI \d+ times"):
+        found_with(number_of(name))
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_of_axi_fails_a_training(planted, monkeypatch, tmp_path, name):
+    monkeypatch.setenv("SPECBP_PLANTED", str(number_of(name)))
+    fields = {"dataset": "digits", "train": 8, "test": 8, "epochs": 1, "batch_size": 8}
+    cell = Cell("planted", 0, experiment_from(fields | {"backend": "sim:rtl"}, "here"))
+    store = Store.create(tmp_path / "results")
+    run_cells([cell], store, backend_opener(dataset_reader(None)), Memory())
+    row = store.load().runs.iloc[0]
+    assert row["status"] == "failed" and "broke the rules of AXI" in row["reason"]
+
+
+def test_programming_anew_starts_anew(planted, monkeypatch):
+    monkeypatch.setenv("SPECBP_PLANTED", str(number_of("reads are of another kind of burst")))
+    device = SimulatedDevice(memory_bytes=1 << 20)
+    overlay = pynq.Overlay(device.bitstream, device=device)
+    buffer = overlay.specbp_0.allocate(64)
+    with pytest.raises(AxiViolationError):
+        overlay.specbp_0.run(
+            [Copy(buffer.device_address, buffer.device_address, 8), End()], [buffer]
+        )
+    with pytest.raises(AxiViolationError):
+        overlay.specbp_0.dump()
+    overlay.download()
+    assert overlay.specbp_0.dump()["IDENTIFIER"]
+    device.close()

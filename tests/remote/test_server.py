@@ -1,34 +1,15 @@
 """A PYNQ.remote board in another process, driven by pynq's own client."""
 
-import subprocess
-import sys
-
 import pytest
 
-pytest.importorskip("pynq", reason="needs the extra fpga")
-
 from specbp.errors import SpecbpError, UsageError
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    from specbp.bitstream.making import make_simulated
-    from specbp.overlay.parameters import Parameters
-
-    return make_simulated(tmp_path_factory.mktemp("build"), Parameters())
+from tests.remote.conftest import serving
 
 
 @pytest.fixture(scope="module")
 def port():
-    server = subprocess.Popen(
-        [sys.executable, "-m", "specbp", "board", "serve", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    said = server.stdout.readline()
-    yield int(said.split("127.0.0.1:")[1].split()[0])
-    server.terminate()
-    server.wait()
+    with serving() as served:
+        yield served.port
 
 
 def test_pynqs_own_client_does_what_pynqs_self_test_does(port):
@@ -48,12 +29,15 @@ def test_pynqs_own_client_does_what_pynqs_self_test_does(port):
     assert (np.asarray(buffer) == np.arange(1024)).all() and buffer.physical_address
     with pytest.raises(RuntimeError, match="no registers at address 0x80000000"):
         device.mmap(0x80000000, 4)
+    buffer.freebuffer()
+    device.client.channel.close()
 
 
-def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch):
+def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch, release_boards):
     from specbp.backends.opening import open_training
     from specbp.datasets.loading import load
     from specbp.experiment import experiment_from
+    from specbp.overlay.parameters import Parameters
 
     monkeypatch.setenv("SPECBP_BUILD", str(build.folder))
     fields = {"dataset": "digits", "train": 16, "test": 8, "epochs": 1, "batch_size": 8}
@@ -66,7 +50,11 @@ def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch)
     assert [row["loss"] for row in rows] == [row["loss"] for row in expected]
     assert all(row["cycles"] > 10_000 and row["clock_mhz"] == 100 for row in rows)
     assert board.weights_sha256() == cpu.weights_sha256()
-    assert board.about == {"simulated": True, "board": "simulated, PYNQ.remote"}
+    assert board.about == {
+        "simulated": True,
+        "board": "simulated, PYNQ.remote",
+        "programmed": Parameters().described,
+    }
     board.close()
 
 
@@ -87,6 +75,7 @@ def test_a_bitstream_for_a_real_board_is_refused(port, build, tmp_path):
     forget_clocks()
     with pytest.raises(grpc.RpcError, match="not for the simulated board"):
         pynq.Overlay(str(tmp_path / "real.bit"), device=device)
+    device.client.channel.close()
 
 
 def test_only_loopback_unless_asked_for():

@@ -261,8 +261,9 @@ class SimulatedExecutor(DriverExecutor):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """It is simulated."""
-        return {"simulated": True, "board": self.device.name}
+        """It is simulated, and what its registers say that it is."""
+        programmed = self._held_driver.parameters.described
+        return {"simulated": True, "board": self.device.name, "programmed": programmed}
 
     def measure(self, descriptors: Sequence[Descriptor]) -> Run:
         """Run any program on core 0 and return all that the overlay counts."""

@@ -65,13 +65,14 @@ class InterruptController:
     def __init__(self, line: Callable[[], bool]) -> None:
         self._line = line
         self._enabled = self._master = 0
+        self._released = False
 
     def read(self, offset: int) -> int:
         """Return the register at `offset`."""
         if offset == self.STATUS:
             return int(self._line())
         if offset == self.PENDING:
-            return int(self._line()) & self._enabled
+            return int(self._released or self._line()) & self._enabled
         return {self.ENABLE: self._enabled, self.MASTER: self._master}.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
@@ -84,6 +85,10 @@ class InterruptController:
             self._enabled &= ~value
         elif offset == self.MASTER:
             self._master = value
+
+    def release(self) -> None:
+        """Let the input count as up from now on: who waits for it must not wait for ever."""
+        self._released = True
 
     @property
     def raised(self) -> bool:

@@ -107,12 +107,15 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         """Return the registers from the physical `base_address` on, for pynq's `MMIO`.
 
         Raises:
-            BusError: nothing answers at that address.
+            BusError: nothing answers at that address, or not on so many bytes.
         """
+        last = base_address + length - 1
         for base, peripheral in self._peripherals.items():
-            if base <= base_address < base + hwh.SPAN:
+            if length > 0 and base <= base_address and last < base + hwh.SPAN:
                 return Window(peripheral, base_address - base, length // 4)
-        raise BusError(f"no registers at address 0x{base_address:08X}: DECERR")
+        raise BusError(
+            f"no registers at address 0x{base_address:08X}, {length} bytes of them: DECERR"
+        )
 
     def allocate(self, shape: Any, dtype: Any, cacheable: bool = True, **_: Any) -> Any:
         """Return a buffer; one that is not `cacheable` is coherent, as on a board."""
@@ -151,13 +154,18 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         """Do nothing: pynq's own would write into its installation."""
 
     def close(self) -> None:
-        """End the simulation and give pynq's state for the whole process back."""
+        """End the simulation and give pynq's state for the whole process back.
+
+        Who waits for its interrupt is woken, and finds it closed.
+        """
         if _active() is self:
             _InterruptController._uio_devices.pop(IRQ, None)
             _InterruptController._controllers.clear()
             del Device._active_device
             forget_clocks()
+        self._controller.release()
         self.model.close()
+        self._waiting.close()
         self._folder.cleanup()
 
     def activate(self) -> None:
@@ -194,9 +202,16 @@ class _WaitingRoom:
         self.model, self._controller = model, controller
         self._events: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     def add_event(self, event: Any, number: int) -> None:
-        """Call `event.set()` at the next interrupt; simulated time passes until then."""
+        """Call `event.set()` at the next interrupt; simulated time passes until then.
+
+        Raises:
+            ClosedModelError: no interrupt will come.
+        """
+        if self._closed:
+            self.model.run(0)
         self._events.append(event)
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
@@ -206,6 +221,8 @@ class _WaitingRoom:
 
     def advance(self) -> bool:
         """Run for a while; return whether anyone still waits."""
+        if self._closed:
+            return False
         if not self._controller.raised:
             self.model.run(CYCLES_AT_ONCE)
         if self._controller.raised:
@@ -215,6 +232,13 @@ class _WaitingRoom:
                 event.set()
             return False
         return True
+
+    def close(self) -> None:
+        """Wake everybody; time passes no more."""
+        self._closed = True
+        events, self._events = self._events, []
+        for event in events:
+            event.set()
 
 
 def _advance(room_reference: weakref.ref[_WaitingRoom]) -> None:

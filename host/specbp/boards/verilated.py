@@ -24,10 +24,19 @@ class BusError(SpecbpError):
     """A register access was refused, or not answered."""
 
 
+class ClosedModelError(SpecbpError):
+    """A simulation was used after its end."""
+
+
+class AxiViolationError(SpecbpError):
+    """The overlay broke a rule of AXI: what it computed proves nothing about a board."""
+
+
 class Model:
     """The simulated overlay and its memory.
 
-    Not for several threads at once; several models may run in as many threads.
+    Not for several threads at once; several models may run in as many threads. After `close`
+    everything but `close` raises `ClosedModelError`.
 
     Args:
         parameters: those of the overlay.
@@ -51,8 +60,12 @@ class Model:
         self._library = _library(build(parameters, kind))
         self._mapped = mmap.mmap(-1, memory_bytes)
         self.memory: NDArray[np.uint8] = np.frombuffer(self._mapped, np.uint8)
-        self._model = self._library.specbp_open(self.memory.ctypes.data, memory_base, memory_bytes)
+        self._opened: int | None = self._library.specbp_open(
+            self.memory.ctypes.data, memory_base, memory_bytes
+        )
         self._read, self._write = self._library.specbp_read, self._library.specbp_write
+        self._count_violations = self._library.specbp_violations
+        self._violations_before = 0
         self.reset()
 
     def read(self, offset: int) -> int:
@@ -60,8 +73,15 @@ class Model:
 
         Raises:
             BusError: the bus answered with an error or not at all.
+            AxiViolationError: the overlay broke a rule of AXI since it was reset last.
         """
         answer: int = self._read(self._model, offset)
+        if self._count_violations(self._model) > self._violations_before:
+            raise AxiViolationError(
+                f"the simulated overlay broke the rules of AXI {self.violations} times: its "
+                "results prove nothing about a board: mend the RTL, and look for the violation "
+                "with specbp overlay waves"
+            )
         if answer >> 32:
             raise BusError(f"read of register 0x{offset:03X}: {_said(answer >> 32)}")
         return answer
@@ -101,6 +121,7 @@ class Model:
     def reset(self) -> None:
         """Reset the overlay, as programming the FPGA would; the memory keeps its content."""
         self._library.specbp_reset(self._model)
+        self._violations_before = self.violations
 
     def set_timing(self, timing: MemoryTiming, clock_hz: float) -> None:
         """Make the memory answer as `timing` says, seen from a clock of `clock_hz`."""
@@ -155,9 +176,18 @@ class Model:
 
     def close(self) -> None:
         """End the simulation; finishes a waveform."""
-        if self._model:
-            self._library.specbp_close(self._model)
-            self._model = None
+        if self._opened:
+            self._library.specbp_close(self._opened)
+            self._opened = None
+
+    @property
+    def _model(self) -> int:
+        """The model in the library, which a null pointer would crash."""
+        if self._opened is None:
+            raise ClosedModelError(
+                "this simulated board is closed: open a new one, and keep it open while it is used"
+            )
+        return self._opened
 
 
 @functools.cache

@@ -145,6 +145,7 @@ def serve(
     require_simulation("specbp board serve")
     from specbp.overlay.parameters import Parameters
     from specbp.remote.server import Server, is_loopback
+    from specbp.remote.server import serve as serve_until_stopped
 
     server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone)
     if not is_loopback(host):
@@ -153,12 +154,10 @@ def serve(
             "authentication: anyone there can program and use this board",
             style="yellow",
         )
-    server.start()
-    print(f"a simulated PYNQ.remote board on {host}:{server.port}", flush=True)
-    try:
-        server.wait()
-    except KeyboardInterrupt:
-        server.close()
+    serve_until_stopped(
+        server,
+        lambda bound: print(f"a simulated PYNQ.remote board on {host}:{bound}", flush=True),
+    )
 
 
 def _on_board(

@@ -21,15 +21,15 @@ class BoardExecutor:
 
     Args:
         board: the board, shared with others of this process.
-        parameters: that the programs need.
+        parameters: that the programs need; an overlay with more cores runs them too.
 
     Raises:
-        UsageError: the overlay deployed there has other parameters.
+        UsageError: the overlay deployed there does not run them.
     """
 
     def __init__(self, board: Board, parameters: Parameters) -> None:
         deployed = Parameters(**board.about["parameters"])
-        if deployed != parameters:
+        if not deployed.covers(parameters):
             raise UsageError(
                 f"{board.address} has an overlay with {_different(deployed, parameters)}: deploy "
                 f"one that has: specbp overlay build --cores {parameters.cores} "
@@ -37,6 +37,7 @@ class BoardExecutor:
                 f"specbp board deploy {board.address}"
             )
         self._board = board
+        self._programmed = deployed
         self._clock_mhz = float(board.about["clock_mhz"])
         self._memory = np.empty(0, np.uint8)
         self._number: int | None = None
@@ -53,7 +54,11 @@ class BoardExecutor:
         """What the board says of itself."""
         about = self._board.about
         named = f"{about['board']}, {about['device']}, pynq {about['pynq']}"
-        return {"simulated": about["simulated"], "board": named}
+        return {
+            "simulated": about["simulated"],
+            "board": named,
+            "programmed": self._programmed.described,
+        }
 
     def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
         """Return memory of the board and the host's own copy of it; once."""
@@ -139,5 +144,5 @@ def _different(deployed: Parameters, needed: Parameters) -> str:
     return ", ".join(
         f"{name} = {found[name]}, this needs {wanted[name]}"
         for name in found
-        if found[name] != wanted[name]
+        if found[name] != wanted[name] and not (name == "cores" and found[name] > wanted[name])
     )

@@ -2,11 +2,16 @@
 
 Importing this registers the driver with pynq: `Overlay(...).specbp_0` is one. It needs numpy and
 pynq, no torch. Every wait has a deadline, and what goes wrong is raised with the registers.
+
+A board may be in reach of others. The driver marks the overlay as its own between runs, in a
+register that programming resets and every run sets: before each run it checks mark and build, and
+after each that the registers are those of its own program.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +25,7 @@ from specbp.overlay.faults import (
     DEFAULT_WATCHDOG,
     BuildMismatchError,
     DeadlineError,
+    ForeignUseError,
     OverlayError,
     from_registers,
 )
@@ -106,6 +112,10 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
     def __init__(self, description: dict[str, Any]) -> None:
         super().__init__(description)
         self.parameters = self._checked_parameters()
+        # High, so that it is never mistaken for the watchdog of a run.
+        self._mark = secrets.randbits(31) | 1 << 31
+        self._marked = False
+        self._leave()
 
     def require(self, expected: Parameters) -> None:
         """Refuse logic that was built with other parameters than `expected`.
@@ -155,6 +165,8 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             OverlayError: a core stopped at an error, and with it all; they are ready for the next
                 run.
             DeadlineError: they did not stop in time.
+            ForeignUseError: somebody else programmed or ran the overlay since this was made or
+                ran last, or while the programs ran.
         """
         return _event_loop().run_until_complete(
             self.run_async(programs, buffers, deadline_s, watchdog, delays)
@@ -171,13 +183,19 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         """Do what `run_cores` does, inside an event loop."""
         if len(programs) > self.parameters.cores:
             raise UsageError(f"{len(programs)} programs for {self.parameters.cores} cores")
+        self._check_own()
         if self._busy():
             self.reset()
         # Held until the end: the overlay reads them.
         stored = [self._stored(program) for program in programs]
-        self._set_window(buffers)
-        self._set_programs(stored, delays)
-        self._write(registers.WATCHDOG, watchdog)
+        setting = {
+            registers.WATCHDOG: watchdog,
+            **_window(buffers),
+            **self._programs(stored, delays),
+        }
+        self._marked = False
+        for register, value in setting.items():
+            self._write(register, value)
         self._write(registers.INTERRUPT_STATUS, 3)
         self._write(registers.INTERRUPT_ENABLE, 3)
         self._write(registers.CONTROL, registers.CONTROL.field("start").mask)
@@ -185,12 +203,16 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             ended = await asyncio.wait_for(self._ended(), deadline_s)
         except asyncio.TimeoutError:
             await self._give_up(deadline_s)
+        self._check_setting(setting)
         if registers.INTERRUPT_STATUS.field("error").of(ended):
             error = from_registers(self.dump())
             self.reset()
+            self._leave()
             assert error is not None
             raise error
-        return [self._measured(core) for core in range(len(programs))]
+        runs = [self._measured(core) for core in range(len(programs))]
+        self._leave()
+        return runs
 
     def reset(self) -> None:
         """Stop whatever runs; bursts under way are completed.
@@ -275,20 +297,44 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         stored.flush()
         return stored
 
-    def _set_window(self, buffers: Sequence[Any]) -> None:
-        first = min((buffer.device_address for buffer in buffers), default=0xFFFFFFFF)
-        last = max((buffer.device_address + buffer.nbytes - 1 for buffer in buffers), default=0)
-        self._write(registers.WINDOW_FIRST, first)
-        self._write(registers.WINDOW_LAST, last)
-
-    def _set_programs(self, stored: Sequence[Any], delays: Sequence[int]) -> None:
+    def _programs(self, stored: Sequence[Any], delays: Sequence[int]) -> dict[Register, int]:
+        """Return what the registers must hold for the programs in `stored`, one of each core."""
+        setting = {}
         for core in range(self.parameters.cores):
             length = len(stored[core]) if core < len(stored) else 0
             if length:
-                self._write(registers.PROGRAM_ADDRESS.of_core(core), stored[core].device_address)
-            self._write(registers.PROGRAM_LENGTH.of_core(core), length)
+                address = int(stored[core].device_address)
+                setting[registers.PROGRAM_ADDRESS.of_core(core)] = address
+            setting[registers.PROGRAM_LENGTH.of_core(core)] = length
             delay = delays[core] if core < len(delays) else 0
-            self._write(registers.START_DELAY.of_core(core), delay)
+            setting[registers.START_DELAY.of_core(core)] = delay
+        return setting
+
+    def _leave(self) -> None:
+        """Mark the overlay as used by this driver last."""
+        self._write(registers.WATCHDOG, self._mark)
+        self._marked = True
+
+    def _check_own(self) -> None:
+        """Refuse an overlay that is not as this driver left it."""
+        found = self._read(registers.IDENTIFIER), self._read(registers.BUILD)
+        expected = IDENTIFIER, self.parameters.build_identifier
+        if found != expected:
+            self._refuse_foreign(f"programmed build 0x{found[1]:08X} on this board")
+        if self._marked and self._read(registers.WATCHDOG) != self._mark:
+            self._refuse_foreign("programmed or ran the overlay")
+
+    def _check_setting(self, setting: dict[Register, int]) -> None:
+        """Refuse the results of a run during which the registers became those of another."""
+        if any(self._read(register) != value for register, value in setting.items()):
+            self._refuse_foreign("used the overlay while a program ran")
+
+    def _refuse_foreign(self, what: str) -> NoReturn:
+        self._marked = False
+        raise ForeignUseError(
+            f"somebody else {what}: what this run computes is not to be relied on: "
+            "see to it that nobody else uses the board, and run again",
+        )
 
     async def _ended(self) -> int:
         """Wait, by interrupt, until all programs have ended or one has failed.
@@ -308,6 +354,7 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
     async def _give_up(self, deadline_s: float) -> NoReturn:
         dump = self.dump()
         self.reset()
+        self._leave()
         raise DeadlineError(f"the program did not end within {deadline_s:g} s", dump)
 
     def _measured(self, core: int) -> Run:
@@ -343,6 +390,13 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
         self.mmio.write(register.offset, int(value))
 
 
+def _window(buffers: Sequence[Any]) -> dict[Register, int]:
+    """Return what the registers must hold so that programs may touch `buffers`."""
+    first = min((buffer.device_address for buffer in buffers), default=0xFFFFFFFF)
+    last = max((buffer.device_address + buffer.nbytes - 1 for buffer in buffers), default=0)
+    return {registers.WINDOW_FIRST: int(first), registers.WINDOW_LAST: int(last)}
+
+
 def _encoded(program: Sequence[isa.Descriptor]) -> NDArray[np.uint32]:
     # On a board programs come as words, and nothing there knows descriptors.
     from specbp.overlay import isa
@@ -364,6 +418,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 __all__ = [
     "BuildMismatchError",
     "DeadlineError",
+    "ForeignUseError",
     "LabelTable",
     "OverlayDriver",
     "OverlayError",

@@ -39,6 +39,10 @@ class BuildMismatchError(OverlayError):
     """The programmed logic is not what this package was made for."""
 
 
+class ForeignUseError(OverlayError):
+    """Somebody else has used or programmed the overlay meanwhile."""
+
+
 class DeadlineError(OverlayError):
     """The overlay did not end, or did not stop, in time."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from specbp.errors import UsageError
 from specbp.overlay import register_map
@@ -55,6 +55,15 @@ class Parameters:
     def size(self) -> str:
         """Cores and lanes, in words."""
         return f"{self.cores} core{'s' * (self.cores > 1)} of {self.lanes} lanes"
+
+    @property
+    def described(self) -> str:
+        """Size and build identifier, as the frame `runs` has what was programmed."""
+        return f"{self.size}, build 0x{self.build_identifier:08X}"
+
+    def covers(self, needed: Parameters) -> bool:
+        """Return whether this overlay runs what `needed` runs: further cores may rest."""
+        return replace(self, cores=needed.cores) == needed and self.cores >= needed.cores
 
     def __post_init__(self) -> None:
         _check("lanes", self.lanes, (16, 32, 64))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from specbp.backends.executors import DriverExecutor
-from specbp.errors import SpecbpError
-from specbp.onboard.build import open_build, usual_folder
-from specbp.overlay import hwh
-from specbp.overlay.parameters import Parameters
-from specbp.overlay.quiet import pynq_imports
+import numpy as np
+from numpy.typing import NDArray
 
-BUILD_VARIABLE = "SPECBP_BUILD"
+from specbp.backends.executors import DriverExecutor, Program
+from specbp.errors import SpecbpError
+from specbp.overlay.parameters import Parameters
+from specbp.remote.board import board_at
+
 NO_PROXY = "no_grpc_proxy"
 """gRPC's variable: hosts that it reaches directly."""
 
@@ -22,59 +22,65 @@ NO_PROXY = "no_grpc_proxy"
 class RemoteExecutor(DriverExecutor):
     """Runs programs on a PYNQ.remote board; see `specbp.backends.executors.Executor`.
 
-    The build to program is the one in the folder `SPECBP_BUILD` names, else the one that
-    ``specbp overlay build`` makes for that board.
-
     Args:
         host: of the board.
         port: of its server.
-        parameters: that the programs need.
+        parameters: that the programs need; an overlay with more cores runs them too.
 
     Raises:
-        SpecbpError: the board does not answer.
+        SpecbpError: the board does not answer, or another client has it.
         UsageError: there is no build, or it does not fit together.
-        BuildMismatchError: its parameters are others.
+        BuildMismatchError: what was programmed is another build.
     """
 
     def __init__(self, host: str, port: int, parameters: Parameters) -> None:
-        with pynq_imports():
-            import pynq
-            from pynq.pl_server.remote_device import RemoteDevice
-
-            import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
-            from specbp.overlay.clocks import forget_clocks
-
         # gRPC would otherwise look for the board behind the web's proxy.
         os.environ[NO_PROXY] = ",".join(filter(None, (os.environ.get(NO_PROXY), host)))
-        try:
-            self._device = RemoteDevice(ip_addr=host, port=port)
-        except RuntimeError as error:
-            raise SpecbpError(
-                f"{host}:{port}: no PYNQ.remote board answers there: is it on, and is its server "
-                "running? (a simulated one: specbp board serve)"
-            ) from error
-        build = open_build(_build_folder(str(self._device.name), parameters))
-        build.check()
-        pynq.Device.active_device = self._device
-        forget_clocks()
-        overlay = pynq.Overlay(str(build.bitstream), device=self._device)
-        super().__init__(getattr(overlay, hwh.INSTANCE))
-        self._held_driver.require(parameters)
+        self._board = board_at(host, port)
+        super().__init__(self._board.driver_for(parameters))
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What the board calls itself."""
-        name = str(self._device.name)
-        return {"simulated": name == "simulated", "board": f"{name}, PYNQ.remote"}
+        """What the board calls itself, and what was programmed."""
+        board = self._board
+        return {
+            "simulated": board.name == "simulated",
+            "board": f"{board.name}, PYNQ.remote",
+            "programmed": board.programmed.described,
+        }
+
+    @property
+    def clock_mhz(self) -> float:
+        """The overlay's clock, as it is set."""
+        with self._board.answering():
+            return super().clock_mhz
+
+    def allocate(self, size: int) -> tuple[int, NDArray[np.uint8]]:
+        """Return memory of the board."""
+        with self._board.answering():
+            return super().allocate(size)
+
+    def run(self, program: Program) -> int:
+        """Run `program`."""
+        with self._board.answering():
+            return super().run(program)
+
+    def set_valid(self, valid: NDArray[np.bool_]) -> None:
+        """Write which labels may be accepted, and clear the counters of all."""
+        with self._board.answering():
+            super().set_valid(valid)
 
     def close(self) -> None:
-        """Give memory and board back."""
-        for buffer in self._buffers:
-            buffer.freebuffer()
-        self._buffers = []
-        self._device.client.channel.close()
+        """Give memory back; the board stays with this process."""
+        buffers, self._buffers = self._buffers, []
+        for buffer in buffers:
+            if self._board.broken:
+                # It would ask the board.
+                buffer.freed = True
+            else:
+                with contextlib.suppress(SpecbpError), self._board.answering():
+                    buffer.freebuffer()
 
-
-def _build_folder(board: str, parameters: Parameters) -> Path:
-    given = os.environ.get(BUILD_VARIABLE)
-    return Path(given) if given else usual_folder(board, parameters)
+    def _driver(self) -> Any:
+        self._board.use()
+        return super()._driver()

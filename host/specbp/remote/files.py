@@ -7,6 +7,38 @@ from collections.abc import Callable
 FIRMWARE = "/lib/firmware/"
 MANAGER = "/sys/class/fpga_manager/fpga0/"
 MOST_BYTES = 64 << 20
+LONGEST_PATH = 4096
+ENTRY_BYTES = 256
+"""What a file takes beside its name and content."""
+
+
+class Upload:
+    """A file that a client is sending; its bytes count as taken from the first on.
+
+    Args:
+        files: where it goes when it is complete.
+        path: its name there.
+    """
+
+    def __init__(self, files: BoardFiles, path: str) -> None:
+        self.path = path
+        self._files = files
+        self._chunks: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            OSError: there is no room for them.
+        """
+        self._files.reserve(self.path, len(chunk))
+        self._chunks.append(chunk)
+
+    def end(self) -> bytes:
+        """Return the content, and give back what was reserved for it; empty the second time."""
+        content, self._chunks = b"".join(self._chunks), []
+        self._files.reserved -= len(content)
+        return content
 
 
 class BoardFiles:
@@ -17,10 +49,14 @@ class BoardFiles:
     Args:
         board: name of the board.
         program: programs a configuration, given as a .bin file's content.
+
+    Attributes:
+        reserved: bytes of uploads that are not complete.
     """
 
     def __init__(self, board: str, program: Callable[[bytes], None]) -> None:
         self._program = program
+        self.reserved = 0
         self._files = {
             "/proc/version": b"Linux version 5.15.19 (specbp) armv7l, simulated\n",
             "/proc/device-tree/chosen/pynq_board": board.encode() + b"\0",
@@ -43,6 +79,17 @@ class BoardFiles:
             raise FileNotFoundError(path)
         return self._files[path]
 
+    def reserve(self, path: str, size: int) -> None:
+        """Take room for `size` more bytes of the file that is to replace that at `path`.
+
+        Raises:
+            OSError: there is none.
+        """
+        taken = self.reserved + self._bytes_beside(path)
+        if len(path) > LONGEST_PATH or taken + len(path) + ENTRY_BYTES + size > MOST_BYTES:
+            raise OSError(f"{path[:80]}: no space left on the simulated board")
+        self.reserved += size
+
     def write(self, path: str, content: bytes) -> None:
         """Write a file.
 
@@ -50,15 +97,25 @@ class BoardFiles:
             OSError: there is no room, or no such file to program.
             SpecbpError: it is no configuration of the simulation.
         """
-        others = sum(len(kept) for name, kept in self._files.items() if name != path)
-        if others + len(content) > MOST_BYTES:
-            raise OSError(f"{path}: no space left on the simulated board")
+        self.reserve(path, len(content))
+        self.reserved -= len(content)
         if path == f"{MANAGER}firmware":
             self._configure(content)
         self._files[path] = content
 
+    def remove(self, path: str) -> None:
+        """Delete a file, if there is one."""
+        self._files.pop(path, None)
+
+    def _bytes_beside(self, path: str) -> int:
+        return sum(
+            len(name) + ENTRY_BYTES + len(kept)
+            for name, kept in list(self._files.items())
+            if name != path
+        )
+
     def _configure(self, name: bytes) -> None:
         state = f"{MANAGER}state"
         self._files[state] = b"write error\n"
-        self._program(self.read(FIRMWARE + name.decode().strip()))
+        self._program(self.read(FIRMWARE + name.decode(errors="replace").strip()))
         self._files[state] = b"operating\n"
