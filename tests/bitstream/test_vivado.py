@@ -1,6 +1,25 @@
-"""Vivado's scripts under a Tcl interpreter that records what they ask Vivado to do."""
+"""Vivado's scripts under a Tcl interpreter, in the layouts and under the rules of both Vivados.
 
+What Vivado's manuals ask of a design, from where, and where it is checked; `mock_vivado` refuses
+what breaks a rule, and test_what_vivado_refuses_the_mock_refuses breaks them:
+
+- The packaged top is Verilog, its parameters have no types, its ports are wires with plain ranges.
+  UG1118, "Top-Level HDL Requirements"; mock_vivado.
+- A parameter exists, and its value fits its format. UG1118, "Customization Parameters"; mock_vivado.
+- A parameter that an interface was inferred with is set, and not added again. UG1118, "Ports and
+  Interfaces"; test_interfaces_say_how_they_are_meant_inferred_or_not.
+- A level interrupt says so: axi_intc takes what its source says. UG994, "Handling Interrupts", PG099;
+  the same test.
+- Pins that are connected exist; a design is validated before runs, and its wrapper is the top.
+  UG994; mock_vivado.
+- Sources are in PROJECT.srcs, generated files in PROJECT.gen. UG892, PYNQ's scripts; mock_vivado.
+- USERID has 32 bits, in hexadecimal. UG912; test_the_build_identifier_is_in_the_bitstreams_header.
+- HP ports take INCR bursts of at most 16 beats. UG585; the memory model counts violations.
+"""
+
+import os
 import re
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -13,120 +32,28 @@ from specbp.errors import SpecbpError
 from specbp.overlay import hwh, register_map
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.register import of_cores
-
-VIVADO = [
-    "add_files",
-    "apply_bd_automation",
-    "assign_bd_address",
-    "close_project",
-    "connect_bd_intf_net",
-    "connect_bd_net",
-    "create_bd_cell",
-    "create_bd_design",
-    "create_project",
-    "current_fileset",
-    "current_project",
-    "get_bd_addr_segs",
-    "get_bd_addr_spaces",
-    "get_bd_cells",
-    "get_bd_intf_pins",
-    "get_bd_pins",
-    "get_board_parts",
-    "get_files",
-    "get_property",
-    "get_runs",
-    "get_timing_paths",
-    "launch_runs",
-    "make_wrapper",
-    "open_run",
-    "report_timing_summary",
-    "report_utilization",
-    "save_bd_design",
-    "set_property",
-    "update_compile_order",
-    "update_ip_catalog",
-    "validate_bd_design",
-    "version",
-    "wait_on_run",
-    "ipx::add_address_block",
-    "ipx::add_bus_parameter",
-    "ipx::add_field",
-    "ipx::add_memory_map",
-    "ipx::add_register",
-    "ipx::associate_bus_interfaces",
-    "ipx::create_xgui_files",
-    "ipx::current_core",
-    "ipx::get_address_blocks",
-    "ipx::get_bus_interfaces",
-    "ipx::get_memory_maps",
-    "ipx::infer_bus_interface",
-    "ipx::package_project",
-    "ipx::remove_address_block",
-    "ipx::save_core",
-    "ipx::update_checksums",
-]
+from specbp.overlay.sources import HARDWARE
+from tests.bitstream.mock_vivado import VERSIONS, Vivado
 
 
-class Recorder:
-    """Runs build.tcl; the commands of Vivado only note what they are called with."""
+class Recorder(Vivado):
+    """Runs build.tcl in `work`."""
 
-    def __init__(self, work, parameters, clock_mhz, slack="0.812", board_files=False):
-        self.calls, self.slack, self.work = [], slack, work
-        self.board_files, self.parameters = board_files, parameters
-        (work / "project").mkdir()
-        (work / "project/specbp_wrapper.bit").write_bytes(b"bit")
-        (work / "project/hw_handoff").mkdir()
-        (work / "project/hw_handoff/specbp.hwh").write_text("hwh")
+    def __init__(self, work, parameters, clock_mhz, **arguments):
+        super().__init__(**arguments)
+        self.work, self.parameters = work, parameters
         given = vivado.settings(TARGETS["pynq-z2"], parameters, clock_mhz, work)
         (work / "settings.tcl").write_text(vivado.tcl_list(given))
-        self.tcl = tkinter.Tcl()
-        self.tcl.eval("namespace eval ipx {}")
-        for name in VIVADO:
-            self.tcl.createcommand(name, lambda *words, name=name: self.called(name, words))
-        self.tcl.eval(f"set argv [list {{{work / 'settings.tcl'}}}]")
 
     def run(self):
-        self.tcl.eval(f"source {{{vivado.SCRIPTS / 'build.tcl'}}}")
-
-    def called(self, name, words):
-        self.calls.append((name, words))
-        answers = {
-            "get_board_parts": "found" if self.board_files else "",
-            "get_files": str(self.work / "project/specbp.bd"),
-            "version": "2022.1",
-        }
-        if name == "get_property":
-            return {"PROGRESS": "100%", "SLACK": self.slack,
-                    "DIRECTORY": str(self.work / "project")}.get(words[0], "")  # fmt: skip
-        if name.startswith("get_bd_") or name == "create_bd_cell":
-            return words[-1]
-        return answers.get(name, name)
-
-    def of(self, name):
-        return [words for called, words in self.calls if called == name]
-
-    def properties(self, of):
-        """Every property that was set on a cell."""
-        found = {}
-        for words in self.of("set_property"):
-            if words[-1] != of:
-                continue
-            if words[0] == "-dict":
-                pairs = self.tcl.splitlist(words[1])
-                found |= dict(zip(pairs[::2], pairs[1::2], strict=True))
-            else:
-                found[words[0]] = words[1]
-        return found
-
-    def nets(self):
-        return {words for name in ("connect_bd_net", "connect_bd_intf_net")
-                for words in self.of(name)}  # fmt: skip
+        self.source(vivado.SCRIPTS / "build.tcl", self.work / "settings.tcl")
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one core", "two cores"])
+@pytest.fixture(scope="module", params=zip((1, 2), VERSIONS, strict=True), ids=str)
 def recorder(request, tmp_path_factory):
-    parameters = Parameters(lanes=32, cores=request.param)
-    found = Recorder(tmp_path_factory.mktemp("vivado"), parameters, 50.0)
+    cores, version = request.param
+    parameters = Parameters(lanes=32, cores=cores)
+    found = Recorder(tmp_path_factory.mktemp("vivado"), parameters, 50.0, version=version)
     found.run()
     return found
 
@@ -159,18 +86,13 @@ def test_parameters_and_names_are_the_packages_own(recorder):
     modules = {one.get("INSTANCE"): one.get("VLNV")
                for one in generated(recorder.parameters, 100).iter("MODULE")}  # fmt: skip
     assert modules.items() <= cells.items()
-    found = recorder.properties(hwh.INSTANCE)
-    expected = {f"CONFIG.{name}": str(value) for name, value in recorder.parameters.verilog.items()}
-    assert found == expected
-    rtl = (vivado.HARDWARE / "rtl/specbp_overlay.sv").read_text()
-    for name in Parameters().verilog:
-        assert re.search(rf"parameter [\w \[\]:]+ {name}\b", rtl), name
-    for pin in (vivado.CLOCK_PIN, vivado.RESET_PIN, vivado.INTERRUPT_PIN, "s_axil_awaddr"):
-        assert re.search(rf"\b{pin}\b", rtl), pin
+    found = recorder.properties[hwh.INSTANCE]
+    assert found == {f"CONFIG.{name}": value for name, value in recorder.parameters.ip.items()}
+    assert found["CONFIG.BuildIdentifier"] == f"0x{recorder.parameters.build_identifier:08X}"
 
 
 def test_the_clock_is_that_of_the_handoff(recorder):
-    found = recorder.properties("ps7_0")
+    found = recorder.properties["ps7_0"]
     assert found["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"] == "50"
     for parameter in generated(recorder.parameters, 50.0).iter("PARAMETER"):
         name = parameter.get("NAME")
@@ -199,7 +121,7 @@ def test_every_memory_port_has_an_hp_port(recorder):
     for number, (port, target) in enumerate(ports[:cores]):
         assert (f"{hwh.INSTANCE}/{port}", f"memory_{number}/S00_AXI") in recorder.nets()
         assert (f"memory_{number}/M00_AXI", f"ps7_0/{target}") in recorder.nets()
-    used = {name for name in recorder.properties("ps7_0") if "USE_S_AXI_HP" in name}
+    used = {name for name in recorder.properties["ps7_0"] if "USE_S_AXI_HP" in name}
     assert used == {f"CONFIG.PCW_USE_{target}" for _, target in ports[:cores]}
 
 
@@ -217,29 +139,113 @@ def test_registers_are_those_of_the_description(recorder):
     assert len(set(offsets)) == len(offsets) and offsets[0] == register_map.REGISTERS[0].offset
 
 
+@pytest.mark.parametrize("inferred", [(), (("rst_ni", "POLARITY"), ("interrupt_o", "SENSITIVITY"))])
+def test_interfaces_say_how_they_are_meant_inferred_or_not(tmp_path, inferred):
+    found = Recorder(tmp_path, Parameters(), 100.0, infers=inferred)
+    found.run()
+    assert found.properties["interrupt_o.SENSITIVITY"] == {"value": "LEVEL_HIGH"}
+    assert found.properties["rst_ni.POLARITY"] == {"value": "ACTIVE_LOW"}
+
+
+def ports(text, module):
+    """The ports of a module, as (direction, bits, name)."""
+    head = text[text.index(f"module {module} #(") :].partition(");")[0]
+    found = re.findall(
+        r"^\s*(input|output)\s+(?:wire )?(?:logic|wire)?\s*(\[\d+:\d+\])?\s*(\w+)",
+        head,
+        re.MULTILINE,
+    )
+    assert len(found) > 80
+    return found
+
+
+def test_the_wrapper_has_the_ports_and_parameters_of_the_overlay():
+    wrapper = (vivado.SCRIPTS / f"{vivado.TOP}.v").read_text()
+    overlay = (HARDWARE / "rtl/specbp_overlay.sv").read_text()
+    expected = [port for port in ports(overlay, "specbp_overlay") if port[2] != "steady_o"]
+    assert ports(wrapper, vivado.TOP) == expected
+    for _, _, name in expected:
+        assert re.search(rf"\.{name}\s*\({name}\)", wrapper), name
+    for name in Parameters().verilog:
+        assert re.search(rf"parameter {name}\s*=", wrapper), name
+        assert re.search(rf"\.{name}\s*\({name}\)", wrapper), name
+
+
+BROKEN = {
+    "a SystemVerilog top": ("top", "specbp_overlay", "Verilog or VHDL"),
+    "a number beyond 31 bits": ("parameters", ["Lanes", 4_000_000_000], "out of range"),
+    "bits as a number": ("parameters", ["BuildIdentifier", 17], "not of its format"),
+    "an unknown parameter": ("parameters", ["Lames", 16], "there is none"),
+    "an unknown pin": ("interrupt_pin", "interrupt", "does not exist"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_vivado_refuses_the_mock_refuses(tmp_path, kind):
+    """The rules of the mock, each broken once."""
+    name, value, said = BROKEN[kind]
+    found = Recorder(tmp_path, Parameters(), 100.0)
+    given = vivado.settings(TARGETS["pynq-z2"], found.parameters, 100.0, tmp_path)
+    (tmp_path / "settings.tcl").write_text(vivado.tcl_list(given | {name: value}))
+    with pytest.raises(tkinter.TclError, match=said):
+        found.run()
+
+
 def test_the_build_identifier_is_in_the_bitstreams_header(recorder):
     text = (recorder.work / "project/identifier.xdc").read_text()
     assert f"USERID 0x{recorder.parameters.build_identifier:08X} [current_design]" in text
 
 
 def test_what_comes_out_is_read(recorder):
-    assert (recorder.work / "specbp.bit").read_bytes() == b"bit"
-    assert (recorder.work / "specbp.hwh").read_text() == "hwh"
-    (recorder.work / "utilisation.rpt").write_text(
-        "| Slice LUTs*             | 10559 |     0 |          0 |     53200 | 19.85 |\n"
-        "| Slice Registers         | 10053 |     0 |          0 |    106400 |  9.45 |\n"
-        "| Block RAM Tile |   42.5 |     0 |          0 |       140 | 30.36 |\n"
-        "| DSPs           |   39 |     0 |          0 |       220 | 17.73 |\n"
-    )
     assert vivado.facts(recorder.work) == {
-        "tool": "Vivado 2022.1", "slack_ns": 0.812, "hold_slack_ns": 0.812,
+        "tool": f"Vivado {recorder.version}", "slack_ns": 0.812, "hold_slack_ns": 0.812,
         "utilisation": {"lut": 10559, "ff": 10053, "bram": 42.5, "dsp": 39},
     }  # fmt: skip
 
 
-def test_a_build_that_misses_its_timing_fails(tmp_path):
-    with pytest.raises(tkinter.TclError, match="timing is not met"):
-        Recorder(tmp_path, Parameters(), 100.0, slack="-0.1").run()
+@pytest.fixture
+def program(tmp_path, monkeypatch, repository):
+    """Makes the mock the Vivado that is found."""
+
+    def make(**given):
+        path = tmp_path / "vivado"
+        words = " ".join(f"{name}={value}" for name, value in given.items())
+        path.write_text(
+            f'#!/bin/sh\nexec {sys.executable} -m tests.bitstream.mock_vivado {words} "$@"\n'
+        )
+        path.chmod(0o755)
+        monkeypatch.setenv("SPECBP_VIVADO", str(path))
+        folders = [str(repository), str(repository / "host"), os.environ.get("PYTHONPATH", "")]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folders))
+
+    return make
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_build_comes_out(tmp_path, program, version):
+    program(version=version)
+    done = vivado.build_with_vivado(tmp_path / "out", TARGETS["pynq-z2"], Parameters(), 100.0)
+    done.check()
+    assert done.manifest["tool"] == f"Vivado {version}" and done.manifest["slack_ns"] == 0.812
+    assert not (tmp_path / "out" / vivado.WORK).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "kept"),
+    [
+        ({"slack": "-0.1"}, "timing is not met: slack -0.1", ["specbp.bit", "timing.rpt"]),
+        ({"fails": "1"}, "implementation is at 45%", ["project/specbp.runs/impl_1/runme.log"]),
+    ],
+    ids=["timing", "implementation"],
+)
+def test_a_build_that_fails_keeps_what_it_made(tmp_path, program, given, said, kept):
+    program(**given)
+    with pytest.raises(SpecbpError, match=said) as failed:
+        vivado.build_with_vivado(tmp_path / "out", TARGETS["pynq-z2"], Parameters(), 100.0)
+    work = tmp_path / "out" / vivado.WORK
+    assert str(work) in str(failed.value)
+    for name in (*kept, "vivado.log", "settings.tcl"):
+        assert (work / name).is_file(), name
 
 
 def test_without_vivado_it_says_what_does_not_need_it(tmp_path, monkeypatch):

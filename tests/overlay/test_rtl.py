@@ -23,12 +23,18 @@ A DSP for each lane, 6 for SGD, 1 for the softmax, 2 for the addresses of indexe
 """
 
 
-@pytest.mark.parametrize("define", [(), ("+define+SPECBP_CLOCK_GATES",)], ids=["", "gates"])
-def test_lint_is_clean(define):
-    waivers = str(HARDWARE / "lint.vlt")
-    files = map(str, rtl_files())
-    flags = ["--lint-only", "-Wall", "--top-module", "specbp_overlay", *define]
-    find_verilator().run([*flags, waivers, *files])
+WRAPPER = HARDWARE / "vivado/specbp_overlay_ip.v"
+LINTED = {
+    "": ("specbp_overlay",),
+    "gates": ("specbp_overlay", "+define+SPECBP_CLOCK_GATES"),
+    "the packaged IP, two cores": ("specbp_overlay_ip", "-GCores=2", str(WRAPPER)),
+}
+
+
+@pytest.mark.parametrize("given", LINTED.values(), ids=LINTED)
+def test_lint_is_clean(given):
+    files = map(str, (HARDWARE / "lint.vlt", *rtl_files()))
+    find_verilator().run(["--lint-only", "-Wall", "--top-module", *given, *files])
 
 
 def test_verible_finds_nothing():

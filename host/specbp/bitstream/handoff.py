@@ -38,8 +38,8 @@ def text(parameters: Parameters, clock_mhz: float = hwh.CLOCK_MHZ) -> str:
     for module in root.iter("MODULE"):
         if module.get("VLNV") == hwh.VLNV:
             found = ElementTree.Element("PARAMETERS")
-            for name, value in parameters.verilog.items():
-                ElementTree.SubElement(found, "PARAMETER", NAME=name, VALUE=str(value))
+            for name, value in parameters.ip.items():
+                ElementTree.SubElement(found, "PARAMETER", NAME=name, VALUE=value)
             module.insert(0, found)
     for parameter in root.iter("PARAMETER"):
         for number, divisor in divisors.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,10 @@ from specbp.overlay.register import Register, of_cores
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 SCRIPTS = HARDWARE / "vivado"
-TOP = "specbp_overlay"
+TOP = "specbp_overlay_ip"
+"""The packaged IP's top module, in Verilog: the IP packager takes no SystemVerilog."""
+WORK = "vivado"
+"""The folder of a build in which Vivado works; kept when it fails."""
 CONTROL_PORT, CLOCK_PIN, RESET_PIN, INTERRUPT_PIN = "s_axil", "clk_i", "rst_ni", "interrupt_o"
 DDR = {
     # PYNQ-Z1 and PYNQ-Z2: 512 MB of DDR3 on 16 bits, for where their board files are missing.
@@ -46,6 +49,9 @@ def build_with_vivado(
 ) -> Build:
     """Build a bitstream for a real board into `folder`.
 
+    Vivado works in a folder of its own in there. It is deleted when all went well, and kept when
+    Vivado failed or the clock was missed: with log, reports, checkpoints and bitstream.
+
     Raises:
         SpecbpError: Vivado is missing or failed; the message says what does not need it.
     """
@@ -58,39 +64,40 @@ def build_with_vivado(
             "reports, deploying a bitstream built elsewhere, and specbp overlay build --board "
             "simulated"
         )
-    with tempfile.TemporaryDirectory(prefix="specbp-vivado-") as made:
-        work = Path(made)
-        given = settings(target, parameters, clock_mhz, work)
-        (work / "settings.tcl").write_text(tcl_list(given))
-        command = [
-            program,
-            "-mode",
-            "batch",
-            "-nojournal",
-            "-log",
-            str(work / "vivado.log"),
-            "-source",
-            str(SCRIPTS / "build.tcl"),
-            "-tclargs",
-            str(work / "settings.tcl"),
-        ]
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-        if done.returncode:
-            errors = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "vivado.log").write_text(done.stdout)
-            raise SpecbpError(
-                f"Vivado failed: {(errors or ['no message'])[0]}; its log: {folder}/vivado.log"
-            )
-        return finish(
-            folder,
-            target,
-            parameters,
-            clock_mhz,
-            (work / f"{hwh.DESIGN}.bit").read_bytes(),
-            (work / f"{hwh.DESIGN}.hwh").read_bytes(),
-            facts(work),
-        )
+    work = folder / WORK
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    given = settings(target, parameters, clock_mhz, work.resolve())
+    (work / "settings.tcl").write_text(tcl_list(given))
+    _run(program, work.resolve())
+    build = finish(
+        folder,
+        target,
+        parameters,
+        clock_mhz,
+        (work / f"{hwh.DESIGN}.bit").read_bytes(),
+        (work / f"{hwh.DESIGN}.hwh").read_bytes(),
+        facts(work),
+    )
+    shutil.rmtree(work)
+    return build
+
+
+def _run(program: str, work: Path) -> None:
+    log = work / "vivado.log"
+    flags = ("-mode", "batch", "-nojournal", "-log", str(log))
+    script = ("-source", str(SCRIPTS / "build.tcl"), "-tclargs", str(work / "settings.tcl"))
+    command = [program, *flags, *script]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if not done.returncode:
+        return
+    if not log.exists():
+        log.write_text(done.stdout + done.stderr)
+    said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+    raise SpecbpError(
+        f"Vivado failed: {(said or ['no message'])[0]}; its log, its reports and what it made so "
+        f"far are in {work}, until the next build into this folder"
+    )
 
 
 def settings(
@@ -104,8 +111,8 @@ def settings(
         "top": TOP,
         "part": target.part,
         "board_part": target.board_part,
-        "rtl": [str(path) for path in rtl_files()],
-        "parameters": [part for pair in parameters.verilog.items() for part in pair],
+        "rtl": [str(path) for path in (*rtl_files(), SCRIPTS / f"{TOP}.v")],
+        "parameters": [part for pair in parameters.ip.items() for part in pair],
         "user_id": f"0x{parameters.build_identifier:08X}",
         "clock_mhz": f"{clock_mhz:g}",
         "clock_divisors": list(clock_divisors(clock_mhz)),
@@ -133,9 +140,9 @@ def settings(
 
 
 def memory_ports() -> list[str]:
-    """Return the AXI masters of the overlay's top module, as its ports are named."""
-    text = (HARDWARE / "rtl" / f"{TOP}.sv").read_text()
-    return re.findall(r"output\s+logic\s*\[31:0\]\s*(\w+)_awaddr\b", text)
+    """Return the AXI masters of the packaged IP, as its ports are named."""
+    text = (SCRIPTS / f"{TOP}.v").read_text()
+    return re.findall(r"output\s+wire\s*\[31:0\]\s*(\w+)_awaddr\b", text)
 
 
 def tcl_list(value: Any) -> str:

@@ -101,6 +101,15 @@ class Parameters:
             "BuildIdentifier": self.build_identifier,
         }
 
+    @property
+    def ip(self) -> dict[str, str]:
+        """The parameters of the packaged IP, as Vivado takes them and as the handoff has them.
+
+        The identifier is a bit string there: an integer beyond 2^31 would be out of range.
+        """
+        numbers = {name: str(value) for name, value in self.verilog.items()}
+        return numbers | {"BuildIdentifier": f"0x{self.build_identifier:08X}"}
+
 
 def read_parameters(read: Callable[[int], int]) -> Parameters:
     """Return the parameters that the registers show; `read` reads one by its offset.

@@ -165,7 +165,7 @@ module counted_core #(
   // The registers' clock sees all a cycle late.
   localparam int unsigned Counters = 7;
 
-  logic [63:0] counts [Counters];
+  logic [63:0] totals [Counters];
 
   typedef struct packed {
     logic        busy;
@@ -188,7 +188,7 @@ module counted_core #(
         opcode: fault_opcode,
         index: index
     };
-    shown_counts_q <= counts;
+    shown_counts_q <= totals;
   end
 
   // Counters since the start. A core that is not busy does nothing that is counted.
@@ -204,7 +204,7 @@ module counted_core #(
       .clk_i,
       .clear_i(!rst_ni || started),
       .count_i(counted[counter]),
-      .count_o(counts[counter])
+      .count_o(totals[counter])
     );
   end
 

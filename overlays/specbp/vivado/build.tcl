@@ -39,7 +39,7 @@ proc run_implementation {settings} {
     launch_runs impl_1 -to_step write_bitstream -jobs $jobs
     wait_on_run impl_1
     if {[get_property PROGRESS [get_runs impl_1]] ne "100%"} {
-        error "implementation failed: see [dict get $settings project_folder]"
+        error "ERROR: the implementation is at [get_property PROGRESS [get_runs impl_1]]: see [get_property DIRECTORY [get_runs impl_1]]/runme.log"
     }
 }
 
@@ -49,9 +49,10 @@ proc write_results {settings} {
     open_run impl_1
     file copy -force [get_property DIRECTORY [get_runs impl_1]]/${design}_wrapper.bit \
         $output/$design.bit
-    set handoff [glob -directory [file dirname [get_files $design.bd]] -types f \
-        hw_handoff/$design.hwh ../../../*.gen/sources_1/bd/$design/hw_handoff/$design.hwh]
-    file copy -force [lindex $handoff 0] $output/$design.hwh
+    # Sources are in PROJECT.srcs; what Vivado generates from them is in PROJECT.gen (since 2020.2).
+    set project [dict get $settings project_folder]
+    file copy -force $project/$design.gen/sources_1/bd/$design/hw_handoff/$design.hwh \
+        $output/$design.hwh
     report_utilization -file $output/utilisation.rpt
     report_timing_summary -file $output/timing.rpt
     set slack [get_property SLACK [get_timing_paths -delay_type max]]
@@ -62,7 +63,7 @@ proc write_results {settings} {
     puts $file "hold_slack_ns $hold"
     close $file
     if {$slack < 0 || $hold < 0} {
-        error "timing is not met: slack $slack ns, hold $hold ns: lower the clock"
+        error "ERROR: timing is not met: slack $slack ns, hold $hold ns: lower the clock"
     }
 }
 

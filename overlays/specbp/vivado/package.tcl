@@ -25,19 +25,29 @@ proc package_ip {settings} {
     set reset [dict get $settings reset_pin]
     ipx::infer_bus_interface $clock xilinx.com:signal:clock_rtl:1.0 $core
     ipx::infer_bus_interface $reset xilinx.com:signal:reset_rtl:1.0 $core
-    set polarity [ipx::add_bus_parameter POLARITY [ipx::get_bus_interfaces $reset -of_objects $core]]
-    set_property value ACTIVE_LOW $polarity
+    set_bus_parameter $core $reset POLARITY ACTIVE_LOW
     foreach bus $buses {
         ipx::associate_bus_interfaces -busif $bus -clock $clock $core
     }
-    ipx::infer_bus_interface [dict get $settings interrupt_pin] \
-        xilinx.com:signal:interrupt_rtl:1.0 $core
+    set interrupt [dict get $settings interrupt_pin]
+    ipx::infer_bus_interface $interrupt xilinx.com:signal:interrupt_rtl:1.0 $core
+    set_bus_parameter $core $interrupt SENSITIVITY LEVEL_HIGH
 
     package_registers $settings $core
     ipx::create_xgui_files $core
     ipx::update_checksums $core
     ipx::save_core $core
     close_project
+}
+
+# Sets a parameter of an interface, which may have been inferred with it.
+proc set_bus_parameter {core bus name value} {
+    set interface [ipx::get_bus_interfaces $bus -of_objects $core]
+    set parameter [ipx::get_bus_parameters -quiet $name -of_objects $interface]
+    if {$parameter eq ""} {
+        set parameter [ipx::add_bus_parameter $name $interface]
+    }
+    set_property value $value $parameter
 }
 
 # The register map goes into the handoff, from where pynq takes names and fields.
