@@ -5,11 +5,12 @@ what breaks a rule, and test_what_vivado_refuses_the_mock_refuses breaks them:
 
 - The packaged top is Verilog, its parameters have no types, its ports are wires with plain ranges.
   UG1118, "Top-Level HDL Requirements"; mock_vivado.
-- A parameter exists, and its value fits its format. UG1118, "Customization Parameters"; mock_vivado.
+- A parameter exists, and its value fits its format. UG1118, "Customization Parameters";
+  mock_vivado.
 - A parameter that an interface was inferred with is set, and not added again. UG1118, "Ports and
   Interfaces"; test_interfaces_say_how_they_are_meant_inferred_or_not.
-- A level interrupt says so: axi_intc takes what its source says. UG994, "Handling Interrupts", PG099;
-  the same test.
+- A level interrupt says so: axi_intc takes what its source says. UG994, "Handling Interrupts",
+  PG099; the same test.
 - Pins that are connected exist; a design is validated before runs, and its wrapper is the top.
   UG994; mock_vivado.
 - Sources are in PROJECT.srcs, generated files in PROJECT.gen. UG892, PYNQ's scripts; mock_vivado.

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from specbp.bitstream.exchange import TILES
+from specbp.bitstream.making import make_simulated
 from specbp.errors import UsageError
+from specbp.onboard.build import open_build
+from specbp.onboard.overlay import LoadedOverlay
+from specbp.onboard.selftest import SelfTestError, read_vectors, run_selftest
 from specbp.overlay.faults import DeadlineError, OverlayError
 from specbp.overlay.isa import (
     Addend,
@@ -314,6 +319,33 @@ def test_random_pairs_of_programs(machine, data, seed, stall, delays):
     for core, program in enumerate(programs):
         program += everything_read(machine, core)
     machine.run_cores(programs, delays)
+
+
+# Writes that are acknowledged before the other core sees them.
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """A build with two cores, programmed as the runner on a board does it."""
+    from specbp.boards.programmable import ProgrammableDevice
+
+    make_simulated(tmp_path, BOTH)
+    device = ProgrammableDevice(BOTH, memory_bytes=8 << 20)
+    yield LoadedOverlay(open_build(tmp_path))
+    device.close()
+
+
+def test_the_order_of_the_cores_holds_where_bufferable_writes_arrive_late(loaded):
+    """No write is bufferable: else one is acknowledged, and then signalled, before it arrives."""
+    vectors = read_vectors(loaded.build.selftest)
+    loaded.device.model.set_buffered_latency(500)
+    found = run_selftest(loaded, vectors)
+    assert found["steps"] == 3 and found["bytes"] > TILES * 512
+    assert loaded.device.model.violations == 0
+    # With AWCACHE 0011 all writes would be: the exchange between the cores shows it.
+    loaded.device.model.set_buffered_latency(500, all_writes=True)
+    with pytest.raises(SelfTestError, match=r"step 0, layer cores 0 and 1: .* of tile 0 differ"):
+        run_selftest(loaded, vectors[1:])
 
 
 # What one start, one end and one error mean.

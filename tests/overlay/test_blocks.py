@@ -17,6 +17,7 @@ BLOCKS = {
     "axi_read_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
     "axi_write_engine": ({"Outstanding": 4}, ["stream_fifo", "burst_splitter"]),
     "gate_unit": ({}, []),
+    "interrupt_status": ({}, ["specbp_regs_pkg", "specbp_regs"]),
     "loop_nest": ({}, []),
     "mac_array": ({"Lanes": 16}, []),
     "requantiser": ({}, ["requantise_lane"]),
@@ -30,10 +31,11 @@ PACKAGES = ("specbp_codes_pkg", "specbp_pkg")
 def test_block(block, repository, tmp_path, monkeypatch):
     parameters, inside = BLOCKS[block]
     tests = repository / "overlays" / "specbp" / "tests"
+    files = [*rtl_files(), *tests.glob("*.sv")]
     # Compiling takes longer than these tests run.
     runner = cocotb_runner(monkeypatch, tests, "-O0")
     runner.build(
-        sources=[path for path in rtl_files() if path.stem in (*PACKAGES, *inside, block)],
+        sources=[path for path in files if path.stem in (*PACKAGES, *inside, block)],
         hdl_toplevel=block,
         parameters=parameters,
         build_args=["--assert", "-Wno-fatal"],

@@ -1,7 +1,7 @@
 """Makes the vectors of the self-test: a few steps of training, as int16 in PyTorch computes them.
 
 The same steps are interpreted from the program; what the board is compared with is what both
-agree on.
+agree on. Two cores also hand tiles to each other.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from specbp.backends.executors import InterpreterExecutor, Program
 from specbp.backends.recipe import Recipe
+from specbp.bitstream.exchange import exchange
 from specbp.datasets.loading import load
 from specbp.errors import SpecbpError
 from specbp.experiment import experiment_from
@@ -60,7 +61,10 @@ def selftest(parameters: Parameters) -> bytes:
         if isinstance(found, Difference):
             raise SpecbpError(f"the self-test cannot be made: {found}")
     header, arrays = recorder.vectors(side.overlay.tensors.compiled)
-    return zlib.compress(messages.encode(header, arrays), 9)
+    parts = [messages.encode(header, arrays)]
+    if parameters.cores > 1:
+        parts.append(exchange(parameters, DEADLINE_S))
+    return zlib.compress(b"".join(parts), 9)
 
 
 class _Recorder(InterpreterExecutor):

@@ -134,6 +134,15 @@ class Model:
             timing.outstanding,
         )
 
+    def set_buffered_latency(self, cycles: int, all_writes: bool = False) -> None:
+        """Acknowledge bufferable writes at once, and show them to other ports `cycles` later.
+
+        Args:
+            cycles: until others see them; 0 treats bufferable writes as all others.
+            all_writes: whether every write counts as bufferable; else those with AWCACHE[0] set.
+        """
+        self._library.specbp_buffered(self._model, cycles, all_writes)
+
     def set_stalls(self, seed: int, chance: float) -> None:
         """Pause every memory channel of every port at random.
 
@@ -198,6 +207,7 @@ def _library(path: Path) -> ctypes.CDLL:
         ("open", model, (ctypes.c_void_p, u64, u64)),
         ("close", None, (model,)),
         ("timing", None, (model, u32, u32, u32, u32)),
+        ("buffered", None, (model, u32, ctypes.c_int)),
         ("stalls", None, (model, u64, u32)),
         ("fault", None, (model, u64, u64, u32)),
         ("no_faults", None, (model,)),

@@ -1,6 +1,7 @@
-"""The self-test: a short training against stored vectors, without a host in the loop.
+"""The self-test: short programs against stored vectors, without a host in the loop.
 
-Vectors are one message in a file, compressed. Its header has
+Vectors are messages one after the other in a file, compressed: a short training, and for two cores
+an exchange between them. The header of each has
 
     size          bytes of memory
     lengths       descriptors of each core
@@ -28,6 +29,7 @@ from specbp.onboard import messages
 from specbp.onboard.overlay import by_core
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,23 +41,28 @@ class SelfTestError(SpecbpError):
     """The board computes something else than was stored."""
 
 
-def read_vectors(path: Path) -> messages.Message:
+def read_vectors(path: Path) -> list[messages.Message]:
     """Return the vectors in a file.
 
     Raises:
         SelfTestError: it is damaged.
     """
+    found = []
     try:
-        found = messages.read(io.BytesIO(zlib.decompress(path.read_bytes())))
+        content = io.BytesIO(zlib.decompress(path.read_bytes()))
+        message = messages.read(content)
+        while message is not None:
+            found.append(message)
+            message = messages.read(content)
     except (OSError, zlib.error, messages.MessageError) as error:
         raise SelfTestError(f"{path}: the vectors of the self-test are damaged: {error}") from error
-    if found is None:
+    if not found:
         raise SelfTestError(f"{path}: the vectors of the self-test are empty")
     return found
 
 
-def run_selftest(overlay: LoadedOverlay, vectors: messages.Message) -> dict[str, Any]:
-    """Run the stored steps and compare every stored tensor.
+def run_selftest(overlay: LoadedOverlay, vectors: Sequence[messages.Message]) -> dict[str, Any]:
+    """Run the stored steps of all programs and compare every stored tensor.
 
     Returns:
         steps, tensors and bytes compared, and the cycles of each step.
@@ -64,7 +71,21 @@ def run_selftest(overlay: LoadedOverlay, vectors: messages.Message) -> dict[str,
         SelfTestError: the first tensor that differs.
         OverlayError: the overlay stopped at an error, or did not end in time.
     """
-    header, arrays = vectors
+    found: dict[str, Any] = {"steps": 0, "tensors": 0, "bytes": 0, "cycles": []}
+    for header, arrays in vectors:
+        cycles = _run_part(overlay, header, arrays)
+        found["cycles"] += cycles
+        found["steps"] += len(cycles)
+        for step in header["steps"]:
+            found["tensors"] += len(step["expected"])
+            found["bytes"] += sum(length for _, _, _, length in step["expected"])
+    return found
+
+
+def _run_part(
+    overlay: LoadedOverlay, header: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> list[int]:
+    """Run the steps of one program; return the cycles of each."""
     number, address = overlay.allocate(header["size"])
     try:
         overlay.write(number, [(0, header["size"])], arrays["memory"])
@@ -73,7 +94,7 @@ def run_selftest(overlay: LoadedOverlay, vectors: messages.Message) -> dict[str,
         words[np.asarray(header["relocated"], np.int64)] += np.uint32(address)
         programs = by_core(program, header["lengths"])
         overlay.driver.clear_labels(header["valid"])
-        cycles, tensors, compared = [], 0, 0
+        cycles = []
         for step, what in enumerate(header["steps"]):
             words[arrays[f"at_{step}"]] = arrays[f"factors_{step}"]
             overlay.write(number, _ranges(what["given"]), arrays[f"given_{step}"])
@@ -81,10 +102,9 @@ def run_selftest(overlay: LoadedOverlay, vectors: messages.Message) -> dict[str,
             cycles.append(max(int(core["cycles"]) for core in done))
             found = overlay.read(number, _ranges(what["expected"]))
             _compare(step, what["expected"], found, arrays[f"expected_{step}"])
-            tensors, compared = tensors + len(what["expected"]), compared + len(found)
     finally:
         overlay.free(number)
-    return {"steps": len(cycles), "tensors": tensors, "bytes": compared, "cycles": cycles}
+    return cycles
 
 
 def _ranges(named: Any) -> list[tuple[int, int]]:

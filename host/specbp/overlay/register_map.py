@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from specbp.overlay.register import Field, Register
 
-INTERFACE = "c4792b0c8c5df22e"
+INTERFACE = "eede8c65cd7701e4"
 """Hash of the register map."""
 
 
@@ -361,7 +361,7 @@ INTERRUPT_STATUS = Register(
     "INTERRUPT_STATUS",
     0x054,
     32,
-    "Which events happened. Write 1 to clear.",
+    "Which events happened. Write 1 to clear; an event in the cycle of that write stays.",
     (
         Field(
             "done",

@@ -699,11 +699,11 @@ module specbp_regs (
         automatic logic load_next_c;
         next_c = field_storage.INTERRUPT_STATUS.done.value;
         load_next_c = '0;
-        if(decoded_reg_strb.INTERRUPT_STATUS && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.INTERRUPT_STATUS.done.value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
-            load_next_c = '1;
-        end else if(hwif_in.INTERRUPT_STATUS.done.hwset) begin // HW Set
+        if(hwif_in.INTERRUPT_STATUS.done.hwset) begin // HW Set
             next_c = '1;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.INTERRUPT_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.INTERRUPT_STATUS.done.value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
             load_next_c = '1;
         end
         field_combo.INTERRUPT_STATUS.done.next = next_c;
@@ -725,11 +725,11 @@ module specbp_regs (
         automatic logic load_next_c;
         next_c = field_storage.INTERRUPT_STATUS.error.value;
         load_next_c = '0;
-        if(decoded_reg_strb.INTERRUPT_STATUS && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.INTERRUPT_STATUS.error.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
-            load_next_c = '1;
-        end else if(hwif_in.INTERRUPT_STATUS.error.hwset) begin // HW Set
+        if(hwif_in.INTERRUPT_STATUS.error.hwset) begin // HW Set
             next_c = '1;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.INTERRUPT_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.INTERRUPT_STATUS.error.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
             load_next_c = '1;
         end
         field_combo.INTERRUPT_STATUS.error.next = next_c;

@@ -444,9 +444,11 @@ module specbp_overlay #(
                       control.CORE[1].START_DELAY.value.value};
   end
 
-  // Normal memory, modifiable and bufferable; data, secure, unprivileged.
-  assign {m0_axi_arcache, m0_axi_awcache} = {2{4'b0011}};
-  assign {m1_axi_arcache, m1_axi_awcache} = {2{4'b0011}};
+  // Normal memory, modifiable, not bufferable: the cores order their accesses by acknowledgements,
+  // and a bufferable write may be acknowledged before the other core's port sees it. Data, secure,
+  // unprivileged.
+  assign {m0_axi_arcache, m0_axi_awcache} = {2{4'b0010}};
+  assign {m1_axi_arcache, m1_axi_awcache} = {2{4'b0010}};
   assign {m0_axi_arprot, m0_axi_awprot}   = '0;
   assign {m1_axi_arprot, m1_axi_awprot}   = '0;
 

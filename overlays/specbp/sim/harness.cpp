@@ -100,6 +100,7 @@ uint64_t evaluate_steady(Root*, uint64_t, long) {
     SPECBP_SIGNAL(core, awready) SPECBP_SIGNAL(core, awvalid)                   \
     SPECBP_SIGNAL(core, awaddr) SPECBP_SIGNAL(core, awlen)                      \
     SPECBP_SIGNAL(core, awsize) SPECBP_SIGNAL(core, awburst)                    \
+    SPECBP_SIGNAL(core, awcache)                                                \
     SPECBP_SIGNAL(core, wready) SPECBP_SIGNAL(core, wvalid)                     \
     SPECBP_SIGNAL(core, wdata) SPECBP_SIGNAL(core, wstrb)                       \
     SPECBP_SIGNAL(core, wlast)                                                  \
@@ -299,6 +300,13 @@ void specbp_timing(Model* model, uint32_t read_latency, uint32_t write_latency,
   timing.write_latency = write_latency;
   timing.bytes_per_cycle_x256 = bytes_per_cycle_x256;
   timing.outstanding = std::min(outstanding, specbp::kMostOutstanding);
+}
+
+// Acknowledges bufferable writes at once, and shows them to other ports `cycles` later; 0: as others.
+// All writes, whatever AWCACHE says, if `all`.
+void specbp_buffered(Model* model, uint32_t cycles, int all) {
+  model->memory.timing.buffered_latency = cycles;
+  model->memory.timing.all_bufferable = all;
 }
 
 // Random pauses from the next reset on; 0 for none, 255 is the most.

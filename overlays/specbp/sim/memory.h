@@ -7,7 +7,9 @@
 // asked first changes from cycle to cycle. That is all the contention there is: that the rows of
 // the DDR are opened more often when two streams meet is part of `bytes_per_cycle`, or not at all.
 // Written bytes become visible when the write is acknowledged, no sooner: who does not wait for
-// the acknowledgement reads old data, as may happen on a board.
+// the acknowledgement reads old data, as may happen on a board. A write that AWCACHE calls bufferable
+// may be acknowledged before: with `buffered_latency` it is, at once, and becomes visible to other
+// ports that many cycles later. Its own port sees it: what a port asks for passes what it wrote.
 // What AXI forbids and a port cannot take is counted in `violations`.
 #pragma once
 
@@ -31,6 +33,8 @@ struct Timing {
   uint32_t outstanding = 8;  // bursts the port accepts, each direction; at most kMostOutstanding
   uint32_t stall_x256 = 0;                   // chance of each channel to pause in a cycle, / 256
   uint64_t seed = 1;
+  uint32_t buffered_latency = 0;  // of bufferable writes, until others see them; 0: as all writes
+  bool all_bufferable = false;    // whatever AWCACHE says
 };
 
 // An address range that answers with an error, or (kHang) not at all.
@@ -105,7 +109,7 @@ class Port {
       : memory_(memory), timing_(memory.timing), top_(signals), number_(number) {}
 
   // Whether nothing is asked of it.
-  bool rests() const { return reads_.empty() && writes_.empty(); }
+  bool rests() const { return reads_.empty() && writes_.empty() && buffered_.empty(); }
 
   // Whether nothing was asked in the last cycle either, and the overlay sees that.
   bool quiet() const { return quiet_; }
@@ -114,6 +118,7 @@ class Port {
     reads_.clear();
     writes_.clear();
     acknowledgements_.clear();
+    buffered_.clear();
     read_beat_ = 0;
     read_shown_ = ack_shown_ = quiet_ = false;
     held_ = Held{};
@@ -140,6 +145,7 @@ class Port {
   // Apart from the above, so that a quiet cycle costs nothing but the question.
   __attribute__((noinline)) void drive_busy(uint64_t now) {
     memory_.refill(now);
+    while (!buffered_.empty() && buffered_.front().due <= now) commit_buffered();
     if (idle() && !timing_.stall_x256) {
       top_.arready() = top_.awready() = 1;
       top_.wready() = top_.rvalid() = top_.bvalid() = 0;
@@ -176,6 +182,7 @@ class Port {
     int beats;
     int taken = 0;
     uint64_t due = 0;
+    bool bufferable = false;
     uint64_t data[kLongestBurst];
     uint8_t strobes[kLongestBurst];
   };
@@ -193,7 +200,7 @@ class Port {
     return (random_ >> 32 & 0xFF) < timing_.stall_x256;
   }
 
-  bool idle() const { return reads_.empty() && writes_.empty() && acknowledgements_.empty(); }
+  bool idle() const { return rests() && acknowledgements_.empty(); }
   bool has_open_write() const { return !writes_.empty(); }
 
   void check_burst(uint64_t address, uint32_t length, uint32_t size, uint32_t burst) {
@@ -215,6 +222,7 @@ class Port {
     write.address = top_.awaddr();
     write.beats = top_.awlen() % kLongestBurst + 1;
     write.taken = 0;
+    write.bufferable = timing_.buffered_latency && (timing_.all_bufferable || top_.awcache() & 1);
   }
 
   void take_beat(uint64_t now) {
@@ -225,7 +233,7 @@ class Port {
     ++write.taken;
     if (bool(top_.wlast()) != (write.taken == write.beats)) ++memory_.violations;
     if (write.taken < write.beats) return;
-    write.due = now + timing_.write_latency;
+    write.due = now + (write.bufferable ? 1 : timing_.write_latency);
     acknowledgements_.add() = write;
     writes_.pop();
   }
@@ -236,6 +244,7 @@ class Port {
       const Read& read = reads_.front();
       const uint64_t address = read.address + read_beat_ * kBeatBytes;
       const uint32_t response = memory_.response_at(address);
+      while (!buffered_.empty()) commit_buffered();
       if (response != kHang) {
         memory_.take_beat();
         read_shown_ = true;
@@ -260,13 +269,28 @@ class Port {
   void show_acknowledgement(uint64_t now) {
     if (!ack_shown_ && !acknowledgements_.empty() && acknowledgements_.front().due <= now &&
         !stalls()) {
-      const uint32_t response = commit(acknowledgements_.front());
+      const Write& write = acknowledgements_.front();
+      const uint32_t response = write.bufferable ? buffer(write, now) : commit(write);
       if (response != kHang) {
         ack_shown_ = true;
         top_.bresp() = response;
       }
     }
     top_.bvalid() = ack_shown_;
+  }
+
+  // Keeps a write that is acknowledged already; where there is no room the oldest goes.
+  uint32_t buffer(const Write& write, uint64_t now) {
+    if (buffered_.size() == kMostOutstanding) commit_buffered();
+    Write& kept = buffered_.add();
+    kept = write;
+    kept.due = now + timing_.buffered_latency;
+    return 0;
+  }
+
+  void commit_buffered() {
+    commit(buffered_.front());
+    buffered_.pop();
   }
 
   // Makes a write visible; returns its response, the worst of its beats.
@@ -314,7 +338,7 @@ class Port {
   Signals top_;
   uint64_t number_;
   Ring<Read> reads_;
-  Ring<Write> writes_, acknowledgements_;
+  Ring<Write> writes_, acknowledgements_, buffered_;
   int read_beat_ = 0;
   bool read_shown_ = false, ack_shown_ = false;
   bool quiet_ = false;  // nothing is under way, and the inputs say so
