@@ -325,7 +325,7 @@ def test_random_pairs_of_programs(machine, data, seed, stall, delays):
 
 
 @pytest.fixture
-def loaded(tmp_path):
+def loaded(machine, tmp_path):
     """A build with two cores, programmed as the runner on a board does it."""
     from specbp.boards.programmable import ProgrammableDevice
 
@@ -333,6 +333,7 @@ def loaded(tmp_path):
     device = ProgrammableDevice(BOTH, memory_bytes=8 << 20)
     yield LoadedOverlay(open_build(tmp_path))
     device.close()
+    machine.device.activate()
 
 
 def test_the_order_of_the_cores_holds_where_bufferable_writes_arrive_late(loaded):
