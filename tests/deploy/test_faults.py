@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from specbp.deploy.connection import BoardError, ConnectionLostError, Deadlines
+from specbp.deploy.connection import Deadlines
 from specbp.deploy.contents import version_of
+from specbp.deploy.failure import BoardError, ConnectionLostError
 from specbp.errors import UsageError
 from tests.deploy.conftest import deployed
 from tests.deploy.loopback import SUDO
@@ -109,8 +110,20 @@ def test_sudo_needs_a_password_and_there_is_none(board, builds, monkeypatch):
     refused(board, builds[1], "did not take the password", environment=environment)
 
 
+def test_nobody_knows_sudos_password(board, builds, tmp_path):
+    """No password is another line than a wrong one."""
+    key = tmp_path / "key"
+    board.accept_new_key(key)
+    words = "sudo asks for a password: set SPECBP_SUDO_PASSWORD"
+    refused(board, builds[1], words, environment={}, keys=(key,))
+
+
 def test_the_account_does_not_let_in(board, builds):
-    refused(board, builds[1], "not let in: install a key", environment={})
+    words = "no key that it knows, and no password: install a key"
+    refused(board, builds[1], words, environment={})
+    wrong = {"SPECBP_BOARD_PASSWORD": "wrong-secret"}
+    text = refused(board, builds[1], "the password is wrong: correct", environment=wrong)
+    assert "wrong-secret" not in text
 
 
 def test_an_unknown_host_key(board, builds, tmp_path):
@@ -128,7 +141,7 @@ def test_nobody_is_there(board, builds):
 
     import asyncio
 
-    with pytest.raises(BoardError, match="cannot connect"):
+    with pytest.raises(BoardError, match="no SSH server at port 1: is it still starting"):
         asyncio.run(try_it())
 
 

@@ -143,7 +143,9 @@ def test_an_overlay_that_does_not_answer(board, small, monkeypatch):
 
 def test_a_board_in_use_says_by_whom(board, small, monkeypatch):
     monkeypatch.setattr(pool, "WAIT_FOR_BOARD_S", 0.5)
-    lock = board.home / "specbp" / "lock"
+    state = board.home / "run"
+    state.mkdir(exist_ok=True)
+    lock = state / "lock"
     lock.write_text("someone@elsewhere, process 7")
     holder = subprocess.Popen(["flock", "-x", str(lock), "sleep", "60"], start_new_session=True)
     try:
@@ -181,4 +183,4 @@ def test_addresses_that_are_none(text):
 
 def test_an_address():
     found = parse_address("pynq://[fe80::1]:2222")
-    assert (found.user, found.host, found.port) == ("xilinx", "fe80::1", 2222)
+    assert (found.user, found.host, found.port) == (None, "fe80::1", 2222)

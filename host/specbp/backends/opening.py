@@ -67,11 +67,12 @@ def executor_opener(backend: str) -> OpenExecutor:
         return lambda parameters, _: BoardExecutor(board_at(address), parameters)
     if backend.startswith("remote://"):
         require_simulation(backend)
-        from specbp.deploy.address import parse_address
+        from specbp.deploy.address import REMOTE_PORT, parse_address
         from specbp.remote.executor import RemoteExecutor
 
         remote = parse_address(backend)
-        return lambda parameters, _: RemoteExecutor(remote.host, remote.port, parameters)
+        port = remote.port or REMOTE_PORT
+        return lambda parameters, _: RemoteExecutor(remote.host, port, parameters)
     from specbp.backends.executors import SimulatedExecutor
 
     require_simulation(backend)

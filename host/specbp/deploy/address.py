@@ -14,29 +14,35 @@ DEFAULT_USER, DEFAULT_PORT = "xilinx", 22
 REMOTE_PORT = 7967
 """Where PYNQ.remote's clients look."""
 LOGIN_VARIABLE, SUDO_VARIABLE = "SPECBP_BOARD_PASSWORD", "SPECBP_SUDO_PASSWORD"
+KEYS_VARIABLE = "SPECBP_SSH_KEYS"
+_IPV6 = r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[A-Za-z0-9_.-]+)?"
 _FORM = re.compile(
     r"(?:(?:pynq|remote)://)?(?:(?P<user>[^@:/\s]+)@)?"
-    r"(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>\d{1,5}))?/?"
+    rf"(?:(?P<bare>{_IPV6})|(?:\[(?P<ipv6>{_IPV6})\]|(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*))"
+    r"(?::(?P<port>\d{1,5}))?)/?"
 )
 
 
 @dataclass(frozen=True)
 class Address:
-    """A board's account.
+    """A board's account, as it was written; `connect` looks for the rest in ``~/.ssh/config``.
 
     Attributes:
-        user: name of the account.
+        user: name of the account; None where it was left out.
         host: name or IP address.
-        port: of the SSH server, or of PYNQ.remote's.
+        port: of the SSH server, or of PYNQ.remote's; None where it was left out.
     """
 
-    user: str
+    user: str | None
     host: str
-    port: int
+    port: int | None
 
     def __str__(self) -> str:
-        port = "" if self.port == DEFAULT_PORT else f":{self.port}"
-        return f"{self.user}@{self.host}{port}"
+        user = "" if self.user is None else f"{self.user}@"
+        if self.port is None:
+            return user + self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{user}{host}:{self.port}"
 
 
 def parse_address(text: str) -> Address:
@@ -51,11 +57,13 @@ def parse_address(text: str) -> Address:
             f"set {LOGIN_VARIABLE}, use a key, or wait to be asked"
         )
     match = _FORM.fullmatch(text)
-    if match is None or int(match["port"] or 0) > 65535:
+    if match is None or not 0 < int(match["port"] or DEFAULT_PORT) <= 65535:
         raise UsageError(f'"{text}" is no address of a board: write [USER@]HOST[:PORT]')
-    host = match["host"].strip("[]")
-    usual = REMOTE_PORT if text.startswith("remote://") else DEFAULT_PORT
-    return Address(match["user"] or DEFAULT_USER, host, int(match["port"] or usual))
+    host = match["bare"] or match["ipv6"] or match["name"]
+    port = None if match["port"] is None else int(match["port"])
+    if port is None and text.startswith("remote://"):
+        port = REMOTE_PORT
+    return Address(match["user"], host, port)
 
 
 @dataclass(frozen=True)
@@ -74,19 +82,23 @@ class Access:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     ask: Callable[[str], str | None] | None = field(default=None, repr=False)
 
-    def login_password(self, address: Address) -> str | None:
-        """Return the account's password, None where there is none."""
-        return self._password(LOGIN_VARIABLE, f"password of {address}: ")
+    def login_password(self, account: str) -> str | None:
+        """Return the password of `account`, None where there is none."""
+        return self._password(LOGIN_VARIABLE, f"password of {account}: ")
 
-    def sudo_password(self, address: Address) -> str | None:
-        """Return the password for sudo there, None where there is none."""
-        given = self.environment.get(SUDO_VARIABLE) or self.environment.get(LOGIN_VARIABLE)
-        return given or self._password(SUDO_VARIABLE, f"password for sudo on {address}: ")
+    def sudo_password(self, account: str) -> str | None:
+        """Return the password that `account` gives to sudo, None where there is none."""
+        password = self.environment.get(SUDO_VARIABLE) or self.environment.get(LOGIN_VARIABLE)
+        return password or self._password(SUDO_VARIABLE, f"password for sudo on {account}: ")
+
+    def passphrase(self, key: Path) -> str | None:
+        """Return what the private key in the file `key` is encrypted with, None if unknown."""
+        return None if self.ask is None else self.ask(f"passphrase of {key}: ")
 
     def _password(self, variable: str, prompt: str) -> str | None:
-        given = self.environment.get(variable)
-        if given or self.ask is None:
-            return given
+        password = self.environment.get(variable)
+        if password or self.ask is None:
+            return password
         return self.ask(prompt)
 
 
@@ -96,7 +108,7 @@ def access_from_environment() -> Access:
     import sys
 
     known = os.environ.get("SPECBP_KNOWN_HOSTS")
-    keys = os.environ.get("SPECBP_SSH_KEYS", "")
+    keys = os.environ.get(KEYS_VARIABLE, "")
     return Access(
         Path(known) if known else None,
         tuple(Path(key) for key in keys.split(os.pathsep) if key),

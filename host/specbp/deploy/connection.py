@@ -1,31 +1,31 @@
-"""A connection to a board: every step has a deadline, every failure a cause and a cure."""
+"""A connection to a board: every step has a deadline, every failure a cause and a cure.
+
+Whatever a board says is limited in size, and cleaned before anyone sees it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple, TypeVar
 
 import asyncssh
 
-from specbp.deploy.address import LOGIN_VARIABLE, SUDO_VARIABLE, Access, Address
-from specbp.errors import SpecbpError
+from specbp.deploy.address import Access, Address
+from specbp.deploy.failure import BoardError, ConnectionLostError
+from specbp.deploy.login import Secrets, log_in
 
 Result = TypeVar("Result")
 
 
 CUT = (asyncssh.DisconnectError, asyncssh.ChannelOpenError, OSError, EOFError)
 """What is raised where a connection has ended."""
-
-
-class BoardError(SpecbpError):
-    """Something went wrong with a board."""
-
-
-class ConnectionLostError(BoardError):
-    """The connection to the board ended."""
+MOST_OUTPUT = 1 << 20
+"""Bytes that a small command may say."""
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,48 @@ class Deadlines:
     keepalive: float = 30.0
 
 
+class Output(NamedTuple):
+    """What a command on a board said.
+
+    Attributes:
+        status: its exit status; None where it was killed.
+        stdout: what it wrote there.
+        stderr: likewise on standard error.
+    """
+
+    status: int | None
+    stdout: bytes
+    stderr: bytes
+
+
 class Connection:
     """An open account on a board.
 
     Attributes:
         address: whose it is.
+        access: how to be let in.
         deadlines: how long steps may take.
         ssh: asyncssh's own connection.
+        secrets: the passwords that were given to the board.
     """
 
-    def __init__(self, address: Address, access: Access, deadlines: Deadlines, ssh: Any) -> None:
-        self.address, self.deadlines, self.ssh = address, deadlines, ssh
-        self._access = access
+    def __init__(
+        self, address: Address, access: Access, deadlines: Deadlines, ssh: Any, secrets: Secrets
+    ) -> None:
+        self.address, self.access, self.deadlines = address, access, deadlines
+        self.ssh, self.secrets = ssh, secrets
+
+    def error(self, text: str) -> BoardError:
+        """Return the error `text` of this board, cleaned of what the board may have put in."""
+        return BoardError(f"{self.address}: {self.secrets.cleaned(text)}")
+
+    def lost(self, step: str, error: BaseException) -> ConnectionLostError:
+        """Return the error for a connection that ended."""
+        cause = self.secrets.cleaned(error) or type(error).__name__
+        return ConnectionLostError(
+            f"{self.address}: the connection was lost while {step} ({cause}): run the command "
+            "again to go on"
+        )
 
     async def within(self, seconds: float, step: str, doing: Awaitable[Result]) -> Result:
         """Wait for `doing`, at most `seconds`.
@@ -81,7 +111,11 @@ class Connection:
                 "the board hangs or the network is down: restart it and run the command again"
             ) from None
         except CUT as error:
-            raise lost(self.address, step, error) from error
+            raise self.lost(step, error) from error
+        except asyncssh.SFTPError:
+            raise
+        except asyncssh.Error as error:
+            raise self.error(f"{step} failed: {error}") from error
 
     async def run(self, command: str, step: str, check: bool = True) -> str:
         """Run a small command and return its output.
@@ -89,34 +123,97 @@ class Connection:
         Raises:
             BoardError: it failed, where `check` asks for that.
         """
-        done = await self.within(self.deadlines.command, step, self.ssh.run(command, check=False))
-        if check and done.exit_status != 0:
-            said = str(done.stderr).strip().splitlines()
-            raise BoardError(f"{self.address}: {step} failed: {said[-1] if said else 'no message'}")
-        return str(done.stdout)
+        done = await self.output(command, step, self.deadlines.command)
+        if check and done.status != 0:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise self.error(f"{step} failed: {said[-1] if said else 'no message'}")
+        return done.stdout.decode(errors="replace")
 
-    async def sudo(self) -> tuple[str, str | None]:
-        """Return what to put before a command that needs root, and the password to give it.
-
-        The password goes to the command's standard input, never into the command.
+    async def output(self, command: str, step: str, seconds: float) -> Output:
+        """Run a command and return what it says, at most `MOST_OUTPUT` bytes.
 
         Raises:
-            BoardError: a password is needed and there is none.
+            BoardError: it said more, or took longer than `seconds`.
         """
-        if (await self.run("id -u", "asking who we are")).strip() == "0":
-            return "", None
-        done = await self.within(
-            self.deadlines.command, "asking for sudo", self.ssh.run("sudo -n true", check=False)
+        return await self.within(seconds, step, self._output(command, step))
+
+    async def path(self, command: str, step: str) -> str:
+        """Return the absolute path that a command on the board prints.
+
+        Raises:
+            BoardError: it prints something else.
+        """
+        found = (await self.run(command, step)).strip()
+        whole = found.isprintable() and len(found) < 4096
+        if not whole or not PurePosixPath(found).is_absolute():
+            raise self.error(f'{step}: "{found[:100]}" is no path: is this a PYNQ board?')
+        return found
+
+    async def home(self) -> str:
+        """Return the account's home folder."""
+        return await self.path("pwd", "looking for the home folder")
+
+    @asynccontextmanager
+    async def sftp(self) -> AsyncIterator[Any]:
+        """Open SFTP.
+
+        Raises:
+            BoardError: the board has none.
+        """
+        step = "opening SFTP"
+        try:
+            opened = await self.within(self.deadlines.command, step, self._start_sftp())
+        except asyncssh.SFTPError as error:
+            raise self._without_sftp(error) from error
+        try:
+            yield opened
+        finally:
+            opened.exit()
+
+    async def _start_sftp(self) -> Any:
+        try:
+            return await self.ssh.start_sftp_client()
+        except asyncssh.ChannelOpenError as error:
+            if self.ssh.is_closed():
+                raise
+            raise self._without_sftp(error) from error
+
+    def _without_sftp(self, error: BaseException) -> BoardError:
+        return self.error(
+            f'its SSH server has no SFTP ({error}): add the line "Subsystem sftp internal-sftp" '
+            "to /etc/ssh/sshd_config there and restart it"
         )
-        if done.exit_status == 0:
-            return "sudo -n -- ", None
-        password = self._access.sudo_password(self.address)
-        if not password:
-            raise BoardError(
-                f"{self.address}: programming the FPGA needs root, and sudo asks for a password: "
-                f"set {SUDO_VARIABLE}, or run this in a terminal to be asked"
-            )
-        return 'sudo -S -p "" -- ', password
+
+    async def _output(self, command: str, step: str) -> Output:
+        process = await self.ssh.create_process(command, encoding=None)
+        try:
+            process.stdin.write_eof()
+            parts = [self._all_of(stream, step) for stream in (process.stdout, process.stderr)]
+            stdout, stderr = await _together(parts)
+            await process.wait_closed()
+            return Output(process.exit_status, stdout, stderr)
+        finally:
+            process.close()
+
+    async def _all_of(self, stream: Any, step: str) -> bytes:
+        said = b""
+        while part := await stream.read(CHUNK):
+            said += part
+            if len(said) > MOST_OUTPUT:
+                raise self.error(
+                    f"{step}: it says more than {MOST_OUTPUT} bytes: is this a PYNQ board?"
+                )
+        return said
+
+
+async def _together(parts: list[Coroutine[Any, Any, bytes]]) -> list[bytes]:
+    """Return what all of `parts` give; where one fails the others end."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -128,74 +225,9 @@ async def connect(
     Raises:
         BoardError: the board cannot be reached, is not the one that is known, or does not let in.
     """
-    deadlines = deadlines or Deadlines()
-    ssh = await _open(address, access, deadlines)
+    deadlines, secrets = deadlines or Deadlines(), Secrets()
+    ssh = await log_in(address, access, secrets, deadlines.connect, deadlines.keepalive)
     try:
-        yield Connection(address, access, deadlines, ssh)
+        yield Connection(address, access, deadlines, ssh, secrets)
     finally:
         ssh.abort()
-
-
-def lost(address: Address, step: str, error: BaseException) -> ConnectionLostError:
-    """Return the error for a connection that ended."""
-    cause = str(error) or type(error).__name__
-    return ConnectionLostError(
-        f"{address}: the connection was lost while {step} ({cause}): run the command again to go on"
-    )
-
-
-class _Client(asyncssh.SSHClient):
-    """Gives the password when the server asks for one, once."""
-
-    def __init__(self, address: Address, access: Access) -> None:
-        self._address, self._access, self._given = address, access, False
-
-    def password_auth_requested(self) -> str | None:
-        """Return the password."""
-        if self._given:
-            return None
-        self._given = True
-        return self._access.login_password(self._address)
-
-
-async def _open(address: Address, access: Access, deadlines: Deadlines) -> Any:
-    given: dict[str, Any] = {}
-    if access.known_hosts is not None:
-        given["known_hosts"] = str(access.known_hosts)
-    if access.keys:
-        given["client_keys"] = [str(key) for key in access.keys]
-        given["agent_path"] = None
-    try:
-        return await asyncio.wait_for(
-            asyncssh.connect(
-                address.host,
-                address.port,
-                username=address.user,
-                client_factory=lambda: _Client(address, access),
-                keepalive_interval=deadlines.keepalive / 3,
-                keepalive_count_max=2,
-                **given,
-            ),
-            deadlines.connect,
-        )
-    except asyncssh.HostKeyNotVerifiable as error:
-        port = "" if address.port == 22 else f" -p {address.port}"
-        raise BoardError(
-            f"{address}: its host key is not among the known ones, so this may be another machine: "
-            f"look at the key (ssh-keyscan{port} {address.host} | ssh-keygen -lf -), compare it "
-            "with the board's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on its "
-            f"console), then: ssh-keyscan{port} {address.host} >> "
-            f"{access.known_hosts or '~/.ssh/known_hosts'}"
-        ) from error
-    except asyncssh.PermissionDenied as error:
-        raise BoardError(
-            f"{address}: not let in: install a key (ssh-copy-id), set {LOGIN_VARIABLE}, "
-            "or run this in a terminal to be asked"
-        ) from error
-    except asyncio.TimeoutError:
-        raise BoardError(
-            f"{address}: no answer within {deadlines.connect:g} s: is it switched on and in this "
-            "network? A PYNQ board has 192.168.2.99 on a direct cable"
-        ) from None
-    except (OSError, asyncssh.Error) as error:
-        raise BoardError(f"{address}: cannot connect: {error}") from error

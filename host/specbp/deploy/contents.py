@@ -1,4 +1,7 @@
-"""What is deployed: the files of a build and the runner, as a version named by their content."""
+"""What is deployed: the four files of a build and the runner, named by their content.
+
+The runner is always this package's own: a build that someone else made is data.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from specbp.deploy import archive
-from specbp.onboard.build import MANIFEST, Build, open_build
+from specbp.onboard.build import Build, open_build
 
 NAME_DIGITS = 16
 
@@ -49,7 +52,5 @@ def version_of(folder: Path) -> Version:
         UsageError: there is no build, or its files do not belong together.
     """
     build = open_build(folder)
-    build.check()
-    names = sorted([*build.manifest["files"], MANIFEST])
-    files = {name: (folder / name).read_bytes() for name in names}
-    return Version(build, {archive.NAME: archive.archive(), **files})
+    contents = build.check()
+    return Version(build, {**contents, archive.NAME: archive.archive()})

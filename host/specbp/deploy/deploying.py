@@ -6,27 +6,29 @@ On the board, in the account's home:
     specbp/uploads/HASH/     what is under way
     specbp/current           link to the version in use: it has passed its self-test here
     specbp/previous          link to the one before
-    specbp/lock              held by the run in progress; deploy.lock by who deploys
+    specbp/deploy.lock       held by who deploys
+
+The run in progress holds a lock that all accounts of the board share (`specbp.onboard.lock`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
+import re
 import shlex
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from specbp.deploy.connection import BoardError, Connection
-from specbp.deploy.contents import Version
-from specbp.deploy.runner import ROOT, start_runner
+from specbp.deploy.connection import Connection
+from specbp.deploy.contents import NAME_DIGITS, Version
+from specbp.deploy.failure import BoardError
+from specbp.deploy.runner import ROOT, start_runner, this_process
 from specbp.deploy.upload import upload
 
 KEPT_BESIDES = ("current", "previous")
+_VERSION = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,7 @@ async def _test(
 
 
 async def _root(connection: Connection) -> str:
-    home = (await connection.run("pwd", "looking for the home folder")).strip()
-    root = f"{home}/{ROOT}"
+    root = f"{await connection.home()}/{ROOT}"
     await connection.run(f"mkdir -p {shlex.quote(root)}", "making folders")
     return root
 
@@ -128,23 +129,25 @@ async def _root(connection: Connection) -> str:
 @asynccontextmanager
 async def _deploy_lock(connection: Connection, root: str) -> AsyncIterator[None]:
     """Keep others from deploying; the board takes it back when the connection ends."""
-    who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     lock = shlex.quote(f"{root}/deploy.lock")
     held = (
-        f"exec 9>>{lock}; if flock -n 9; then echo {shlex.quote(who)} > {lock}; echo held; "
+        f"exec 9>>{lock}; if flock -n 9; then "
+        f"echo {shlex.quote(this_process())} > {lock}; echo held; "
         f"cat > /dev/null; else cat {lock}; fi"
     )
     process = await connection.within(
-        connection.deadlines.command, "locking the board", connection.ssh.create_process(held)
+        connection.deadlines.command,
+        "locking the board",
+        connection.ssh.create_process(held, encoding=None),
     )
     try:
-        said = await connection.within(
+        line = await connection.within(
             connection.deadlines.command, "locking the board", process.stdout.readline()
         )
-        if said.strip() != "held":
-            raise BoardError(
-                f"{connection.address}: {said.strip() or 'someone else'} is deploying to it: "
-                "wait for that to end"
+        said = line[:400].decode(errors="replace").strip()
+        if said != "held":
+            raise connection.error(
+                f"{said or 'someone else'} is deploying to it: wait for that to end"
             )
         yield
     finally:
@@ -157,7 +160,8 @@ async def _deploy_lock(connection: Connection, root: str) -> AsyncIterator[None]
 
 async def _linked(connection: Connection, root: str, name: str) -> str | None:
     shown = await connection.run(f"readlink {shlex.quote(root)}/{name} || true", "reading links")
-    return shown.strip().rpartition("/")[2] or None
+    version = shown.strip().rpartition("/")[2]
+    return version if _VERSION.fullmatch(version) else None
 
 
 async def _link(connection: Connection, root: str, links: dict[str, str | None]) -> None:
@@ -175,7 +179,7 @@ async def _prune(connection: Connection, root: str) -> None:
     """Delete versions that neither `current` nor `previous` is."""
     kept = {await _linked(connection, root, name) for name in KEPT_BESIDES}
     shown = await connection.run(f"ls {shlex.quote(root)}/versions", "looking for old versions")
-    old = [name for name in shown.split() if name not in kept]
+    old = [name for name in shown.split() if _VERSION.fullmatch(name) and name not in kept]
     if old:
         await connection.run(
             f"cd {shlex.quote(root)}/versions && rm -rf {shlex.join(old)}", "deleting old versions"

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.backends.executors import Program, deadline_s
+from specbp.deploy.address import Address
+from specbp.deploy.failure import BoardError
 from specbp.deploy.pool import Board
 from specbp.errors import UsageError
 from specbp.onboard.ranges import gathered, scatter
@@ -28,7 +30,7 @@ class BoardExecutor:
     """
 
     def __init__(self, board: Board, parameters: Parameters) -> None:
-        deployed = Parameters(**board.about["parameters"])
+        deployed = deployed_parameters(board.address, board.about)
         if not deployed.covers(parameters):
             raise UsageError(
                 f"{board.address} has an overlay with {_different(deployed, parameters)}: deploy "
@@ -87,12 +89,20 @@ class BoardExecutor:
             },
             {"rows": rows, "changed": changed, "content": gathered(self._memory, program.given)},
             limit + self._board.deadlines.margin,
+            sum(length for _, length in program.shown),
         )
+        cores = answer.header["cores"]
+        if len(cores) != len(program.words):
+            self._board.broken = True
+            raise BoardError(
+                f"{self._board.address}: running a program: it says what {len(cores)} cores did, "
+                f"{len(program.words)} had a program: deploy again"
+            )
         known[rows] = changed
         scatter(self._memory, program.shown, answer.arrays["content"])
         self._clock_mhz = float(answer.header["clock_mhz"])
         self._behind = True
-        return max(int(core["cycles"]) for core in answer.header["cores"])
+        return max(int(core["cycles"]) for core in cores)
 
     def push(self) -> None:
         """Bring all that the host has written to the board."""
@@ -106,7 +116,9 @@ class BoardExecutor:
         if self._behind:
             everything = [(0, len(self._memory))]
             request = {"do": "read", "memory": self._number, "ranges": everything}
-            self._memory[:] = self._ask("reading memory", request).arrays["content"]
+            self._memory[:] = self._ask(
+                "reading memory", request, content=len(self._memory)
+            ).arrays["content"]
             self._behind = False
 
     def set_valid(self, valid: NDArray[np.bool_]) -> None:
@@ -135,8 +147,21 @@ class BoardExecutor:
         step: str,
         header: Mapping[str, Any],
         arrays: Mapping[str, NDArray[Any]] | None = None,
+        content: int | None = None,
     ) -> Any:
-        return self._board.ask(step, header, arrays)
+        return self._board.ask(step, header, arrays, content=content)
+
+
+def deployed_parameters(address: Address, about: Mapping[str, Any]) -> Parameters:
+    """Return the parameters of the overlay that a board says it has.
+
+    Raises:
+        BoardError: there is no such overlay.
+    """
+    try:
+        return Parameters(**about["parameters"])
+    except UsageError as error:
+        raise BoardError(f"{address}: it says that it has an {error}: deploy again") from error
 
 
 def _different(deployed: Parameters, needed: Parameters) -> str:

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from specbp.deploy.address import Access, Address, access_from_environment
-from specbp.deploy.connection import BoardError, Deadlines, connect
+from specbp.deploy.connection import Deadlines, connect
+from specbp.deploy.failure import BoardError
 from specbp.deploy.runner import RunnerClient, start_runner
 from specbp.onboard.messages import Message
 
@@ -73,16 +74,24 @@ class Board:
         header: Mapping[str, Any],
         arrays: Mapping[str, NDArray[Any]] | None = None,
         deadline: float | None = None,
+        content: int | None = None,
     ) -> Message:
         """Send a request and return its answer.
 
+        Args:
+            step: what this is for, in messages.
+            header: of the request.
+            arrays: of the request.
+            deadline: s; that of a small command if None.
+            content: number of bytes that come with the answer; None for an answer without array.
+
         Raises:
-            BoardError: the board answered with an error, or not in time.
+            BoardError: the board answered with an error, with something else, or not in time.
         """
         assert self._client is not None
         deadline = deadline or self.deadlines.command
         try:
-            return _background().wait(self._client.ask(deadline, step, header, arrays))
+            return _background().wait(self._client.ask(deadline, step, header, arrays, content))
         except BoardError:
             # What was asked may still come: whoever goes on needs a new runner.
             self.broken = True

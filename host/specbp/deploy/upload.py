@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
 
 import asyncssh
 
-from specbp.deploy.connection import BoardError, Connection, lost
+from specbp.deploy.connection import Connection
 from specbp.deploy.contents import Version
+from specbp.deploy.failure import BoardError
 
 BLOCK = 1 << 16
 SPARE_BYTES = 4 << 20
@@ -40,9 +42,7 @@ async def upload(
         f"mkdir -p {shlex.quote(partial)} {shlex.quote(root)}/versions", "making folders"
     )
     sent = 0
-    async with await connection.within(
-        connection.deadlines.command, "opening SFTP", connection.ssh.start_sftp_client()
-    ) as sftp:
+    async with connection.sftp() as sftp:
         await _require_room(connection, root, version.size)
         for name, content in version.files.items():
             sent += await _send(connection, sftp, f"{partial}/{name}", content, advanced)
@@ -53,19 +53,29 @@ async def upload(
     return sent
 
 
+async def send(connection: Connection, path: str, content: bytes) -> None:
+    """Send a new file to `path` on the board.
+
+    Raises:
+        BoardError: the board takes no files, or not in time.
+    """
+    async with connection.sftp() as sftp:
+        await _send(connection, sftp, path, content, lambda _: None)
+
+
 async def _send(
     connection: Connection, sftp: Any, path: str, content: bytes, advanced: Advanced
 ) -> int:
     """Send `content` from where the file on the board ends; return how much that was."""
     step = f"sending {path.rsplit('/', 1)[1]}"
     deadline = connection.deadlines.block
-    start = await connection.within(deadline, step, _size(sftp, path))
-    if start > len(content):
-        start = 0
-    advanced(start)
-    mode = "r+b" if start else "wb"
-    file = await connection.within(deadline, step, sftp.open(path, mode))
     try:
+        start = await connection.within(deadline, step, _size(sftp, path))
+        if start > len(content):
+            start = 0
+        advanced(start)
+        mode = "r+b" if start else "wb"
+        file = await connection.within(deadline, step, sftp.open(path, mode))
         for offset in range(start, len(content), BLOCK):
             block = content[offset : offset + BLOCK]
             await connection.within(deadline, step, file.write(block, offset))
@@ -73,9 +83,9 @@ async def _send(
         await connection.within(deadline, step, file.close())
     except asyncssh.SFTPError as error:
         if isinstance(error, asyncssh.SFTPConnectionLost):
-            raise lost(connection.address, step, error) from error
-        raise BoardError(
-            f"{connection.address}: {step} failed: {error.reason or error}: is its disk full? "
+            raise connection.lost(step, error) from error
+        raise connection.error(
+            f"{step} failed: {error.reason or error}: is its disk full? "
             "Look with: specbp board doctor"
         ) from error
     return len(content) - start
@@ -90,7 +100,10 @@ async def _size(sftp: Any, path: str) -> int:
 
 async def _require_room(connection: Connection, root: str, size: int) -> None:
     shown = await connection.run(f"df -Pk {shlex.quote(root)} | tail -1", "asking for free space")
-    free = int(shown.split()[-3]) * 1024
+    match = re.search(r"\s(\d{1,15})\s+\d+%\s", shown)
+    if match is None:
+        raise connection.error(f'asking for free space: "{shown.strip()[:100]}" does not say it')
+    free = int(match[1]) * 1024
     if free < size + SPARE_BYTES:
         raise BoardError(
             f"{connection.address}: its disk is full: {size / 1e6:.1f} MB are to be sent and "

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from specbp.deploy.archive import NAME, archive
-from specbp.deploy.connection import BoardError, Connection
+from specbp.deploy.connection import Connection, Output
 from specbp.deploy.runner import PROFILE, ROOT
+from specbp.deploy.upload import send
 from specbp.doctor.finding import Finding
 from specbp.onboard import messages
+from specbp.onboard.protocol import ABOUT
+from specbp.onboard.untrusted import UntrustedError
 
 LEAST_PYTHON = (3, 8)
 LEAST_FREE_BYTES = 50_000_000
@@ -26,34 +30,36 @@ async def examine(connection: Connection) -> list[Finding]:
     Raises:
         BoardError: the board does not answer, or its Python does not start.
     """
-    home = (await connection.run("pwd", "looking for the home folder")).strip()
-    folder = (await connection.run("mktemp -d", "making a folder")).strip()
+    home = await connection.home()
+    folder = await connection.path("mktemp -d", "making a folder")
     path = f"{folder}/{NAME}"
     try:
-        async with connection.ssh.start_sftp_client() as sftp, sftp.open(path, "wb") as file:
-            await connection.within(
-                connection.deadlines.block, "sending the runner", file.write(archive())
-            )
+        await send(connection, path, archive())
         arguments = shlex.join([path, "--about", "--root", f"{home}/{ROOT}"])
         command = f"bash -c {shlex.quote(PROFILE)} runner {arguments}"
-        done = await connection.within(
-            connection.deadlines.start,
-            "looking at the board",
-            connection.ssh.run(command, encoding=None, check=False),
-        )
+        done = await connection.output(command, "looking at the board", connection.deadlines.start)
     finally:
         await connection.run(f"rm -rf {shlex.quote(folder)}", "cleaning up")
+    about = _about(connection, done)
+    sudo = await connection.run("sudo -n true 2>/dev/null && echo free || echo asks", "sudo")
+    return list(_findings(about, sudo.strip() == "free"))
+
+
+def _about(connection: Connection, done: Output) -> dict[str, Any]:
+    """Return what the runner printed about its board."""
     try:
         message = messages.read(io.BytesIO(done.stdout))
-        assert message is not None
-    except (messages.MessageError, AssertionError):
+    except messages.MessageError:
+        message = None
+    if message is None:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise BoardError(
-            f"{connection.address}: its Python does not run the runner: "
-            f"{said[-1] if said else 'no message'}"
-        ) from None
-    sudo = await connection.run("sudo -n true 2>/dev/null && echo free || echo asks", "sudo")
-    return list(_findings(message.header, sudo.strip() == "free"))
+        raise connection.error(
+            f"its Python does not run the runner: {said[-1] if said else 'no message'}"
+        )
+    try:
+        return ABOUT.read(message.header, "")
+    except UntrustedError as error:
+        raise connection.error(f"what its runner says of it does not fit: {error}") from error
 
 
 def _findings(about: Mapping[str, Any], free_sudo: bool) -> Iterator[Finding]:
@@ -108,7 +114,7 @@ def _overlay(about: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _at_least(what: str, found: str, least: tuple[int, int]) -> Finding:
-    enough = tuple(int(part) for part in found.split(".")[:2]) >= least
+    enough = tuple(map(int, re.findall(r"\d{1,9}", found)[:2])) >= least
     wanted = ".".join(map(str, least))
     return Finding(what, "ok" if enough else "wrong", found, "the runner",
                    "" if enough else f"use an image with Python {wanted} or newer")  # fmt: skip

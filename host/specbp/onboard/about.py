@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from specbp.onboard.build import MANIFEST, sha256
+from specbp.errors import SpecbpError
+from specbp.onboard.build import Build, open_build, sha256
+from specbp.onboard.lock import StateFolder
 from specbp.overlay.quiet import pynq_imports
 
 if TYPE_CHECKING:
@@ -33,11 +35,12 @@ def software() -> dict[str, Any]:
     }
 
 
-def board(root: Path) -> dict[str, Any]:
+def board(root: Path, state: Path) -> dict[str, Any]:
     """Return all that `specbp board doctor` shows; nothing is programmed, no register read.
 
     Args:
-        root: folder of specbp on this board.
+        root: folder of specbp in the account.
+        state: folder of what all accounts of this board share.
     """
     usage = shutil.disk_usage(str(root if root.exists() else Path.home()))
     return {
@@ -52,38 +55,48 @@ def board(root: Path) -> dict[str, Any]:
         "free_bytes": usage.free,
         "devices": _devices(),
         "clock_mhz": _clock_mhz(),
-        "loaded": _loaded(root),
+        "loaded": _loaded(root, state),
         "current": _name(root / "current"),
         "previous": _name(root / "previous"),
         "versions": sorted(path.name for path in (root / "versions").glob("*")),
     }
 
 
-def remember_loaded(version: Path) -> None:
-    """Write down which version was programmed, for `board`."""
-    version = version.resolve()
-    path = version.parent.parent / LOADED
-    manifest = json.loads((version / MANIFEST).read_text())
-    bitstream = version / manifest["bitstream"]
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps({"version": version.name, "bitstream": str(bitstream)}))
-    os.replace(str(temporary), str(path))
+def remember_loaded(state: StateFolder, build: Build) -> None:
+    """Write down which build was programmed, for `board`."""
+    folder = build.folder.resolve()
+    loaded = {"version": folder.name, "bitstream": str(folder / build.bitstream.name)}
+    state.replace(LOADED, json.dumps(loaded).encode())
 
 
-def _loaded(root: Path) -> dict[str, Any]:
+def _loaded(root: Path, state: Path) -> dict[str, Any]:
     """Return which bitstream is loaded, and whether one of our manifests has its hash."""
-    path = _pynqs_bitstream()
-    if path is None and (root / LOADED).exists():
-        path = json.loads((root / LOADED).read_text())["bitstream"]
+    path = _pynqs_bitstream() or _remembered(state / LOADED)
     if path is None:
         return {"bitstream": None, "sha256": None, "known_as": None}
     found = sha256(Path(path)) if Path(path).is_file() else None
     known = [
-        manifest.parent.name
-        for manifest in sorted((root / "versions").glob("*/" + MANIFEST))
-        if found in json.loads(manifest.read_text())["files"].values()
+        folder.name
+        for folder in sorted((root / "versions").glob("*"))
+        if found in _files_of(folder).values()
     ]
     return {"bitstream": path, "sha256": found, "known_as": known[0] if known else None}
+
+
+def _remembered(path: Path) -> str | None:
+    """Return what `remember_loaded` wrote; None where nothing was programmed since the start."""
+    try:
+        return str(json.loads(path.read_text())["bitstream"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _files_of(folder: Path) -> dict[str, str]:
+    """Return the hashes that the manifest in `folder` has; none where it is damaged."""
+    try:
+        return dict(open_build(folder).manifest["files"])
+    except SpecbpError:
+        return {}
 
 
 def _pynqs_bitstream() -> str | None:

@@ -57,7 +57,7 @@ def parse(content: bytes) -> Bitfile:
         name = fields["a"]
     except (struct.error, IndexError, KeyError, UnicodeDecodeError) as error:
         raise BitfileError("this is not a .bit file") from error
-    user = re.search(r"UserID=0X([0-9A-F]+)", name, re.IGNORECASE)
+    user = re.search(r"UserID=0X([0-9A-F]{1,8})(?![0-9A-F])", name, re.IGNORECASE)
     user_id = int(user.group(1), 16) if user else 0xFFFFFFFF
     tool = re.search(r"Version=([^;]+)", name)
     return Bitfile(

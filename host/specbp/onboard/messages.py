@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from specbp.onboard.untrusted import Integer, List, Row, Text, UntrustedError, parse_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 MAGIC = b"SBP1"
 PREFIX = struct.Struct("<4sIQ")
 MOST_HEADER, MOST_BODY = 1 << 24, 1 << 30
+_ARRAYS = List(
+    Row((Text(100), Text(3, r"[<|][iuf][1248]|\|b1"), List(Integer(0, MOST_BODY), 8))), 1000
+)
+"""Name, type and shape of each array; no type that holds Python's objects."""
 
 
 class MessageError(Exception):
@@ -48,17 +54,25 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None 
     return PREFIX.pack(MAGIC, len(text), len(body)) + text + body
 
 
-def lengths(prefix: bytes) -> tuple[int, int]:
+def lengths(
+    prefix: bytes, most_header: int = MOST_HEADER, most_body: int = MOST_BODY
+) -> tuple[int, int]:
     """Return how many bytes of header and of arrays follow `prefix`.
 
     Raises:
-        MessageError: this is no message.
+        MessageError: this is no message, or one that is longer than what is expected. What came
+            instead is not repeated, for it may be a secret.
     """
     if len(prefix) != PREFIX.size:
         raise MessageError("the connection ended in the middle of a message")
     magic, header, body = PREFIX.unpack(prefix)
-    if magic != MAGIC or header > MOST_HEADER or body > MOST_BODY:
-        raise MessageError(f"not a message of specbp: it begins with {prefix!r}")
+    if magic != MAGIC:
+        raise MessageError("what came is no message of specbp")
+    if header > most_header or body > most_body:
+        raise MessageError(
+            f"a message of {header} + {body} bytes, at most {most_header} + {most_body} are "
+            "expected"
+        )
     return header, body
 
 
@@ -69,14 +83,24 @@ def decode(text: bytes, body: bytes) -> Message:
         MessageError: they are damaged.
     """
     try:
-        header = json.loads(text.decode())
+        header = parse_json(text, MOST_HEADER)
+        if not isinstance(header, dict):
+            raise UntrustedError("the header is no object")
+        described = _ARRAYS.read(header.pop("arrays", None), "arrays")
         arrays, start = {}, 0
-        for name, dtype, shape in header.pop("arrays"):
-            size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-            part = bytearray(body[start : start + size])
-            arrays[name] = np.frombuffer(part, dtype).reshape(shape)
+        for name, dtype, shape in described:
+            size = np.dtype(dtype).itemsize
+            for length in shape:
+                size *= length
+            if name in arrays or start + size > len(body):
+                raise UntrustedError(f"array {name} is there twice, or not whole")
+            arrays[name] = np.frombuffer(bytearray(body[start : start + size]), dtype).reshape(
+                shape
+            )
             start += size
-    except (ValueError, KeyError, TypeError) as error:
+        if start != len(body):
+            raise UntrustedError(f"{len(body) - start} bytes belong to no array")
+    except UntrustedError as error:
         raise MessageError(f"a damaged message: {error}") from error
     return Message(header, arrays)
 

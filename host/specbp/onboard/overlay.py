@@ -9,6 +9,7 @@ import numpy as np
 
 from specbp.onboard.build import Build
 from specbp.onboard.ranges import gathered, scatter
+from specbp.onboard.vectors import read_vectors
 from specbp.overlay import hwh
 from specbp.overlay.faults import BuildMismatchError
 from specbp.overlay.quiet import pynq_imports
@@ -30,6 +31,7 @@ class LoadedOverlay:
 
     Attributes:
         driver: the overlay's driver.
+        vectors: the stored self-test of the build.
 
     Raises:
         UsageError: the files of the build do not belong together.
@@ -37,7 +39,7 @@ class LoadedOverlay:
     """
 
     def __init__(self, build: Build) -> None:
-        build.check()
+        self.vectors = read_vectors(build.check()[build.selftest.name])
         with pynq_imports():
             import pynq
 

@@ -17,16 +17,15 @@ import numpy as np
 
 from specbp.onboard import about, messages
 from specbp.onboard.build import open_build
-from specbp.onboard.lock import board_lock
+from specbp.onboard.lock import STATE, StateFolder, board_lock
 from specbp.onboard.overlay import LoadedOverlay, by_core
-from specbp.onboard.selftest import read_vectors, run_selftest
+from specbp.onboard.protocol import PROTOCOL
+from specbp.onboard.selftest import run_selftest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-PROTOCOL = 1
 
 if TYPE_CHECKING:
     Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
@@ -52,10 +51,11 @@ class Runner:
 
     Args:
         version: folder of the build to use.
+        state: where to write down what was programmed.
     """
 
-    def __init__(self, version: Path) -> None:
-        self._version = version
+    def __init__(self, version: Path, state: StateFolder) -> None:
+        self._version, self._state = version, state
         self._overlay: LoadedOverlay | None = None
         self._programs: dict[int, StoredProgram] = {}
 
@@ -81,13 +81,14 @@ class Runner:
     def _load(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
         """Program the overlay; what is loaded already stays."""
         if self._overlay is None:
-            self._overlay = LoadedOverlay(open_build(self._version))
-            about.remember_loaded(self._version)
+            build = open_build(self._version)
+            self._overlay = LoadedOverlay(build)
+            about.remember_loaded(self._state, build)
         return self._overlay.about(), {}
 
     def _selftest(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
         overlay = self._loaded()
-        return run_selftest(overlay, read_vectors(overlay.build.selftest)), {}
+        return run_selftest(overlay, overlay.vectors), {}
 
     def _allocate(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
         number, address = self._loaded().allocate(header["size"])
@@ -158,21 +159,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", help="name of the version's folder; current if absent")
     parser.add_argument("--who", default="", help="whom others are told to wait for")
     parser.add_argument("--wait", type=float, default=0.0, help="for the board to be free, s")
+    parser.add_argument(
+        "--state", type=Path, default=STATE, help="folder of what all accounts of this board share"
+    )
     given = parser.parse_args(arguments)
     # Only answers may reach the host's end of standard output; all else goes to standard error.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     if given.about:
-        answers.write(messages.encode(dict(about.board(given.root), ok=True)))
+        answers.write(messages.encode(dict(about.board(given.root, given.state), ok=True)))
         answers.close()
         return 0
     version = given.root / "versions" / given.version if given.version else given.root / "current"
     try:
-        with board_lock(given.root / "lock", given.who, given.wait):
+        with StateFolder(given.state) as state, board_lock(state, given.who, given.wait):
             hello = {"ok": True, "hello": PROTOCOL, "version": version.resolve().name}
             answers.write(messages.encode(dict(hello, **about.software())))
             answers.flush()
-            serve(Runner(version), sys.stdin.buffer, answers)
+            serve(Runner(version.resolve(), state), sys.stdin.buffer, answers)
     except Exception as error:
         answers.write(_failure(error))
         answers.flush()
