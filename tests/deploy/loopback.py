@@ -127,9 +127,10 @@ class LoopbackBoard:
         full_after, cut_after: after so many bytes of an upload the disk is full, the line is cut.
         flip: name of a file of which a byte is changed on its way.
         accepted: public key that lets in, beside the password.
+        silent_sftp: whether SFTP opens and then answers nothing.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, sftp=True):
         self.home = folder / "home"
         self.connections, self.commands, self.processes = [], [], []
         self.full_after = self.cut_after = self.flip = self.accepted = None
@@ -138,7 +139,7 @@ class LoopbackBoard:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._key = asyncssh.generate_private_key("ssh-ed25519")
-        self._server = self._wait(self._listen())
+        self._server = self._wait(self._listen(sftp))
         self.port = self._server.sockets[0].getsockname()[1]
         public = self._key.export_public_key().decode().split()
         self.known_hosts = folder / "known_hosts"
@@ -169,6 +170,11 @@ class LoopbackBoard:
         """Make everything work again."""
         self.full_after = self.cut_after = self.flip = self.accepted = None
         self.uploaded = 0
+        self.silent_sftp = False
+        for path in (self.home / "bin").iterdir():
+            path.unlink()
+        for name, text in self._binaries.items():
+            self.program(name, text)
         for name in ("hanging", ".sudo-free"):
             (self.home / name).unlink(missing_ok=True)
         (self.home / ".sudo-password").write_text(SUDO)
@@ -177,7 +183,8 @@ class LoopbackBoard:
     def accept_new_key(self, path, passphrase=None):
         """Write a private key to `path`, which lets in."""
         key = asyncssh.generate_private_key("ssh-ed25519")
-        key.write_private_key(path, passphrase=passphrase)
+        # This format is decrypted without the package bcrypt.
+        key.write_private_key(path, "pkcs8-pem" if passphrase else "openssh", passphrase)
         key.write_public_key(f"{path}.pub")
         self.accepted = key.convert_to_public()
 
@@ -194,26 +201,32 @@ class LoopbackBoard:
         binaries, site = self.home / "bin", folder / "site"
         for made in (binaries, site):
             made.mkdir(parents=True)
-        # /run/specbp is the board's own; here it lies in the account.
-        python = (
-            "#!/bin/bash\n"
-            'case $1 in *.pyz) set -- "$@" --state "$HOME/run" ;; esac\n'
-            f'PYTHONPATH={site} exec {sys.executable} "$@"\n'
-        )
-        for name, text in {
-            "sudo": SUDO_SCRIPT,
-            "python3": python,
-            "id": '#!/bin/bash\n[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"\n',
-        }.items():
-            (binaries / name).write_text(text)
-            (binaries / name).chmod(0o755)
         (site / "sitecustomize.py").write_text(DEVICE.replace("{package!r}", repr(str(PACKAGE))))
+        self._binaries = {
+            "sudo": SUDO_SCRIPT,
+            # /run/specbp is the board's own; here it lies in the account.
+            "python3": "#!/bin/bash\n"
+            'case $1 in *.pyz) set -- "$@" --state "$HOME/run" ;; esac\n'
+            f'PYTHONPATH={site} exec {sys.executable} "$@"\n',
+            "id": '#!/bin/bash\n[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"\n',
+        }
         self.heal()
 
-    async def _listen(self):
+    def program(self, name, text):
+        """Make `text` what a command of the account does."""
+        path = self.home / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    async def _listen(self, sftp):
         board = self
 
         class Files(asyncssh.SFTPServer):
+            async def stat(self, path):
+                while board.silent_sftp:
+                    await asyncio.sleep(0.1)
+                return super().stat(path)
+
             def write(self, file_obj, offset, data):
                 return super().write(file_obj, offset, board._arriving(file_obj.name, data))
 
@@ -223,7 +236,7 @@ class LoopbackBoard:
             server_host_keys=[self._key],
             server_factory=lambda: _Server(self),
             process_factory=self._process,
-            sftp_factory=Files,
+            sftp_factory=Files if sftp else False,
             encoding=None,
         )
 

@@ -49,14 +49,9 @@ def test_the_disk_is_full(board, builds):
 
 
 def test_there_is_too_little_room_from_the_start(board, builds):
-    df = board.home / "bin" / "df"
-    df.write_text("#!/bin/bash\necho 'Filesystem 1024-blocks Used Available Capacity Mounted'\n"
-                  "echo '/dev/root 7000000 6999000 1000 100% /'\n")  # fmt: skip
-    df.chmod(0o755)
-    try:
-        refused(board, builds[1], "disk is full: .* are free: delete")
-    finally:
-        df.unlink()
+    said = "Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/root 700 699 1 100% /"
+    board.program("df", f"#!/bin/bash\necho '{said}'\n")
+    refused(board, builds[1], "disk is full: .* are free: delete")
     assert board.uploaded == 0
 
 

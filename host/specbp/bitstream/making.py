@@ -11,6 +11,7 @@ from typing import Any
 
 from specbp.bitstream import handoff, vectors
 from specbp.bitstream.configuration import configuration
+from specbp.bitstream.origin import remember
 from specbp.bitstream.targets import Target
 from specbp.onboard import bitfile
 from specbp.onboard.build import FORMAT, MANIFEST, Build, open_build, sha256
@@ -99,4 +100,5 @@ def finish(
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     build = open_build(folder)
     build.check()
+    remember(build)
     return build

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from specbp.deploy.connection import Connection
+    from specbp.deploy.contents import Version
     from specbp.deploy.deploying import Deployed
+    from specbp.overlay.parameters import Parameters
 
 board = typer.Typer(
     help="Boards: deploy a build of the overlay, look at a board, simulate one.",
@@ -47,6 +49,9 @@ def deploy(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="go back to the version before")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="do not ask about a build that someone else made")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0, help="for a run in progress to end, s")] = 0.0,
     known_hosts: KnownHosts = None,
     key: Key = None,
@@ -54,6 +59,7 @@ def deploy(
 ) -> None:
     """Bring a build to a board, test it there, and only then switch to it.
 
+    A build that was not made on this machine is someone else's: in a terminal, you are asked.
     Passwords come from SPECBP_BOARD_PASSWORD and SPECBP_SUDO_PASSWORD, or are asked for; they are
     written nowhere. After a broken connection the same command goes on where it was. Example:
 
@@ -67,10 +73,11 @@ def deploy(
     require_boards()
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+    from specbp.deploy.address import parse_address
     from specbp.deploy.contents import version_of
     from specbp.deploy.deploying import Listener, roll_back
     from specbp.deploy.deploying import deploy as deploy_version
-    from specbp.overlay.parameters import Parameters
+    from specbp.deploy.executor import deployed_parameters
 
     console = Console(stderr=True)
     bar = Progress(
@@ -78,10 +85,13 @@ def deploy(
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
     version = None if rollback else version_of(build or _newest_build())
+    address = parse_address(host)
+    if version is not None:
+        _announce(console, version, str(address), yes)
 
     async def work(connection: Connection) -> Deployed:
         if version is None:
-            return await roll_back(connection, Listener(lambda step: console.print(step)), wait)
+            return await roll_back(connection, Listener(console.print), wait)
         task = bar.add_task(version.name, total=version.size)
         listener = Listener(
             lambda step: console.print(f"{version.name}: {step}", highlight=False),
@@ -94,13 +104,7 @@ def deploy(
     if json_output:
         sys.stdout.write(json.dumps(vars(done), indent=2) + "\n")
         return
-    loaded, test = done.loaded, done.selftest
-    print(
-        f"{host}: version {done.version} {'is current now' if done.switched else 'was current'}: "
-        f"{Parameters(**loaded['parameters']).size}, build {loaded['build_identifier']}, "
-        f"{loaded['clock_mhz']:g} MHz; self-test of {test['steps']} steps passed, "
-        f"{test['tensors']} tensors, {test['cycles'][-1]:,} cycles a step"
-    )
+    print(f"{host}: {_described(done, deployed_parameters(address, done.loaded))}")
 
 
 @board.command()
@@ -184,6 +188,61 @@ def _on_board(
             return await work(connection)
 
     return asyncio.run(working())
+
+
+def _described(done: Deployed, parameters: Parameters) -> str:
+    """Return what a deployment did, in words."""
+    loaded, test = done.loaded, done.selftest
+    return (
+        f"version {done.version} {'is current now' if done.switched else 'was current'}: "
+        f"{parameters.size}, build {loaded['build_identifier']}, {loaded['clock_mhz']:g} MHz; "
+        f"self-test of {test['steps']} steps passed, {test['tensors']} tensors, "
+        f"{test['cycles'][-1]:,} cycles a step"
+    )
+
+
+def _announce(console: Console, version: Version, host: str, agreed: bool) -> None:
+    """Say whose build this is and what comes now; ask about a build that someone else made.
+
+    Raises:
+        Abort: the answer is no.
+    """
+    from rich.text import Text
+
+    from specbp.bitstream.origin import made_here
+    from specbp.onboard.build import MANIFEST
+
+    build, here = version.build, made_here(version.build)
+    manifest = build.manifest
+    maker = "made on this machine" if here else "made by someone else"
+    console.print(
+        Text(
+            f"{build.folder}: {maker}, with {manifest.get('tool', 'unknown tools')} for "
+            f"{manifest['board']}: {build.parameters.size}, {build.clock_mhz:g} MHz"
+        ),
+        soft_wrap=True,
+    )
+    console.print(
+        Text(
+            f"{version.name}: {len(version.files)} files of {version.size / 1e6:.1f} MB go to "
+            f"{host}; this package's own runner programs the FPGA as root, tests the build, and "
+            "makes it the current one if it passes"
+        ),
+        soft_wrap=True,
+    )
+    if here:
+        return
+    console.print(
+        Text(
+            "A bitstream can read and write all memory of its board: deploy it only if you trust "
+            f"its maker, and to a board where nothing is secret. SHA-256 of its manifest: "
+            f"{version.hashes[MANIFEST]}"
+        ),
+        style="yellow",
+        soft_wrap=True,
+    )
+    if sys.stdin.isatty() and not agreed:
+        typer.confirm(f"Deploy it to {host}?", abort=True, err=True)
 
 
 def _newest_build() -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from specbp.cli.arguments import DataRoot
 
@@ -43,7 +44,8 @@ def show(findings: Sequence[Finding], json_output: bool) -> None:
         for heading in ("", "what", "found", "needed for", "what to do"):
             table.add_column(heading, overflow="fold")
         for one in findings:
-            table.add_row(one.state, one.what, one.found, one.needed_for, one.cure)
+            # What a board says of itself is text, and so is [fpga] in a cure: no markup.
+            table.add_row(*map(Text, (one.state, one.what, one.found, one.needed_for, one.cure)))
         Console().print(table)
     if any(one.state == "wrong" for one in findings):
         raise typer.Exit(1)

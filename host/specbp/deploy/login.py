@@ -136,7 +136,7 @@ def _settings(address: Address, access: Access) -> _Settings:
         user = getpass.getuser()
     except (KeyError, OSError):
         # asyncssh wants a name of who is here; an account of containers may have none.
-        os.environ.setdefault("LOGNAME", user := str(os.getuid()))
+        os.environ["LOGNAME"] = user = str(os.getuid())
     paths = [config] if os.access(config, os.R_OK) else []
     try:
         configured = SSHClientConfig.load(
@@ -184,6 +184,11 @@ def _private_key(path: Path, access: Access) -> Any:
     try:
         return asyncssh.import_private_key(content, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        if "bcrypt" in str(error):
+            raise BoardError(
+                f"{path}: decrypting this key needs one more package: pip install bcrypt, or "
+                f"ssh-add the key and leave {KEYS_VARIABLE} and --key out"
+            ) from error
         raise BoardError(f"{path}: this is not the passphrase of the key: try again") from error
 
 

@@ -209,10 +209,10 @@ def _content(path: Path, most: int) -> bytes:
     except OSError as error:
         cause = "a link, which no build has" if error.errno == errno.ELOOP else error.strerror
         raise UsageError(f"{path}: {cause}: take the build's own files") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{path}: no ordinary file: take the build's own files")
     with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise UsageError(f"{path}: no ordinary file: take the build's own files")
         content = file.read(most + 1)
     if len(content) > most:
         raise UsageError(f"{path}: more than {most} bytes, which no build has")
