@@ -215,7 +215,8 @@ def test_a_handoff_that_points_elsewhere(build, old, new, words):
 
 def vectors(build):
     content = (build / manifest_of(build)["selftest"]).read_bytes()
-    return read_vectors(content)
+    (found,) = read_vectors(content)
+    return found
 
 
 def spoiled_vectors(header, arrays):
@@ -244,6 +245,14 @@ def test_arrays_of_vectors_that_are_others(build, name):
     replaced = np.full(7, 1 << 40, np.int64) if name == "at_0" else np.zeros(7, np.float32)
     rewrite(build, "selftest", spoiled_vectors(header, {**arrays, name: replaced}))
     refused(build, "vectors of the self-test are damaged")
+
+
+@pytest.mark.parametrize("count", [0, 9])
+def test_vectors_of_no_program_or_too_many(build, count):
+    part = messages.encode(*vectors(build))
+    rewrite(build, "selftest", zlib.compress(part * count))
+    refused(build, "vectors of the self-test are damaged")
+    read_vectors(zlib.compress(part * 2))
 
 
 def test_vectors_that_unpack_to_more_than_a_board_has(build):

@@ -63,7 +63,7 @@ def read_vectors(content: bytes) -> list[messages.Message]:
     Raises:
         SelfTestError: they are damaged, or reach beyond their own memory or program.
     """
-    vectors = []
+    vectors: list[messages.Message] = []
     try:
         stream = io.BytesIO(_unpacked(content))
         found = messages.read(stream)
