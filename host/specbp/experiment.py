@@ -94,7 +94,7 @@ class Experiment(BaseModel):
     ] = "float32"
     batch_size: Annotated[int, Field(ge=1, description="samples per step")] = 32
     epochs: Annotated[int, Field(ge=1, description="passes over the training set")] = 10
-    learning_rate: Annotated[float, Field(gt=0, description="peak learning rate of SGD")] = 0.05
+    learning_rate: Annotated[float, Field(gt=0, description="peak learning rate of SGD")] = 0.02
     learning_rate_decay: Annotated[
         Decay, Field(description="how the learning rate falls after the warm-up, over all steps")
     ] = "constant"

@@ -97,6 +97,13 @@ RUNS: tuple[Column, ...] = (
     Column("step_ms_p05", float, "5th percentile of the wall time of a step, ms", False),
     Column("step_ms_p95", float, "95th percentile of the wall time of a step, ms", False),
     Column("test_accuracy", float, "share of test samples classified rightly after the last epoch"),
+    Column("best_test_accuracy", float, "highest test accuracy after any epoch"),
+    Column("test_samples", int, "samples that it was tested on"),
+    Column(
+        "chance",
+        float,
+        "test accuracy without learning: the share of the most frequent label in the test set",
+    ),
     Column(
         "accept_rate", float, "accepted share of the samples trained on; null if not speculative"
     ),

@@ -69,6 +69,11 @@ class Arithmetic(Protocol):
     Probabilities lie in 0..1 in every format; all other tensors are in the format's own form.
     """
 
+    @property
+    def weight_limit(self) -> float:
+        """Magnitude at which a trained weight is cut off; infinite where none is."""
+        ...
+
     def __hash__(self) -> int:
         """Formats that are equal compute the same."""
         ...

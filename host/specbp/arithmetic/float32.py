@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -56,6 +56,7 @@ class Float32:
     """
 
     memory_format: torch.memory_format = torch.contiguous_format
+    weight_limit: ClassVar[float] = math.inf
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return `images` in the memory format."""

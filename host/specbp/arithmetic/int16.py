@@ -48,6 +48,8 @@ class Int16:
         saturations: counts, where given, the values that were cut off, by layer and tensor.
     """
 
+    weight_limit = float(INT32_MAX)
+
     def __init__(
         self,
         network: Network,
@@ -59,6 +61,17 @@ class Int16:
         self._trained = [scales.layers[layer.name] for layer in network.trained]
         self._saturations = saturations
         self._counting = Lock()
+
+    def require_effect(self, rule: UpdateRule) -> None:
+        """Reject numbers of an update that int16 cannot express, or that are nothing in it.
+
+        Raises:
+            UsageError: a learning rate, momentum or weight decay above 0 is 0 for some layer, or
+                too large.
+        """
+        for layer in self._trained:
+            for bits in layer.trained.update_bits:
+                step_integers(rule, self.scales.batch_size, *bits).require_effect(rule)
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return `images` at the scale of the first layer's input."""
@@ -186,13 +199,11 @@ class LayerUpdate:
     def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
         """Do it, given these gradients."""
         trained = self.scales.trained
-        kinds = (
-            (trained.weight_master, trained.weight_gradient, self.scales.weight_gradient_shift),
-            (trained.bias, trained.bias_gradient, self.scales.bias_gradient_shift),
-        )
+        shifts = self.scales.weight_gradient_shift, self.scales.bias_gradient_shift
+        kinds = zip(trained.update_bits, shifts, strict=True)
         for one in zip(self.weights, self.momenta, gradients[0], kinds, strict=True):
-            weight, momentum, gradient, (weight_bits, gradient_bits, shift) = one
-            integers = step_integers(numbers.rule, self.batch_size, weight_bits, gradient_bits)
+            weight, momentum, gradient, (bits, shift) = one
+            integers = step_integers(numbers.rule, self.batch_size, *bits)
             step_(weight, momentum, requantise_(gradient, shift, INT32_MAX), integers)
 
 

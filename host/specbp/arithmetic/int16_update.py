@@ -35,6 +35,23 @@ class StepIntegers:
     decay: int
     decay_shift: int
 
+    def require_effect(self, rule: UpdateRule) -> None:
+        """Reject numbers of `rule` that are above 0 and became 0.
+
+        Raises:
+            UsageError: there is one; the message names it.
+        """
+        for name, integer in (
+            ("learning_rate", self.rate),
+            ("momentum", self.momentum),
+            ("weight_decay", self.decay),
+        ):
+            if getattr(rule, name) and not integer:
+                raise UsageError(
+                    f"{name} = {getattr(rule, name):g} is too small for int16 arithmetic, in which "
+                    "it is 0: raise it, or take float32"
+                )
+
 
 def step_integers(
     rule: UpdateRule, batch_size: int, weight_bits: int, gradient_bits: int

@@ -57,6 +57,11 @@ class WeightScales:
         """Fraction bits of the int32 master of the weight."""
         return self.weight + MASTER_BITS
 
+    @property
+    def update_bits(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Fraction bits of master and gradient: of the weight, and of the bias."""
+        return (self.weight_master, self.weight_gradient), (self.bias, self.bias_gradient)
+
 
 @dataclass(frozen=True)
 class LayerScales:

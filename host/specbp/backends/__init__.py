@@ -17,7 +17,7 @@ class Training(Protocol):
     dataset_sha256: str
     steps_per_epoch: int
     about: Mapping[str, Any]
-    """Columns of the frame `runs` that say what it ran on: `simulated`, `board`."""
+    """Columns of the frame `runs` that say what it ran on and is tested on."""
 
     @property
     def step(self) -> int:
@@ -29,7 +29,11 @@ class Training(Protocol):
         ...
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
+        """Return the share of test samples classified rightly with the weights as they are.
+
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
         ...
 
     def weights_sha256(self) -> str:

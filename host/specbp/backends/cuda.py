@@ -28,9 +28,9 @@ from specbp.arithmetic.flat_float32 import (
     update_flat,
 )
 from specbp.backends import StepRow
+from specbp.backends.divergence import require_finite_loss
 from specbp.backends.feed import Feed, Tally
 from specbp.backends.graphs import Graph
-from specbp.backends.recipe import require_a_number
 from specbp.backends.recorded import Beginning, Recorded, Recording, StepWithGate, WholeStep
 from specbp.backends.trained import TrainedInPytorch
 from specbp.datasets.loading import Dataset
@@ -103,7 +103,7 @@ class CudaTraining(TrainedInPytorch):
         """Do the next `steps` training steps and return a row for each.
 
         Raises:
-            FloatingPointError: the loss is no longer a number: the training has diverged.
+            FloatingPointError: the loss is no longer finite: the training has diverged.
         """
         rows: list[StepRow] = []
         with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
@@ -114,7 +114,11 @@ class CudaTraining(TrainedInPytorch):
         return rows
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
+        """Return the share of test samples classified rightly with the weights as they are.
+
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
         with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
             return super().test_accuracy()
 
@@ -167,7 +171,7 @@ class CudaTraining(TrainedInPytorch):
             moments, moments[1:], self._tally.take(labels), strict=False
         ):
             loss, correct, accepts = found
-            require_a_number(loss, self._step)
+            require_finite_loss(loss, self._step)
             speculates = isinstance(schedule, Speculative)
             counts = self._counts(self._step, accepts if speculates else None)
             step_ms = begun.elapsed_time(ended)

@@ -115,10 +115,12 @@ class Tally:
         """
         assert self._next is not None
         steps = len(labels)
-        chosen = self._probabilities[:steps].argmax(2)
+        probabilities = self._probabilities[:steps]
+        is_right = probabilities.argmax(2) == labels.to(probabilities.device)
+        is_known = ~probabilities.isnan().any(2)
         found = (
             self._losses[:steps].mean(1, dtype=torch.float64).tolist(),
-            (chosen == labels.to(chosen.device)).sum(1).tolist(),
+            (is_right & is_known).sum(1).tolist(),
             self._accepted[:steps].sum(1).tolist(),
         )
         self._next.zero_()

@@ -32,7 +32,7 @@ class ModelTraining(PytorchTraining):
         assert isinstance(self._arithmetic, Int16)
         self._programs = programs_of(experiment, self._recipe.network, self._arithmetic.scales)
         self._cycles: dict[int, int] = {}
-        self.about = {"simulated": True, "board": "cycle model"}
+        self.about = {**self.about, "simulated": True, "board": "cycle model"}
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each."""

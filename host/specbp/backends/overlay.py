@@ -11,8 +11,13 @@ from torch import Tensor
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
+from specbp.backends.divergence import (
+    require_finite_loss,
+    require_movement,
+    require_sound_weights,
+)
 from specbp.backends.overlay_step import OpenExecutor
-from specbp.backends.recipe import Recipe, count_correct, require_a_number, weights_sha256
+from specbp.backends.recipe import Recipe, count_correct, weights_sha256
 from specbp.backends.steps import open_step, parameters_of
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
@@ -43,13 +48,15 @@ class OverlayTraining:
         assert isinstance(arithmetic, Int16)
         self._arithmetic = arithmetic
         self._overlay = open_step(recipe, arithmetic, parameters_of(experiment), open_executor)
-        self._overlay.write_weights(arithmetic.encode_weights(recipe.initial))
+        encoded = arithmetic.encode_weights(recipe.initial)
+        self._initial_sha256 = weights_sha256(encoded)
+        self._overlay.write_weights(encoded)
         self._step = 0
         self.steps_per_epoch = recipe.steps_per_epoch
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
-        self.about = self._overlay.executor.about
+        self.about: Mapping[str, Any] = {**recipe.about, **self._overlay.executor.about}
 
     @property
     def step(self) -> int:
@@ -60,13 +67,18 @@ class OverlayTraining:
         """Do the next `steps` training steps and return a row for each.
 
         Raises:
-            FloatingPointError: the loss is no longer a number: the training has diverged.
+            FloatingPointError: the loss is no longer finite: the training has diverged.
             OverlayError: the overlay stopped at an error, or did not end in time.
         """
         return [self._one_step() for _ in range(steps)]
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
+        """Return the share of test samples classified rightly with the weights as they are.
+
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
+        self._require_sound_weights()
         data, size = self._dataset, self._recipe.experiment.batch_size
         correct = 0
         for first in range(0, len(data.test_labels), size):
@@ -78,7 +90,7 @@ class OverlayTraining:
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
-        return weights_sha256(_as_tensors(self._overlay.all_tensors().read_state("master")))
+        return weights_sha256(self._weights())
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
@@ -99,6 +111,15 @@ class OverlayTraining:
         """Give the overlay back."""
         self._overlay.executor.close()
 
+    def _weights(self) -> list[Weights]:
+        return _as_tensors(self._overlay.all_tensors().read_state("master"))
+
+    def _require_sound_weights(self) -> None:
+        weights, limit = self._weights(), self._arithmetic.weight_limit
+        require_sound_weights(self._recipe.network, weights, limit, self._step)
+        rate = self._recipe.experiment.learning_rate
+        require_movement(weights_sha256(weights), self._initial_sha256, self._step, rate)
+
     def _one_step(self) -> StepRow:
         rule = self._recipe.rule(self._step)
         recorder = Recorder()
@@ -110,7 +131,7 @@ class OverlayTraining:
         load, run = recorder.spans
         tensors, accepted = self._overlay.tensors, self._overlay.accepted
         loss = self._loss(torch.from_numpy(tensors.logits().copy()), labels)
-        require_a_number(loss, self._step)
+        require_finite_loss(loss, self._step)
         row = {
             "epoch": self._step // self.steps_per_epoch + 1,
             "step": self._step,

@@ -13,7 +13,8 @@ from specbp.arithmetic.float32 import clear_subnormals
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.batches import Batches
-from specbp.backends.recipe import count_correct, require_a_number
+from specbp.backends.divergence import require_finite_loss
+from specbp.backends.recipe import count_correct
 from specbp.backends.trained import TrainedInPytorch
 from specbp.backends.updates import PlainUpdate, PredictingUpdate
 from specbp.cores import available_cores
@@ -56,7 +57,7 @@ class PytorchTraining(TrainedInPytorch):
         """Do the next `steps` training steps and return a row for each.
 
         Raises:
-            FloatingPointError: the loss is no longer a number: the training has diverged.
+            FloatingPointError: the loss is no longer finite: the training has diverged.
         """
         torch.set_num_threads(self._experiment.threads)
         rows = [self._one_step() for _ in range(steps)]
@@ -65,7 +66,11 @@ class PytorchTraining(TrainedInPytorch):
         return rows
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
+        """Return the share of test samples classified rightly with the weights as they are.
+
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
         torch.set_num_threads(available_cores())
         accuracy = super().test_accuracy()
         _let_threads_sleep()
@@ -89,7 +94,7 @@ class PytorchTraining(TrainedInPytorch):
         ended = time.perf_counter()
         self.spans = (*recorder.spans, *batch.spans)
         loss = float(batch.losses.mean())
-        require_a_number(loss, self._step)
+        require_finite_loss(loss, self._step)
         row = {
             **self._counts(self._step, batch.accepts),
             "loss": loss,

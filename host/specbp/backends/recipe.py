@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ class Recipe:
         initial: its initial weights, float32.
         steps_per_epoch: number of steps.
         sample_order_sha256: SHA-256 of the order in which samples are drawn.
+        about: columns of the frame `runs` that say what it is tested on.
 
     Raises:
         UsageError: the model does not fit the data, or a batch is larger than the training set.
@@ -62,6 +64,7 @@ class Recipe:
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
         self.network = pooled_first(network) if experiment.arithmetic == "float32" else network
         self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
+        self.about = {"test_samples": len(dataset.test_labels), "chance": dataset.chance}
         self._epoch = -1
         self._go_to(0)
 
@@ -70,10 +73,15 @@ class Recipe:
 
         Args:
             memory_format: of float32 images and kernels; int16 has its own.
+
+        Raises:
+            UsageError: int16 cannot express the learning rate, momentum or weight decay.
         """
         if self.experiment.arithmetic == "float32":
             return Float32(memory_format)
-        return Int16(self.network, self.scales())
+        arithmetic = Int16(self.network, self.scales())
+        arithmetic.require_effect(self._peak_rule())
+        return arithmetic
 
     def scales(self) -> Scales:
         """Return the scales of int16 arithmetic."""
@@ -87,9 +95,13 @@ class Recipe:
 
     def rule(self, step: int) -> UpdateRule:
         """Return the numbers of the update of `step`."""
+        steps = self.steps_per_epoch * self.experiment.epochs
+        return replace(self._peak_rule(), learning_rate=learning_rate(self.experiment, step, steps))
+
+    def _peak_rule(self) -> UpdateRule:
         experiment = self.experiment
         return UpdateRule(
-            learning_rate(experiment, step, self.steps_per_epoch * experiment.epochs),
+            experiment.learning_rate,
             experiment.momentum,
             experiment.weight_decay,
             experiment.nesterov,
@@ -147,19 +159,6 @@ def _require_refresh(experiment: Experiment, network: Network) -> None:
         )
 
 
-def require_a_number(loss: float, step: int) -> None:
-    """Refuse to go on with a `loss` that is not a number.
-
-    Raises:
-        FloatingPointError: it is not.
-    """
-    if loss != loss:
-        raise FloatingPointError(
-            f"the loss is not a number at step {step}: the training has diverged, "
-            "lower the learning rate"
-        )
-
-
 def weights_sha256(weights: Sequence[Weights]) -> str:
     """Return the SHA-256 of `weights`, in their own number format."""
     digest = hashlib.sha256()
@@ -170,5 +169,9 @@ def weights_sha256(weights: Sequence[Weights]) -> str:
 
 
 def count_correct(probabilities: Any, labels: Any) -> int:
-    """Return how many samples are classified rightly; of equals the first class counts."""
-    return int((probabilities.argmax(1) == labels).sum())
+    """Return how many samples are classified rightly; of equals the first class counts.
+
+    A sample with a probability that is not a number has no class.
+    """
+    is_known = (probabilities == probabilities).all(1)
+    return int(((probabilities.argmax(1) == labels) & is_known).sum())

@@ -8,6 +8,11 @@ from typing import Any
 import torch
 
 from specbp.arithmetic.float32 import predict
+from specbp.backends.divergence import (
+    require_finite_test_losses,
+    require_movement,
+    require_sound_weights,
+)
 from specbp.backends.recipe import Recipe, count_correct, weights_sha256
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
@@ -55,6 +60,7 @@ class TrainedInPytorch:
         place = device.place
         here = [(weight.to(place), bias.to(place)) for weight, bias in recipe.initial]
         self._weights = self._arithmetic.encode_weights(here)
+        self._initial_sha256 = weights_sha256(self._weights)
         self._momenta = [_zeros_like(pair) for pair in self._weights]
         self._ahead = self._weights
         if experiment.weight_prediction:
@@ -69,7 +75,7 @@ class TrainedInPytorch:
         self.initial_weights_sha256 = weights_sha256(recipe.initial)
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
-        self.about: Mapping[str, Any] = {"simulated": False, "board": None}
+        self.about: Mapping[str, Any] = {**recipe.about, "simulated": False, "board": None}
 
     @property
     def step(self) -> int:
@@ -77,14 +83,20 @@ class TrainedInPytorch:
         return self._step
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
+        """Return the share of test samples classified rightly with the weights as they are.
+
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
+        self._require_sound_weights()
         correct = 0
         data = self._data
         for first in range(0, len(data.test_labels), EVALUATION_BATCH):
             batch = slice(first, first + EVALUATION_BATCH)
             images = self._arithmetic.encode_images(data.normalised(data.test_images[batch]))
             labels = data.test_labels[batch]
-            outcome, _ = self._chain.forward(self._weights, images, labels)
+            outcome, losses = self._chain.forward(self._weights, images, labels)
+            require_finite_test_losses(losses, self._step)
             correct += count_correct(outcome.probabilities, labels)
         return correct / len(data.test_labels)
 
@@ -121,6 +133,12 @@ class TrainedInPytorch:
             # Sequential: what forward reads is current.
             return self._warmup, StepWeights(self._weights, self._weights)
         return self._schedule, StepWeights(self._weights, self._ahead)
+
+    def _require_sound_weights(self) -> None:
+        limit = self._arithmetic.weight_limit
+        require_sound_weights(self._recipe.network, self._weights, limit, self._step)
+        rate = self._experiment.learning_rate
+        require_movement(self.weights_sha256(), self._initial_sha256, self._step, rate)
 
     def _predict(self) -> None:
         """Bring the weights of the next forward to where they are expected."""

@@ -82,5 +82,15 @@ def print_over_bound(runs: pd.DataFrame) -> None:
             )
 
 
+def print_learning(runs: pd.DataFrame) -> None:
+    """Name the rows of the frame `runs` that did not learn, or fell apart, on standard error."""
+    from specbp.report.learning import learning_notes, learning_sentences
+    from specbp.report.pairing import comparisons
+
+    for comparison in comparisons(runs):
+        for sentence in learning_sentences(learning_notes(comparison)):
+            print(f"{comparison.title}: {sentence}", file=sys.stderr)
+
+
 def _share(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.1%}"

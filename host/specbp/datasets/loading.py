@@ -82,6 +82,11 @@ class Dataset:
         mean, deviation = self.mean.double(), self.standard_deviation.double()
         return (1 / (255 * deviation)).float(), (mean / deviation).float()
 
+    @property
+    def chance(self) -> float:
+        """Share of the most frequent label among the test samples: accuracy without learning."""
+        return float(self.test_labels.bincount().max()) / len(self.test_labels)
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the images and labels trained and tested on, in hexadecimal.

@@ -93,6 +93,7 @@ class Arm:
             "step_ms_p05": float(np.percentile(times, 5)),
             "step_ms_p95": float(np.percentile(times, 95)),
             "test_accuracy": self.epochs[-1]["test_accuracy"],
+            "best_test_accuracy": max(epoch["test_accuracy"] for epoch in self.epochs),
             "accept_rate": accept_rate,
             "bound": bound,
             **_over_bound(steps, reference, bound, overlap),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.cycles import step_cycles
+from specbp.report.learning import learning_notes
 from specbp.report.overlay_steps import OverlayStep, overlay_steps
 from specbp.report.overlay_time import SIMULATED, with_overlay_time
 from specbp.report.pairing import (
@@ -146,17 +148,23 @@ def _summarise_comparison(
         for run in arm.runs
     }
     overlay = overlay_steps(comparison, steps)
+    learning = learning_notes(comparison)
+    verdicts = {note.arm: note.verdict for note in reversed(learning)}
     on_cores = {one.arm: one for one in overlay if isinstance(one, OverlayStep)}
     return ComparisonSummary(
         title=comparison.title,
         work=comparison.work,
         synthetic=comparison.synthetic,
         arms=tuple(
-            _summarise_arm(comparison, arm, steps, accuracy_margin, on_cores.get(arm.name))
+            replace(
+                _summarise_arm(comparison, arm, steps, accuracy_margin, on_cores.get(arm.name)),
+                verdict=verdicts.get(arm.name, ""),
+            )
             for arm in comparison.arms
         ),
         hashes=tuple(hashes[seed] for seed in sorted(hashes)),
         overlay=overlay,
+        learning=tuple(learning),
     )
 
 

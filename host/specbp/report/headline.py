@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from specbp.report.learning import learning_sentences
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 from specbp.report.wording import (
@@ -44,8 +45,9 @@ def headline(comparison: ComparisonSummary) -> str:
 
 
 def cautions(comparison: ComparisonSummary) -> list[str]:
-    """Return what makes the times of `comparison` less telling than they look."""
-    found = [
+    """Return what makes the numbers of `comparison` less telling than they look."""
+    found = learning_sentences(comparison.learning)
+    found += [
         f'"{against.arm}" took {against.time.ratio:.2f} times as long as sequential training on '
         "one thread: here more threads do not help sequential training, so one thread is the "
         "harder baseline, and ratios to equal threads flatter."

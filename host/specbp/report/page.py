@@ -45,6 +45,8 @@ TONES = {
     "higher": "win",
     "slower": "loss",
     "lower": "loss",
+    "did not learn": "loss",
+    "fell apart": "loss",
     "not told apart": "even",
 }
 """The class of a remark, by its first words; the words say the same without colour."""

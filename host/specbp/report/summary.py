@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specbp.report.cycles import StepCycles
+from specbp.report.learning import LearningNote
 from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
 from specbp.report.statistics import MeanInterval, RatioInterval
@@ -100,6 +101,7 @@ class ArmSummary:
         accuracy_change: test accuracy minus that of the sequential arm with one thread, over the
             seeds of both, percentage points.
         accuracy_margin: loss of accuracy, percentage points, that non-inferiority is tested at.
+        verdict: ``did not learn`` or ``fell apart`` where a training of it did, else empty.
     """
 
     name: str
@@ -115,6 +117,7 @@ class ArmSummary:
     equal_resources: ArmComparison | NotCompared
     accuracy_change: MeanInterval | NotCompared
     accuracy_margin: float
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class ComparisonSummary:
         arms: sequential ones first.
         hashes: for every seed the hashes that all arms have in common.
         overlay: the step of each arm that ran on two cores of an overlay.
+        learning: the trainings that did not learn, or fell apart.
     """
 
     title: str
@@ -147,6 +151,7 @@ class ComparisonSummary:
     arms: tuple[ArmSummary, ...]
     hashes: tuple[Mapping[str, Any], ...]
     overlay: tuple[OverlayStep | NotPredicted, ...] = ()
+    learning: tuple[LearningNote, ...] = ()
 
 
 @dataclass(frozen=True)

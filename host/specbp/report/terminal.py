@@ -15,6 +15,7 @@ from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.wording import COLUMNS, Cell, full_title, summary_rows, totals, work_words
 
 STYLES = {"faster": "cyan", "higher": "cyan", "slower": "yellow", "lower": "yellow"}
+STYLES |= {"did not learn": "yellow", "fell apart": "yellow"}
 
 TIME, ACCURACY = (0, 1, 2, 3, 4), (0, 5, 6, 7, 8)
 """The columns of the two tables: all of `wording.COLUMNS` in one do not fit in 80 columns."""

@@ -166,7 +166,7 @@ def _accepted(arm: ArmSummary) -> str:
 def _accuracy(arm: ArmSummary, synthetic: bool) -> Cell:
     if arm.accuracy is None:
         return Cell(SYNTHETIC if synthetic else "not measured")
-    return Cell(*accuracy_words(arm.accuracy))
+    return Cell(*accuracy_words(arm.accuracy), arm.verdict)
 
 
 def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
