@@ -166,6 +166,19 @@ RUNS: tuple[Column, ...] = (
     Column("numpy_version", str, "version of NumPy", False),
     Column("platform", str, "operating system and architecture", False),
     Column("cpu", str, "processor model", False),
+    Column(
+        "cores_verified",
+        int,
+        "cores of their own on which the threads of all engines were seen to run at the same time, "
+        "before the first step; null where engines are no threads",
+        False,
+    ),
+    Column(
+        "cores_received",
+        float,
+        "CPU time over wall time of that trial: what other work left of the cores",
+        False,
+    ),
     Column("cores", int, "processor cores the process could use", False),
     Column("gpu", str, "GPU that the cell was trained on; null if on none", False),
     Column("memory_gib", float, "main memory, GiB", False),

@@ -15,9 +15,9 @@ from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.batches import Batches
 from specbp.backends.divergence import require_finite_loss
 from specbp.backends.recipe import count_correct
+from specbp.backends.simultaneity import require_cores, usable_threads
 from specbp.backends.trained import TrainedInPytorch
 from specbp.backends.updates import PlainUpdate, PredictingUpdate
-from specbp.cores import available_cores
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.schedules.accounting import time_shares
@@ -39,12 +39,17 @@ class PytorchTraining(TrainedInPytorch):
         dataset: the loaded data set of the experiment.
 
     Raises:
-        UsageError: the model does not fit the data, or a batch is larger than the training set.
+        UsageError: the model does not fit the data, a batch is larger than the training set, or
+            engines and threads have no cores of their own.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         keep_freed_memory()
+        cores = (
+            {} if experiment.on_overlay else require_cores(experiment.engines, experiment.threads)
+        )
         super().__init__(experiment, dataset, PROCESSOR, torch.channels_last)
+        self.about = {**self.about, **cores}
         self._batches = Batches(self._recipe, self._arithmetic, self._numbers)
         state = self._arithmetic, self._weights, self._momenta
         self._update = (
@@ -71,7 +76,7 @@ class PytorchTraining(TrainedInPytorch):
         Raises:
             FloatingPointError: the training has diverged, or no weight has moved.
         """
-        torch.set_num_threads(available_cores())
+        torch.set_num_threads(usable_threads())
         accuracy = super().test_accuracy()
         _let_threads_sleep()
         return accuracy

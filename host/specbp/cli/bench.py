@@ -54,7 +54,7 @@ def bench(
     if dry_run:
         Console().print(_cells_table(cells))
         return
-    from specbp.cli.output import fail_if_any_failed, print_json, print_learning, rows_of
+    from specbp.cli.output import fail_if_any_failed, print_json, print_cautions, rows_of
     from specbp.cli.training import train
     from specbp.matrix.store import load
 
@@ -65,7 +65,7 @@ def bench(
         print_json(runs)
     else:
         print(f"{len(runs)} cells in {folder}; for the comparison: specbp report {folder}")
-    print_learning(runs)
+    print_cautions(runs)
     fail_if_any_failed(runs)
 
 

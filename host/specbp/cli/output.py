@@ -82,14 +82,18 @@ def print_over_bound(runs: pd.DataFrame) -> None:
             )
 
 
-def print_learning(runs: pd.DataFrame) -> None:
-    """Name the rows of the frame `runs` that did not learn, or fell apart, on standard error."""
+def print_cautions(runs: pd.DataFrame) -> None:
+    """Name the rows of the frame `runs` whose accuracy or time is not what it looks like."""
     from specbp.report.learning import learning_notes, learning_sentences
     from specbp.report.pairing import comparisons
 
     for comparison in comparisons(runs):
         for sentence in learning_sentences(learning_notes(comparison)):
             print(f"{comparison.title}: {sentence}", file=sys.stderr)
+        for arm in comparison.arms:
+            if arm.shares_cores:
+                words = "its engines shared a core, so its times do not count"
+                print(f'{comparison.title}: "{arm.name}": {words}', file=sys.stderr)
 
 
 def _share(value: float) -> str:

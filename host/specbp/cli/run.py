@@ -34,7 +34,7 @@ def run(
     from specbp.cli.output import (
         fail_if_any_failed,
         print_json,
-        print_learning,
+        print_cautions,
         print_over_bound,
         print_table,
         rows_of,
@@ -57,5 +57,5 @@ def run(
     else:
         print_table(runs)
         print_over_bound(runs)
-    print_learning(runs)
+    print_cautions(runs)
     fail_if_any_failed(runs)

@@ -39,6 +39,7 @@ from specbp.report.summary import (
     NOT_IN_TURNS,
     NOT_MEASURED,
     OTHER_SEEDS,
+    SHARES_CORES,
     ArmComparison,
     ArmSummary,
     ComparisonSummary,
@@ -206,6 +207,8 @@ def _against(
         return IS_BASELINE
     if not common_seeds(arm, baseline):
         return OTHER_SEEDS
+    if arm.shares_cores or baseline.shares_cores:
+        return SHARES_CORES
     pairs = timed_in_turns(common_seeds(arm, baseline))
     if not pairs:
         return NOT_IN_TURNS

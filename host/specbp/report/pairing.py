@@ -68,6 +68,12 @@ class Arm:
         return str(self.runs[0]["backend"])
 
     @property
+    def shares_cores(self) -> bool:
+        """Whether its engines were seen to have fewer cores than threads: no time of it counts."""
+        found = (run["cores_verified"] for run in self.runs)
+        return any(cores is not None and cores < self.threads for cores in found)
+
+    @property
     def method(self) -> str:
         """Its name without what executed it."""
         return self.name.replace(f", {self.backend}", "")

@@ -51,6 +51,7 @@ class NotCompared:
 IS_BASELINE = NotCompared("is the baseline")
 NOT_MEASURED = NotCompared("not measured")
 OTHER_SEEDS = NotCompared("not measured at the same seeds")
+SHARES_CORES = NotCompared("its engines shared a core")
 NOT_IN_TURNS = NotCompared("not timed in turns with this arm")
 
 
