@@ -54,7 +54,7 @@ def bench(
     if dry_run:
         Console().print(_cells_table(cells))
         return
-    from specbp.cli.output import fail_if_any_failed, print_json, print_cautions, rows_of
+    from specbp.cli.output import fail_if_any_failed, print_cautions, print_json, rows_of
     from specbp.cli.training import train
     from specbp.matrix.store import load
 

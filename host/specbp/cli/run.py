@@ -33,8 +33,8 @@ def run(
     """
     from specbp.cli.output import (
         fail_if_any_failed,
-        print_json,
         print_cautions,
+        print_json,
         print_over_bound,
         print_table,
         rows_of,
