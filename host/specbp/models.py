@@ -115,7 +115,7 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
     """
     with torch.random.fork_rng(devices=[]):
         if name in MODELS:
-            torch.manual_seed(seed)
+            _seed(seed)
             return MODELS[name](channels, classes)
         if ":" in name:
             return _own(name, seed)
@@ -123,6 +123,15 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
         f'unknown model "{name}"{nearest(name, MODELS)}: '
         f"choose one of {', '.join(MODELS)}, or your own as module:attribute"
     )
+
+
+def _seed(seed: int) -> None:
+    """Seed the generator of the processor.
+
+    `torch.manual_seed` means all devices, and remembers every call, with its stack, for those that
+    are not in use.
+    """
+    torch.default_generator.manual_seed(seed)
 
 
 def _own(name: str, seed: int) -> nn.Sequential:
@@ -134,7 +143,7 @@ def _own(name: str, seed: int) -> nn.Sequential:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(f'model "{name}": {error}') from error
-    torch.manual_seed(seed)
+    _seed(seed)
     if isinstance(found, nn.Sequential):
         model = copy.deepcopy(found)
         for module in model.modules():

@@ -102,6 +102,10 @@ def test_two_cores_speculate_on_a_board(bare_board, small, tmp_path):
     as_predicted(frames)
     steps = frames.steps[frames.steps["cell"] == run["cell"]]
     assert steps["accepts"].sum() and steps["rejects"].sum()
+    # The same bitstream runs what one core runs: against that the saving is measured.
+    alone = run_matrix(tmp_path / "alone", backends[1:], small)
+    (one_core,) = same_runs(alone, backends[1:]).to_dict("records")
+    assert one_core["programmed"] == run["programmed"] == parameters.described
 
 
 def training(board, small):

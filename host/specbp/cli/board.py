@@ -138,9 +138,12 @@ def serve(
 ) -> None:
     """Simulate a board that speaks PYNQ.remote: pynq.pl_server.RemoteDevice drives it.
 
-    Ctrl-C ends it. Example, in two terminals:
+    One client has it at a time. Ctrl-C ends it. Example, in two terminals; a build of two cores
+    runs what one core runs, too:
 
     specbp board serve
+
+    specbp overlay build --board simulated --lanes 16 --cores 2
 
     specbp run --backend remote://127.0.0.1:7967 --train 64 --epochs 1
     """
