@@ -69,6 +69,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(specbp, tiny, tmp_path)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "stopping after this block of steps; Ctrl-C again stops at once" in error
     assert "run the same command again to go on" in error
     code, _, error = specbp("bench", tiny, "--results", "out")
     assert code == 0

@@ -61,7 +61,7 @@ def train(
             return
         open_training = backend_opener(dataset_reader(data_root))
         _check_before_training(to_do, open_training)
-        with ProgressDisplay(console, len(to_do)) as display, _stop_on_interrupt() as stop:
+        with ProgressDisplay(console, len(to_do)) as display, _stop_on_interrupt(console) as stop:
             try:
                 run_cells(to_do, store, open_training, display, checkpoint_seconds, stop)
             except Stopped:
@@ -115,14 +115,15 @@ def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop after the block; the second one kills."""
+def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request to stop after the block, and say so; the second kills."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
         signal.signal(signal.SIGINT, previous)
+        console.print("stopping after this block of steps; Ctrl-C again stops at once")
 
     previous = signal.signal(signal.SIGINT, ask)
     try:

@@ -330,7 +330,8 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             self._refuse_foreign("used the overlay while a program ran")
 
     def _refuse_foreign(self, what: str) -> NoReturn:
-        self._marked = False
+        # For good: what the overlay remembers between runs is not known any more.
+        self._marked = True
         raise ForeignUseError(
             f"somebody else {what}: what this run computes is not to be relied on: "
             "see to it that nobody else uses the board, and run again",

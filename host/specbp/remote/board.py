@@ -16,9 +16,10 @@ from typing import Any
 from specbp.errors import SpecbpError, UsageError
 from specbp.onboard.build import MANIFEST, Build, open_build, usual_folder
 from specbp.overlay import hwh
+from specbp.overlay.faults import ForeignUseError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
-from specbp.remote.calls import answering, open_channel
+from specbp.remote.calls import BoardLostError, answering, open_channel
 from specbp.remote.lease import Lease, Times, printable
 
 with pynq_imports():
@@ -121,7 +122,9 @@ class RemoteBoard:
         try:
             with answering(self.where):
                 yield
-        except SpecbpError:
+        except SpecbpError as error:
+            # Whoever comes next has it programmed anew.
+            self.broken |= isinstance(error, (BoardLostError, ForeignUseError))
             # Where the lease is lost, that is the reason for all else.
             self._lease.check()
             raise
