@@ -22,13 +22,16 @@ class ServedBoard:
         deadline: for the next chunk of a stream, s.
         guarded: as `specbp board serve`; else as PYNQ's own server: whoever calls is served, and
             what is allocated stays.
+        programming_s: how long it takes to program it at least.
     """
 
-    def __init__(self, deadline=20.0, guarded=True):
+    def __init__(self, deadline=20.0, guarded=True, programming_s=0.0):
         self._folder = tempfile.TemporaryDirectory()
         self._error = Path(self._folder.name) / "error"
         listening, answer = SERVER.Pipe(duplex=False)
-        self.process = SERVER.Process(target=_serve, args=(answer, self._error, deadline, guarded))
+        self.process = SERVER.Process(
+            target=_serve, args=(answer, self._error, deadline, guarded, programming_s)
+        )
         self.process.start()
         answer.close()
         self.port = listening.recv()
@@ -43,8 +46,9 @@ class ServedBoard:
         return self._error.read_text()
 
 
-def _serve(answer, error, deadline, guarded):
+def _serve(answer, error, deadline, guarded, programming_s):
     os.dup2(os.open(error, os.O_WRONLY | os.O_CREAT), 2)
+    from specbp.boards.programmable import ProgrammableDevice
     from specbp.remote import clients, services
     from specbp.remote.server import Server, serve
 
@@ -53,6 +57,11 @@ def _serve(answer, error, deadline, guarded):
         everybody = clients.Client("", "")
         clients.Clients.admit = lambda self, peer: everybody
         clients.Clients.end_those_gone = lambda self: None
+    configure = ProgrammableDevice.configure
+    ProgrammableDevice.configure = lambda device, data: (
+        time.sleep(programming_s),
+        configure(device, data),
+    )
     serve(Server(port=0), answer.send)
 
 

@@ -157,3 +157,15 @@ def test_a_foreign_programming_is_an_error_of_the_next_run(build, monkeypatch, t
         buffer.freebuffer()
         ours.close()
         theirs.client.channel.close()
+
+
+def test_a_lease_is_renewed_while_the_board_is_programmed(build, monkeypatch):
+    """Programming a simulated board may compile it first, which takes longer than a lease lasts."""
+    from specbp.remote.board import RemoteBoard
+    from specbp.remote.lease import Times
+
+    monkeypatch.setenv("SPECBP_BUILD", str(build.folder))
+    with serving(programming_s=4.0) as board:
+        ours = RemoteBoard("127.0.0.1", board.port, Times(0.2, 0.2, stale_s=1.0))
+        ours.driver_for(Parameters()).allocate(64).freebuffer()
+        ours.close()

@@ -116,7 +116,7 @@ def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -
 
 @contextmanager
 def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop after the block, and say so; the second kills."""
+    """Turn the first Ctrl-C into a request to stop after the block, and say so; the next kills."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:

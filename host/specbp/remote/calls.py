@@ -17,8 +17,9 @@ TRANSFER_S = 120.0
 MOST_BYTES = 1 << 30
 """Of one answer."""
 _OPTIONS = (
-    # Notices within 20 s that the board is off, or its server stopped.
-    ("grpc.keepalive_time_ms", 10_000),
+    # Notices within 30 s that the board is off, or its server stopped. A server that sends nothing
+    # for longer than three of these takes them for an attack; renewals of the lease keep it busy.
+    ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     # Not the web's proxy.

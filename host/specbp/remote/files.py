@@ -79,6 +79,10 @@ class BoardFiles:
             raise FileNotFoundError(path)
         return self._files[path]
 
+    def programs(self, path: str) -> bool:
+        """Return whether writing the file at `path` programs the FPGA."""
+        return path == f"{MANAGER}firmware"
+
     def reserve(self, path: str, size: int) -> None:
         """Take room for `size` more bytes of the file that is to replace that at `path`.
 
@@ -99,7 +103,7 @@ class BoardFiles:
         """
         self.reserve(path, len(content))
         self.reserved -= len(content)
-        if path == f"{MANAGER}firmware":
+        if self.programs(path):
             self._configure(content)
         self._files[path] = content
 

@@ -150,10 +150,14 @@ class _Files(remote_device_pb2_grpc.RemoteDeviceServicer):  # type: ignore[misc]
     async def _write(self, path: str, content: bytes, client: Client) -> None:
         if path == LEASE_FILE and (holder := read_holder(content)) is not None:
             client.name = holder.name
-        loop = asyncio.get_running_loop()
+        files = self._board.files
+        if not files.programs(path):
+            # Not held up by programming: a lease is renewed meanwhile.
+            files.write(path, content)
+            return
         async with self._board.programming:
             # Another overlay may have to be compiled: others are answered meanwhile.
-            await loop.run_in_executor(None, self._board.files.write, path, content)
+            await asyncio.get_running_loop().run_in_executor(None, files.write, path, content)
 
 
 class _Registers(mmio_pb2_grpc.MmioServicer):  # type: ignore[misc]
