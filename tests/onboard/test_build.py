@@ -101,6 +101,16 @@ def test_no_other_file_comes_with_a_build(build, name):
         refused(spoiled, kind)
 
 
+@pytest.mark.parametrize("kind", ["bitstream", "handoff", "selftest"])
+@pytest.mark.parametrize("other", [None, "runner.pyz", "other.bin"])
+def test_every_file_is_hashed_and_nothing_else_is(build, kind, other):
+    """A file without a hash, or a plain name in the place of one of the three."""
+    files = manifest_of(build)["files"]
+    digest = files.pop(manifest_of(build)[kind])
+    change(build, files=files if other is None else {**files, other: digest})
+    refused(build, "files has not exactly")
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
