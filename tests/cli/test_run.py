@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def test_one_experiment_prints_a_table_and_keeps_its_frames(specbp, tmp_path):
     arguments = ("run", "--dataset", "digits", "--model", "digits-cnn", "--schedule", "speculative")
@@ -34,3 +36,29 @@ def test_bad_values_are_one_line(specbp):
     assert 'did you mean "digits"' in specbp.fails("run", "--dataset", "digit")[1]
     assert 'did you mean "sequential"' in specbp.fails("run", "--schedule", "sequental")[1]
     assert "threads = 'many'" in specbp.fails("run", "--threads", "many")[1]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "native"])
+@pytest.mark.parametrize(
+    ("train", "learning_rate", "reason"),
+    [(10, 1e14, "is not a number after 1 steps"), (20, 1e13, "the training has diverged")],
+)
+def test_a_training_that_diverges_in_its_last_step_fails(
+    specbp, backend, train, learning_rate, reason
+):
+    """Kind: divergence that counts as success; it was "10.0% right", exit code 0."""
+    code, _, error = specbp(
+        "run", "--train", train, "--batch-size", 10, "--test", 50, "--epochs", 1,
+        "--learning-rate", learning_rate, "--backend", backend,
+    )  # fmt: skip
+    assert code == 1
+    assert reason in error
+    assert "lower the learning rate" in error
+
+
+def test_a_training_that_ended_at_chance_is_named(specbp):
+    arguments = ("--schedule", "pipelined", "--epochs", 2, "--learning-rate", 0.3)
+    code, _, error = specbp("run", *arguments)
+    assert code == 0
+    assert '"pipelined" did not learn (seed 0): ' in error
+    assert "chance is 10.3%" in error

@@ -11,12 +11,14 @@ from typing import Annotated
 
 import typer
 
+from specbp.cli.number_options import real
+
 DataRoot = Annotated[
     Path | None,
     typer.Option(help="folder of the data sets", envvar="SPECBP_DATA", show_default="data"),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="train again what is there already")]
 CheckpointSeconds = Annotated[
-    float, typer.Option(min=0, help="time between checkpoints of what is in training, s")
+    float, real("time between checkpoints of what is in training, s", least=0)
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="print the rows as JSON")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from specbp.cli.number_options import real, whole
 from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import SpecbpError, UsageError
 
@@ -52,7 +53,7 @@ def deploy(
     yes: Annotated[
         bool, typer.Option("--yes", help="do not ask about a build that someone else made")
     ] = False,
-    wait: Annotated[float, typer.Option(min=0, help="for a run in progress to end, s")] = 0.0,
+    wait: Annotated[float, real("for a run in progress to end, s", least=0)] = 0.0,
     known_hosts: KnownHosts = None,
     key: Key = None,
     json_output: Json = False,
@@ -129,8 +130,8 @@ def doctor(
 @board.command()
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one")] = REMOTE_PORT,
-    lanes: Annotated[int, typer.Option(help="of the overlay until one is programmed")] = 16,
+    port: Annotated[int, whole("0 for any free one", most=65535)] = REMOTE_PORT,
+    lanes: Annotated[int, whole("of the overlay until one is programmed", least=1)] = 16,
     allow_anyone: Annotated[
         bool,
         typer.Option("--allow-anyone", help="listen where other machines can reach it"),

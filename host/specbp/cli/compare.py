@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from specbp.cli.number_options import real
 from specbp.errors import GateFellError
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ def compare(
     ),
     max_ratio: Annotated[
         float | None,
-        typer.Option(help="fail with exit code 3 unless the whole 95% interval is below this"),
+        real("fail with exit code 3 unless the whole 95% interval is below this", above=0),
     ] = None,
     accuracy_margin: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            help="fail with exit code 3 unless the test accuracy, paired by seed, is shown to "
+        real(
+            "fail with exit code 3 unless the test accuracy, paired by seed, is shown to "
             "lose less than this many points (one-sided 95%)",
+            least=0,
         ),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,

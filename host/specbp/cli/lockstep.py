@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.number_options import real, whole
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
 from specbp.errors import SpecbpError, UsageError, nearest
@@ -31,16 +32,14 @@ def lockstep(
     given: dict[str, Any],
     first: Annotated[str, typer.Argument(help=" | ".join(BACKENDS), metavar="A")],
     second: Annotated[str, typer.Argument(help="likewise", metavar="B")],
-    steps: Annotated[int, typer.Option(min=1, help="training steps to compare")] = 10,
+    steps: Annotated[int, whole("training steps to compare", least=1)] = 10,
     stalls: Annotated[
         float,
-        typer.Option(min=0, max=0.99, help="chance of every memory channel to pause in a cycle"),
+        real("chance of every memory channel to pause in a cycle", least=0, most=0.99),
     ] = 0.0,
     delays: Annotated[
         int,
-        typer.Option(
-            min=0, max=65535, help="most cycles by which a core starts late, at random in each step"
-        ),
+        whole("most cycles by which a core starts late, at random in each step", most=65535),
     ] = 0,
     races: Annotated[
         bool, typer.Option("--races", help="the interpreter looks for races, which takes time")

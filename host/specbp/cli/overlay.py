@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.number_options import whole
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
 from specbp.cli.overlay_build import build
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from specbp.overlay.cycles import Prediction
     from specbp.overlay.usage import Usage
 
-Rejects = Annotated[int, typer.Option(min=0, help="samples that the gate rejects in the step")]
+Rejects = Annotated[int, whole("samples that the gate rejects in the step")]
 
 overlay = typer.Typer(
     help="The overlay: what it makes of a network, and its bitstreams.", no_args_is_help=True

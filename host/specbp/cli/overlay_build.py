@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from specbp.cli.number_options import real, whole
 from specbp.overlay.hwh import CLOCK_MHZ
 
 
@@ -14,9 +15,9 @@ def build(
     board: Annotated[
         str, typer.Option(help="pynq-z1, pynq-z2, or simulated (needs no Vivado)")
     ] = "pynq-z2",
-    lanes: Annotated[int, typer.Option(help="multiply-accumulate lanes: 16, 32 or 64")] = 32,
-    cores: Annotated[int, typer.Option(help="1, or 2 for speculation")] = 1,
-    clock: Annotated[float, typer.Option(help="of the overlay, MHz")] = CLOCK_MHZ,
+    lanes: Annotated[int, whole("multiply-accumulate lanes: 16, 32 or 64", least=1)] = 32,
+    cores: Annotated[int, whole("1, or 2 for speculation", least=1)] = 1,
+    clock: Annotated[float, real("of the overlay, MHz", above=0)] = CLOCK_MHZ,
     output: Annotated[
         Path | None,
         typer.Option(help="folder to make", show_default="build/overlay/BOARD-CORESxLANES"),

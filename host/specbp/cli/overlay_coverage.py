@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.number_options import real, whole
 from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
 from specbp.cli.options import with_experiment_options
 
@@ -16,9 +17,9 @@ from specbp.cli.options import with_experiment_options
 @with_experiment_options
 def coverage(
     given: dict[str, Any],
-    steps: Annotated[int, typer.Option(min=1, help="training steps to simulate")] = 2,
+    steps: Annotated[int, whole("training steps to simulate", least=1)] = 2,
     stalls: Annotated[
-        float, typer.Option(min=0, max=0.99, help="chance of a stall of the memory in a cycle")
+        float, real("chance of a stall of the memory in a cycle", least=0, most=0.99)
     ] = 0.2,
     missed: Annotated[bool, typer.Option(help="name the lines that were not reached")] = False,
     output: Annotated[

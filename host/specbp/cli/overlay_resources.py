@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from specbp.cli.number_options import whole
+
 if TYPE_CHECKING:
     from specbp.overlay.parameters import Parameters
     from specbp.overlay.resources import Resources
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 def resources(
     lanes: Annotated[
         list[int] | None,
-        typer.Option(help="16, 32 or 64; may be repeated", show_default="16, 32 and 64"),
+        whole("16, 32 or 64; may be repeated", least=1, show_default="16, 32 and 64"),
     ] = None,
-    cores: Annotated[int, typer.Option(help="1 or 2")] = 1,
+    cores: Annotated[int, whole("1 or 2", least=1)] = 1,
     json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Estimate LUTs, flip-flops, block RAM and DSPs on an XC7Z020 with Yosys.

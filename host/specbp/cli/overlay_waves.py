@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.number_options import whole
 from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
 from specbp.cli.options import with_experiment_options
 
@@ -16,10 +17,8 @@ from specbp.cli.options import with_experiment_options
 def waves(
     given: dict[str, Any],
     output: Annotated[Path, typer.Option(help="FST file to write")] = Path("specbp.fst"),
-    first: Annotated[
-        int, typer.Option(min=0, help="first clock cycle, from the start of the step's program")
-    ] = 0,
-    cycles: Annotated[int, typer.Option(min=1, help="how many")] = 2000,
+    first: Annotated[int, whole("first clock cycle, from the start of the step's program")] = 0,
+    cycles: Annotated[int, whole("how many", least=1)] = 2000,
     data_root: DataRoot = None,
 ) -> None:
     """Write what every signal of the simulated overlay does in a training step.

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from specbp.cli.number_options import real
+
 
 def report(
     results: Annotated[Path, typer.Argument(help="results folder", metavar="RESULTS")],
@@ -19,7 +21,7 @@ def report(
     ] = None,
     accuracy_margin: Annotated[
         float,
-        typer.Option(min=0, help="loss of accuracy, points, that non-inferiority is tested at"),
+        real("loss of accuracy, points, that non-inferiority is tested at", least=0),
     ] = 0.5,
     with_frames: Annotated[
         bool, typer.Option(help="write runs, epochs and timed rounds beside it as CSV")

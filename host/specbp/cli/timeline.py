@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.number_options import whole
 from specbp.cli.options import with_experiment_options
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
@@ -18,8 +19,8 @@ from specbp.experiment import experiment_from
 def timeline(
     given: dict[str, Any],
     output: Annotated[Path, typer.Option(help="trace to write, JSON")] = Path("timeline.json"),
-    first: Annotated[int, typer.Option(min=1, help="steps to train before")] = 50,
-    steps: Annotated[int, typer.Option(min=1, help="steps to show")] = 5,
+    first: Annotated[int, whole("steps to train before", least=1)] = 50,
+    steps: Annotated[int, whole("steps to show", least=1)] = 5,
     data_root: DataRoot = None,
 ) -> None:
     """Write what each engine does in a few steps.
