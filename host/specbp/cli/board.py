@@ -17,6 +17,8 @@ from specbp.errors import SpecbpError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from rich.progress import Progress
+
     from specbp.deploy.connection import Connection
     from specbp.deploy.contents import Version
     from specbp.deploy.deploying import Deployed
@@ -72,8 +74,6 @@ def deploy(
     from specbp.backends.opening import require_boards
 
     require_boards()
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
     from specbp.deploy.address import parse_address
     from specbp.deploy.contents import version_of
     from specbp.deploy.deploying import Listener, roll_back
@@ -81,10 +81,7 @@ def deploy(
     from specbp.deploy.executor import deployed_parameters
 
     console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    )  # fmt: skip
+    bar = _progress(console)
     version = None if rollback else version_of(build or _newest_build())
     address = parse_address(host)
     if version is not None:
@@ -192,6 +189,16 @@ def _on_board(
             return await work(connection)
 
     return asyncio.run(working())
+
+
+def _progress(console: Console) -> Progress:
+    """Return a bar of bytes that are sent; only a terminal shows it."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
 
 
 def _described(done: Deployed, parameters: Parameters) -> str:
