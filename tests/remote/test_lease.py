@@ -29,7 +29,7 @@ class Board:
     """Files; a write empties the file before it fills it, as on a board."""
 
     def __init__(self):
-        self.files, self.broken = {}, False
+        self.files, self.broken, self.writes = {}, False, 0
 
     def exists_file(self, path):
         return SimpleNamespace(exists=path in self.files)
@@ -43,7 +43,9 @@ class Board:
         if self.broken:
             raise OSError("no answer")
         self.files[path] = b""
-        time.sleep(0.002)
+        # The first to write takes least.
+        self.writes += 1
+        time.sleep(min(0.03, 0.004 * self.writes))
         self.files[path] = content
 
 
@@ -99,10 +101,20 @@ def test_a_client_that_renews_never_becomes_stale(board, lease):
 @pytest.mark.parametrize("number", [2, 5])
 def test_of_those_that_come_at_the_same_moment_one_has_it(board, lease, number):
     leases = [lease(f"client {place}") for place in range(number)]
-    outcomes, start = [], threading.Barrier(number)
+    outcomes, looked = [], threading.Barrier(number)
+    exists_file = board.exists_file
+    first = threading.local()
+
+    def all_look_before_one_writes(path):
+        answer = exists_file(path)
+        if vars(first).pop("look", False):
+            looked.wait()
+        return answer
+
+    board.exists_file = all_look_before_one_writes
 
     def take(one):
-        start.wait()
+        first.look = True
         try:
             one.take()
             outcomes.append("taken")
