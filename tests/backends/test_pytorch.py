@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from specbp.backends.pytorch import CLEARING_STEPS, REST_S, PytorchTraining
+from specbp.cores import available_cores
 from specbp.errors import UsageError
-from specbp.experiment import available_cores, experiment_from
+from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
 from tests.oracle import PlainLoop, compare_with_plain_loop
 

@@ -6,6 +6,7 @@ from specbp.report import markdown, summarise
 from specbp.report.headline import cautions
 from specbp.report.learning import learning_notes
 from specbp.report.pairing import comparisons
+from specbp.report.summary import SHARES_CORES
 from specbp.report.wording import summary_rows
 
 TESTED = {"test_samples": 360, "chance": 0.1}
@@ -60,3 +61,12 @@ def test_what_went_well_and_synthetic_data_have_no_note(cell, gather, dataset):
 
 def test_frames_that_do_not_say_what_chance_is_have_no_note(cell, gather):
     assert notes(gather(cell(accuracy=0.1))) == []
+
+
+@pytest.mark.parametrize(("cores", "shares"), [(1, True), (2, False), (None, False)])
+def test_the_times_of_engines_that_shared_a_core_are_not_compared(cell, gather, cores, shares):
+    """Kind: engines that do not run at the same time, timed as if they did."""
+    frames = gather(cell(), cell(schedule="pipelined", columns={"cores_verified": cores}))
+    (comparison,) = summarise(frames).comparisons
+    against = {arm.name: arm.one_thread for arm in comparison.arms}
+    assert (against["pipelined"] == SHARES_CORES) is shares
