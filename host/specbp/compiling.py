@@ -76,11 +76,37 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> st
 
 
 def cache_folder() -> Path:
-    """Return the folder for built models: ``$SPECBP_CACHE``, else in the user's cache folder."""
+    """Return the folder for built models: ``$SPECBP_CACHE``, else in the user's cache folder.
+
+    Raises:
+        ToolError: the user has no home folder.
+    """
     given = os.environ.get("SPECBP_CACHE")
     if given:
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specbp"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specbp"
+    except RuntimeError as error:
+        raise ToolError(
+            "there is no home folder to keep built models in: set SPECBP_CACHE to a folder"
+        ) from error
+
+
+def _require_writable(cache: Path) -> None:
+    """Make the folder for built models.
+
+    Raises:
+        ToolError: it cannot be written.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise ToolError(
+            f"{cache}: built models cannot be kept there: {error.strerror}: set SPECBP_CACHE to a "
+            "folder that can be written"
+        ) from error
 
 
 def cached(name: str, make: Callable[[Path], Path]) -> Path:
@@ -89,7 +115,7 @@ def cached(name: str, make: Callable[[Path], Path]) -> Path:
     final = cache / name
     if final.exists():
         return final
-    cache.mkdir(parents=True, exist_ok=True)
+    _require_writable(cache)
     with FileLock(cache / f".{name}.lock"):
         if not final.exists():
             folder = Path(tempfile.mkdtemp(dir=cache, prefix=".build-"))

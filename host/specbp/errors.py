@@ -1,6 +1,7 @@
 """The errors a user can cause, each carrying the exit code of the command that meets it.
 
-Exit codes: 0 fine, 1 the run failed, 2 usage, 3 a gate fell, 4 nothing was measured.
+Exit codes: 0 fine, 1 the run failed, 2 usage, 3 a gate fell, 4 nothing was measured, 130
+stopped.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ class NothingMeasuredError(SpecbpError):
     exit_code = 4
 
 
+class StoppedError(SpecbpError):
+    """The user, or the system, asked to stop; the message says what is kept and how to go on."""
+
+    exit_code = 130
+
+
 def nearest(word: object, candidates: Iterable[str]) -> str:
     """Return `` (did you mean "x"?)`` for the candidate most like `word`, or an empty string."""
-    matches = difflib.get_close_matches(str(word), list(candidates), n=1, cutoff=0.5)
-    return f' (did you mean "{matches[0]}"?)' if matches else ""
+    by_lower_case = {one.lower(): one for one in candidates if one != word}
+    matches = difflib.get_close_matches(str(word).lower(), by_lower_case, n=1, cutoff=0.5)
+    return f' (did you mean "{by_lower_case[matches[0]]}"?)' if matches else ""

@@ -35,6 +35,11 @@ BACKENDS = ("cpu", NATIVE, GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
+LARGEST_INTEGER = 2**63 - 1
+"""The frames hold no larger one."""
+LARGEST_SEED = 2**43 - 1
+"""Seeds of the sample orders are made of it, and PyTorch takes 64 bits."""
+
 FORM = 1
 """Version of the description; part of every hash, raised when a field changes its meaning."""
 
@@ -110,7 +115,9 @@ class Experiment(BaseModel):
         ),
     ] = False
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
-    seed: Annotated[int, Field(ge=0, description="seed of initial weights and sample order")] = 0
+    seed: Annotated[
+        int, Field(ge=0, le=LARGEST_SEED, description="seed of initial weights and sample order")
+    ] = 0
     sampler: Annotated[
         Sampler,
         Field(
@@ -255,6 +262,9 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
+        for name, value in self:
+            if isinstance(value, int) and value > LARGEST_INTEGER:
+                raise ValueError(f"{name} = {value}: it can be at most {LARGEST_INTEGER}")
         info = describe(self.dataset)
         self._require_backend()
         if self.on_overlay:

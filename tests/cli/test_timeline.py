@@ -2,7 +2,7 @@ import json
 
 
 def test_a_timeline_shows_both_engines_of_a_pipelined_step(specbp, tmp_path):
-    arguments = ["--schedule", "pipelined", "--first", "3", "--steps", "2"]
+    arguments = ["--schedule", "pipelined", "--first", "3", "--steps", "20"]
     code, _, error = specbp("timeline", *arguments, "--output", "trace.json")
     assert code == 0, error
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]

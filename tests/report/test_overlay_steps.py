@@ -11,6 +11,7 @@ import pytest
 
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.compare import summarise
+from specbp.report.drawing import drawing_style
 from specbp.report.markdown import render as render_markdown
 from specbp.report.overlay_steps import (
     COLUMNS,
@@ -21,7 +22,6 @@ from specbp.report.overlay_steps import (
 )
 from specbp.report.page import render as render_page
 from specbp.report.rows import cores_figure
-from specbp.report.svg import drawing_style
 from specbp.report.tables import DASH, core_bounds_table, core_times_table
 from tests.report.conftest import make_cell, make_frames
 

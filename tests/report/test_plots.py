@@ -7,10 +7,10 @@ import pytest
 from specbp.frames import Frames
 from specbp.report.compare import summarise
 from specbp.report.curves import epoch_curves
+from specbp.report.drawing import drawing_style
 from specbp.report.pairing import comparisons
 from specbp.report.palette import styles
 from specbp.report.plots import accept_figure, accuracy_figure, trade_figure
-from specbp.report.svg import drawing_style
 
 
 def test_accuracy_is_drawn_for_every_seed_and_for_their_mean(plain: Frames) -> None:

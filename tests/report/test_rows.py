@@ -11,10 +11,10 @@ from matplotlib.patches import Rectangle
 from specbp.frames import Frames
 from specbp.report.compare import summarise
 from specbp.report.curves import breakdowns
+from specbp.report.drawing import drawing_style
 from specbp.report.pairing import comparisons
 from specbp.report.palette import styles
 from specbp.report.rows import breakdown_figure, over_bound_figure, ratio_figure
-from specbp.report.svg import drawing_style
 from specbp.report.tables import over_bound_table
 from specbp.report.wording import MINUS
 

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
+from specbp.report.drawing import drawing_style
 from specbp.report.palette import ARM_COLOURS, css_variables
-from specbp.report.svg import drawing_style, inline_svg
+from specbp.report.svg import inline_svg
 
 NAME = 'a < b & "c" $x$ #1b1b1b 0.12345'
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from specbp.cli.number_options import real
+from specbp.errors import UsageError
 
 DataRoot = Annotated[
     Path | None,
@@ -22,3 +23,20 @@ CheckpointSeconds = Annotated[
     float, real("time between checkpoints of what is in training, s", least=0)
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="print the rows as JSON")]
+
+
+def require_writable(output: Path) -> None:
+    """Refuse a file that could not be written in the end.
+
+    Raises:
+        UsageError: its folder is not there, or it cannot be written.
+    """
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    is_new = not output.exists()
+    try:
+        output.open("ab").close()
+        if is_new:
+            output.unlink()
+    except OSError as error:
+        raise UsageError(f"--output {output}: it cannot be written: {error.strerror}") from error

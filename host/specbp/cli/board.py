@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from specbp.cli.number_options import real, whole
+from specbp.cli.terminal import console, note, say, say_json
 from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import SpecbpError, UsageError
 
@@ -80,19 +79,18 @@ def deploy(
     from specbp.deploy.deploying import deploy as deploy_version
     from specbp.deploy.executor import deployed_parameters
 
-    console = Console(stderr=True)
-    bar = _progress(console)
+    bar = _progress()
     version = None if rollback else version_of(build or _newest_build())
     address = parse_address(host)
     if version is not None:
-        _announce(console, version, str(address), yes)
+        _announce(version, str(address), yes)
 
     async def work(connection: Connection) -> Deployed:
         if version is None:
-            return await roll_back(connection, Listener(console.print), wait)
+            return await roll_back(connection, Listener(note), wait)
         task = bar.add_task(version.name, total=version.size)
         listener = Listener(
-            lambda step: console.print(f"{version.name}: {step}", highlight=False),
+            lambda step: note(f"{version.name}: {step}"),
             lambda sent: bar.advance(task, sent),
         )
         return await deploy_version(connection, version, listener, wait)
@@ -100,9 +98,9 @@ def deploy(
     with bar:
         done = _on_board(host, known_hosts, key, work)
     if json_output:
-        sys.stdout.write(json.dumps(vars(done), indent=2) + "\n")
+        say_json(vars(done))
         return
-    print(f"{host}: {_described(done, deployed_parameters(address, done.loaded))}")
+    say(f"{host}: {_described(done, deployed_parameters(address, done.loaded))}")
 
 
 @board.command()
@@ -154,14 +152,14 @@ def serve(
 
     server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone)
     if not is_loopback(host):
-        Console(stderr=True).print(
+        note(
             f"warning: {host} can be reached from other machines, and PYNQ.remote has no "
             "authentication: anyone there can program and use this board",
             style="yellow",
         )
     serve_until_stopped(
         server,
-        lambda bound: print(f"a simulated PYNQ.remote board on {host}:{bound}", flush=True),
+        lambda bound: say(f"a simulated PYNQ.remote board on {host}:{bound}"),
     )
 
 
@@ -191,13 +189,14 @@ def _on_board(
     return asyncio.run(working())
 
 
-def _progress(console: Console) -> Progress:
+def _progress() -> Progress:
     """Return a bar of bytes that are sent; only a terminal shows it."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+    errors = console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
+        console=errors, transient=True, disable=not errors.is_terminal,
     )  # fmt: skip
 
 
@@ -212,45 +211,34 @@ def _described(done: Deployed, parameters: Parameters) -> str:
     )
 
 
-def _announce(console: Console, version: Version, host: str, agreed: bool) -> None:
+def _announce(version: Version, host: str, agreed: bool) -> None:
     """Say whose build this is and what comes now; ask about a build that someone else made.
 
     Raises:
         Abort: the answer is no.
     """
-    from rich.text import Text
-
     from specbp.bitstream.origin import made_here
     from specbp.onboard.build import MANIFEST
 
     build, here = version.build, made_here(version.build)
     manifest = build.manifest
     maker = "made on this machine" if here else "made by someone else"
-    console.print(
-        Text(
-            f"{build.folder}: {maker}, with {manifest.get('tool', 'unknown tools')} for "
-            f"{manifest['board']}: {build.parameters.size}, {build.clock_mhz:g} MHz"
-        ),
-        soft_wrap=True,
+    note(
+        f"{build.folder}: {maker}, with {manifest.get('tool', 'unknown tools')} for "
+        f"{manifest['board']}: {build.parameters.size}, {build.clock_mhz:g} MHz"
     )
-    console.print(
-        Text(
-            f"{version.name}: {len(version.files)} files of {version.size / 1e6:.1f} MB go to "
-            f"{host}; this package's own runner programs the FPGA as root, tests the build, and "
-            "makes it the current one if it passes"
-        ),
-        soft_wrap=True,
+    note(
+        f"{version.name}: {len(version.files)} files of {version.size / 1e6:.1f} MB go to "
+        f"{host}; this package's own runner programs the FPGA as root, tests the build, and "
+        "makes it the current one if it passes"
     )
     if here:
         return
-    console.print(
-        Text(
-            "A bitstream can read and write all memory of its board: deploy it only if you trust "
-            f"its maker, and to a board where nothing is secret. SHA-256 of its manifest: "
-            f"{version.hashes[MANIFEST]}"
-        ),
+    note(
+        "A bitstream can read and write all memory of its board: deploy it only if you trust "
+        f"its maker, and to a board where nothing is secret. SHA-256 of its manifest: "
+        f"{version.hashes[MANIFEST]}",
         style="yellow",
-        soft_wrap=True,
     )
     if sys.stdin.isatty() and not agreed:
         typer.confirm(f"Deploy it to {host}?", abort=True, err=True)

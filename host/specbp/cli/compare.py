@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specbp.cli.number_options import real
+from specbp.cli.terminal import say, say_json
 from specbp.errors import GateFellError
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def compare(
 
     found = compare_each(load(results), arm, baseline)
     if json_output:
-        sys.stdout.write(json.dumps([asdict(one) for one in found], indent=2) + "\n")
+        say_json([asdict(one) for one in found])
     fell = []
     for one in found:
         ratio = one.time
@@ -60,11 +59,11 @@ def compare(
         )
         words = f"{ratio.ratio:.3f} ({interval})"
         if not json_output:
-            print(f"{one.comparison}: {one.arm} takes {words} of the time of {one.baseline}")
+            say(f"{one.comparison}: {one.arm} takes {words} of the time of {one.baseline}")
         if max_ratio is not None and (ratio.high is None or ratio.high >= max_ratio):
             fell.append(f"{one.comparison}: {words} is not below {max_ratio:g}")
         if not json_output and one.accuracy is not None:
-            print(f"{one.comparison}: its test accuracy changes by {_points(one.accuracy)}")
+            say(f"{one.comparison}: its test accuracy changes by {_points(one.accuracy)}")
         if accuracy_margin is not None:
             fell += _accuracy_gate(one, accuracy_margin)
     if fell:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from specbp.cli.arguments import DataRoot
+from specbp.cli.terminal import say, say_json
+from specbp.cli.terminal import show as show_table
 
 if TYPE_CHECKING:
     from specbp.doctor.finding import Finding
@@ -38,14 +36,24 @@ def doctor(
 def show(findings: Sequence[Finding], json_output: bool) -> None:
     """Print findings; exit with 1 where one is wrong."""
     if json_output:
-        sys.stdout.write(json.dumps([asdict(one) for one in findings], indent=2) + "\n")
+        say_json([asdict(one) for one in findings])
     else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("", "what", "found", "needed for", "what to do"):
-            table.add_column(heading, overflow="fold")
-        for one in findings:
-            # What a board says of itself is text, and so is [fpga] in a cure: no markup.
-            table.add_row(*map(Text, (one.state, one.what, one.found, one.needed_for, one.cure)))
-        Console().print(table)
+        _show(findings)
     if any(one.state == "wrong" for one in findings):
         raise typer.Exit(1)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    """Print a table, and below it each cure on a line of its own, from where it can be copied."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "what", "found", "needed for"):
+        table.add_column(heading, overflow="fold")
+    for one in findings:
+        table.add_row(one.state, one.what, one.found, one.needed_for)
+    show_table(table)
+    for one in findings:
+        if one.cure:
+            say()
+            say(f"{one.what}, {one.state}:", style="bold")
+            for line in one.cure.splitlines():
+                say(f"    {line}")

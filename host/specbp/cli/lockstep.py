@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from specbp.cli.arguments import DataRoot
 from specbp.cli.number_options import real, whole
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.terminal import note, say
 from specbp.errors import SpecbpError, UsageError, nearest
 from specbp.experiment import Experiment
 
@@ -65,7 +65,7 @@ def lockstep(
             )
     _require_effect((first, second), {"stalls": stalls, "delays": delays, "races": races})
     experiment = overlay_experiment(
-        given, "specbp lockstep", because="A and B name backends, both in int16"
+        given, "lockstep", because="A and B name backends, both in int16"
     )
 
     from specbp.backends.recipe import Recipe
@@ -73,7 +73,6 @@ def lockstep(
     from specbp.lockstep.compare import Difference, compare
 
     dataset = dataset_reader(data_root)(experiment)
-    console = Console(stderr=True)
     one, other = (
         _side(name, Recipe(experiment, dataset), experiment, stalls, delays, races)
         for name in (first, second)
@@ -86,11 +85,11 @@ def lockstep(
             last = found
             if time.monotonic() - reported > REPORT_EVERY_S:
                 reported = time.monotonic()
-                console.print(f"{found.steps} of {steps} steps are identical", highlight=False)
+                note(f"{found.steps} of {steps} steps are identical")
     finally:
         for side in (one, other):
             side.close()
-    print(
+    say(
         f"{first} and {second} are identical: {experiment.model} on {experiment.dataset}, "
         f"batch {experiment.batch_size}, {last.steps} steps, {last.tensors:,} tensors, "
         f"{last.elements:,} values{_decided(one)}, {time.monotonic() - started:.1f} s"

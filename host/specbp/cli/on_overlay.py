@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specbp.errors import UsageError
@@ -31,16 +30,6 @@ def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Ex
         if name in given:
             raise UsageError(f"--{name} says nothing here: {because}")
     return experiment_from({**given, "backend": "sim:model"}, where)
-
-
-def require_folder_of(output: Path) -> None:
-    """Refuse a file that could not be written in the end.
-
-    Raises:
-        UsageError: its folder is not there.
-    """
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
 
 
 def open_checked(recipe: Recipe) -> tuple[OverlaySide, Model]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
+from specbp.cli.terminal import note, say, say_json, show
 from specbp.errors import SpecbpError
 from specbp.frames import OVER_BOUND, Frames
 from specbp.matrix.expand import Cell
@@ -31,7 +31,7 @@ def fail_if_any_failed(runs: pd.DataFrame) -> None:
 
 def print_json(runs: pd.DataFrame) -> None:
     """Print rows of the frame `runs` as a JSON list."""
-    sys.stdout.write(runs.to_json(orient="records", indent=2) + "\n")
+    say_json(json.loads(runs.to_json(orient="records")))
 
 
 def print_table(runs: pd.DataFrame) -> None:
@@ -59,7 +59,7 @@ def print_table(runs: pd.DataFrame) -> None:
             )
         else:
             table.add_row(row["arm"], str(row["seed"]), row["status"])
-    Console().print(table)
+    show(table)
 
 
 def _on_the_overlay(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def print_over_bound(runs: pd.DataFrame) -> None:
             parts = {name: row[f"over_{account}_ms"] for account, name in OVER_BOUND.items()}
             step_ms = row["bound_ms"] + sum(parts.values())
             words = "; ".join(f"{name} {ms:+.3f}" for name, ms in parts.items())
-            print(
+            say(
                 f"mean step {step_ms:.2f} ms, {step_ms / row['bound_ms'] - 1:+.0%} to its bound "
                 f"of {row['bound_ms']:.2f} ms: {words}"
             )
@@ -89,11 +89,11 @@ def print_cautions(runs: pd.DataFrame) -> None:
 
     for comparison in comparisons(runs):
         for sentence in learning_sentences(learning_notes(comparison)):
-            print(f"{comparison.title}: {sentence}", file=sys.stderr)
+            note(f"{comparison.title}: {sentence}")
         for arm in comparison.arms:
             if arm.shares_cores:
                 words = "its engines shared a core, so its times do not count"
-                print(f'{comparison.title}: "{arm.name}": {words}', file=sys.stderr)
+                note(f'{comparison.title}: "{arm.name}": {words}')
 
 
 def _share(value: float) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from specbp.cli.arguments import DataRoot
+from specbp.cli.arguments import DataRoot, require_writable
 from specbp.cli.number_options import whole
 from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
@@ -19,6 +17,7 @@ from specbp.cli.overlay_build import build
 from specbp.cli.overlay_coverage import coverage
 from specbp.cli.overlay_resources import resources
 from specbp.cli.overlay_waves import waves
+from specbp.cli.terminal import say, say_json, show
 from specbp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def info(
     """
     if listing and json_output:
         raise UsageError("--json has no effect on --listing: leave one of them out")
-    experiment = overlay_experiment(given, "specbp overlay info", because="the overlay has its own")
+    experiment = overlay_experiment(given, "overlay info", because="the overlay has its own")
 
     from specbp.overlay.listing import lines
     from specbp.overlay.usage import usage
@@ -73,24 +72,21 @@ def info(
     if listing:
         for core in range(len(compiled.programs)):
             for line in lines(compiled, core):
-                print(line)
+                say(line)
         return
-    console = Console()
     if experiment.engines == 2:
-        _show_two_cores(console, experiment, found.step(rejects), rejects, json_output)
+        _show_two_cores(experiment, found.step(rejects), rejects, json_output)
         return
     used = usage(compiled)
     if json_output:
-        sys.stdout.write(json.dumps(used.as_dict(), indent=2) + "\n")
+        say_json(used.as_dict())
         return
 
-    console.print(_table(used))
-    console.print(
+    show(_table(used))
+    say(
         f"\n{experiment.model}, batch {experiment.batch_size}, {experiment.lanes} lanes: "
         f"{used.cycles:,} cycles a step, {used.milliseconds:.2f} ms at {used.clock_mhz:g} MHz; "
-        f"{used.descriptors:,} descriptors, {used.memory_bytes:,} bytes of tensors",
-        soft_wrap=True,
-        highlight=False,
+        f"{used.descriptors:,} descriptors, {used.memory_bytes:,} bytes of tensors"
     )
 
 
@@ -109,7 +105,8 @@ def timeline(
 
     specbp overlay timeline --schedule speculative --rejects 8
     """
-    where = "specbp overlay timeline"
+    require_writable(output)
+    where = "overlay timeline"
     experiment = overlay_experiment(given, where, because="the overlay has its own")
 
     from specbp.overlay.trace import overlay_trace
@@ -119,7 +116,7 @@ def timeline(
         output.write_text(json.dumps(overlay_trace(step.compiled, step.prediction, rejects)))
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
-    typer.echo(
+    say(
         f"{output}: {step.cycles:,} cycles on {len(step.compiled.programs)} cores; open it in "
         "https://ui.perfetto.dev"
     )
@@ -140,7 +137,6 @@ def _explained(experiment: Experiment, data_root: Path | None, rejects: int) -> 
 
 
 def _show_two_cores(
-    console: Console,
     experiment: Experiment,
     step: ExplainedStep,
     rejects: int,
@@ -159,21 +155,19 @@ def _show_two_cores(
             "papers_bound": sequential.papers_bound,
             "cores": [asdict(one) for one in step.times],
         }
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        say_json(found)
         return
-    console.print(_passes_of_cores(step.prediction))
-    console.print()
-    console.print(_times_of_cores(step))
+    show(_passes_of_cores(step.prediction))
+    say()
+    show(_times_of_cores(step))
     forward, deltas = sequential.forward, sequential.deltas
-    console.print(
+    say(
         f"\n{experiment.arm}: {experiment.model}, batch {experiment.batch_size}, {rejects} "
         f"rejected: {step.cycles:,} cycles a step, {share:.3f} of {sequential.total:,} in "
         f"sequence on one core (F {forward:,}, D {deltas:,}, W {sequential.weight_gradients:,}, "
         f"U {sequential.updates:,})\n"
         f"bound {step.bound:.3f}: {share / step.bound - 1:+.1%}; max(F, B)/(F + B) is "
-        f"{sequential.papers_bound:.3f}",
-        soft_wrap=True,
-        highlight=False,
+        f"{sequential.papers_bound:.3f}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from specbp.cli.number_options import real, whole
+from specbp.cli.terminal import say
 from specbp.overlay.hwh import CLOCK_MHZ
 
 
@@ -41,7 +42,7 @@ def build(
         done = make_simulated(folder, parameters, clock)
     else:
         done = build_with_vivado(folder, target, parameters, clock)
-    print(
+    say(
         f"{done.bitstream}: {target.name}, {parameters.size}, {clock:g} MHz, build "
         f"{done.manifest['build_identifier']}; next: specbp board deploy HOST --build {folder}"
     )

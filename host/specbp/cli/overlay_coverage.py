@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from specbp.cli.arguments import DataRoot
+from specbp.cli.arguments import DataRoot, require_writable
 from specbp.cli.number_options import real, whole
-from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
+from specbp.cli.on_overlay import open_checked, overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.terminal import note, say, show
 
 
 @with_experiment_options
@@ -33,11 +34,8 @@ def coverage(
 
     specbp overlay coverage --model lenet5 --dataset fashion-mnist --batch-size 4 --missed
     """
-    experiment = overlay_experiment(
-        given, "specbp overlay coverage", because="it is the simulated one"
-    )
+    experiment = overlay_experiment(given, "overlay coverage", because="it is the simulated one")
 
-    from rich.console import Console
     from rich.table import Table
 
     from specbp.backends.opening import require_simulation
@@ -48,10 +46,11 @@ def coverage(
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
     if output:
-        require_folder_of(output)
+        require_writable(output)
     side, model = open_checked(recipe)
     model.set_stalls(experiment.seed + 1, stalls)
     for number in range(steps):
+        note(f"simulating step {number + 1} of {steps}")
         for _ in side.step(number):
             pass
     with tempfile.TemporaryDirectory() as folder:
@@ -68,11 +67,10 @@ def coverage(
     lines, reached = sum(one.lines for one in files), sum(len(one.reached) for one in files)
     table.add_section()
     table.add_row("all", f"{lines}", f"{reached}", f"{reached / lines:.1%}")
-    console = Console()
-    console.print(table)
+    show(table)
     if missed:
         for one in files:
             if one.missed:
-                console.print(f"{one.name}: {ranges(one.missed)}", soft_wrap=True)
+                say(f"{one.name}: {ranges(one.missed)}")
     if output:
-        console.print(f"data: {output}", soft_wrap=True)
+        say(f"data: {output}")

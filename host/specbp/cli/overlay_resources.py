@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from specbp.cli.number_options import whole
+from specbp.cli.terminal import note, say, say_json, show
 
 if TYPE_CHECKING:
     from specbp.overlay.parameters import Parameters
@@ -37,10 +35,9 @@ def resources(
     from specbp.overlay.resources import XC7Z020, estimate
 
     wanted = [Parameters(lanes=number, cores=cores) for number in lanes or (16, 32, 64)]
-    console = Console(stderr=True)
     found = []
     for parameters in wanted:
-        console.print(f"{parameters.lanes} lanes ...", highlight=False)
+        note(f"{parameters.lanes} lanes: estimating, for minutes")
         found.append((parameters, estimate(parameters)))
     if json_output:
         rows = [
@@ -48,10 +45,10 @@ def resources(
             | {"share": cells.share_of(XC7Z020)}
             for one, cells in found
         ]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        say_json(rows)
         return
-    Console().print(_table(found))
-    print("Yosys estimates; shares of an XC7Z020; LUTs as memory are among the LUTs")
+    show(_table(found))
+    say("Yosys estimates; shares of an XC7Z020; LUTs as memory are among the LUTs")
 
 
 def _table(found: list[tuple[Parameters, Resources]]) -> Table:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from specbp.cli.arguments import DataRoot
+from specbp.cli.arguments import DataRoot, require_writable
 from specbp.cli.number_options import whole
-from specbp.cli.on_overlay import open_checked, overlay_experiment, require_folder_of
+from specbp.cli.on_overlay import open_checked, overlay_experiment
 from specbp.cli.options import with_experiment_options
+from specbp.cli.terminal import note, say
 
 
 @with_experiment_options
@@ -28,9 +29,7 @@ def waves(
 
     specbp overlay waves --model lenet5 --dataset fashion-mnist --first 100000 --cycles 500
     """
-    experiment = overlay_experiment(
-        given, "specbp overlay waves", because="it is the simulated one"
-    )
+    experiment = overlay_experiment(given, "overlay waves", because="it is the simulated one")
 
     from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
@@ -39,14 +38,15 @@ def waves(
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))
-    require_folder_of(output)
+    require_writable(output)
     side, model = open_checked(recipe)
     started = model.cycles
     model.trace(output, started + first, started + first + cycles - 1)
+    note("simulating a step")
     for _ in side.step(0):
         pass
     ran = model.cycles - started
     side.close()
     if first >= ran:
         raise UsageError(f"--first {first:,}: the step ended after {ran:,} cycles")
-    print(f"{output}: cycles {first:,} to {min(first + cycles, ran) - 1:,} of {ran:,}")
+    say(f"{output}: cycles {first:,} to {min(first + cycles, ran) - 1:,} of {ran:,}")

@@ -32,7 +32,7 @@ class ProgressDisplay:
         self._cells = cells
         self._finished = 0
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeElapsedColumn(),

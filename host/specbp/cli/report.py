@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from specbp.cli.number_options import real
+from specbp.cli.terminal import console, say
 
 
 def report(
@@ -31,7 +31,9 @@ def report(
 
     Times are held against both baselines, sequential training on one thread
     and on as many threads as the arm used, with 95% intervals;
-    accuracies against sequential training.
+    accuracies against sequential training. Example:
+
+    specbp report results/demo
     """
     from specbp.matrix.store import load
     from specbp.report import print_summary, summarise, write_report
@@ -43,6 +45,7 @@ def report(
     written = [paths.html, paths.markdown]
     if with_frames:
         written += write_frames(frames, folder)
-    console = Console()
-    print_summary(summarise(frames, accuracy_margin), console)
-    console.print("\nreport: " + "\n        ".join(map(str, written)), soft_wrap=True)
+    print_summary(summarise(frames, accuracy_margin), console())
+    say()
+    for number, path in enumerate(written):
+        say(f"{'report: ' if not number else '        '}{path}")

@@ -42,7 +42,7 @@ def run(
     from specbp.cli.training import train
     from specbp.matrix.store import load
 
-    cell = Cell("run", 0, experiment_from(given, "specbp run"))
+    cell = Cell("run", 0, experiment_from(given, "run"))
     train(
         [cell],
         results,

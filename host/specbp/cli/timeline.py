@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from specbp.cli.arguments import DataRoot
+from specbp.cli.arguments import DataRoot, require_writable
 from specbp.cli.number_options import whole
 from specbp.cli.options import with_experiment_options
+from specbp.cli.terminal import say
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 
@@ -33,7 +34,8 @@ def timeline(
     from specbp.cli.training import dataset_reader
     from specbp.timeline import chrome_trace
 
-    experiment = experiment_from(given, "specbp timeline")
+    require_writable(output)
+    experiment = experiment_from(given, "timeline")
     training = open_in_pytorch(experiment, dataset_reader(data_root)(experiment))
     if (total := training.steps_per_epoch * experiment.epochs) < first + steps:
         raise UsageError(f"the training has {total} steps: fewer than --first {first} + {steps}")
@@ -47,6 +49,4 @@ def timeline(
         output.write_text(json.dumps(chrome_trace(shown)))
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
-    typer.echo(
-        f"{output}: steps {first} to {first + steps - 1}; open it in https://ui.perfetto.dev"
-    )
+    say(f"{output}: steps {first} to {first + steps - 1}; open it in https://ui.perfetto.dev")

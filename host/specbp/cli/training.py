@@ -9,20 +9,15 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-import typer
-from rich.console import Console
-
 from specbp.cli.progress import ProgressDisplay
+from specbp.cli.terminal import console, note, note_at_once
 from specbp.datasets.loading import Dataset, load
-from specbp.errors import NothingMeasuredError
+from specbp.errors import NothingMeasuredError, StoppedError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
 from specbp.matrix.run import backend_opener, forget, missing, run_cells
 from specbp.matrix.session import OpenTraining, Stopped
 from specbp.matrix.store import Store
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, by convention 128 + SIGINT."""
 
 
 def train(
@@ -41,10 +36,10 @@ def train(
         UsageError: a data set is missing or damaged, a model does not fit it, the folder cannot
             be written.
         NothingMeasuredError: there are no cells.
+        StoppedError: the user asked for it.
     """
     if not cells:
         raise NothingMeasuredError("no cells: nothing was measured")
-    console = Console(stderr=True)
     store = Store.create(results)
     with store.locked():
         if fresh:
@@ -52,25 +47,25 @@ def train(
         to_do = missing(cells, store, retry_failed)
         if len(to_do) < len(cells):
             done = len(cells) - len(to_do)
-            console.print(
+            note(
                 f"{results}: {done} of {len(cells)} cells are there already "
-                "(--fresh measures them again)",
-                soft_wrap=True,
+                "(--fresh measures them again)"
             )
         if not to_do:
             return
         open_training = backend_opener(dataset_reader(data_root))
         _check_before_training(to_do, open_training)
-        with ProgressDisplay(console, len(to_do)) as display, _stop_on_interrupt(console) as stop:
+        with (
+            ProgressDisplay(console(stderr=True), len(to_do)) as display,
+            _stop_on_signals() as stop,
+        ):
             try:
                 run_cells(to_do, store, open_training, display, checkpoint_seconds, stop)
-            except Stopped:
-                console.print(
+            except (Stopped, KeyboardInterrupt):
+                raise StoppedError(
                     f"stopped; what is done is kept in {results}: "
-                    "run the same command again to go on",
-                    soft_wrap=True,
-                )
-                raise typer.Exit(INTERRUPTED) from None
+                    "run the same command again to go on"
+                ) from None
 
 
 def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
@@ -115,18 +110,27 @@ def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -
 
 
 @contextmanager
-def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request to stop after the block, and say so; the next kills."""
+def _stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first signal to end into a request to stop after the block, and say so.
+
+    The next one stops at once.
+    """
     asked = False
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, previous)
-        console.print("stopping after this block of steps; Ctrl-C again stops at once")
+        restore()
+        note_at_once("stopping after this block of steps; Ctrl-C again stops at once")
 
-    previous = signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for one, handler in previous.items():
+            signal.signal(one, handler)
+
+    for one in previous:
+        signal.signal(one, ask)
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, previous)
+        restore()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import psutil
 import torch
+
+from specbp.errors import UsageError
 
 from .catalog import DatasetInfo
 from .samples import Samples, Split
@@ -21,7 +26,17 @@ def generate(info: DatasetInfo, *, train: int = TRAIN, test: int = TEST, seed: i
 
     Returns:
         Images uint8 [N, C, H, W] and labels int64 [N].
+
+    Raises:
+        UsageError: they do not fit into the memory that is free.
     """
+    size, free = (train + test) * math.prod(info.image_shape), psutil.virtual_memory().available
+    if size > free:
+        raise UsageError(
+            f"{info.name}: {train + test:,} images take {size / 2**30:,.0f} GiB, and "
+            f"{free / 2**30:,.1f} GiB of memory are free: name smaller ones, or fewer with train "
+            "and test"
+        )
     return Split(_samples(info, train, seed, 0), _samples(info, test, seed, 1))
 
 

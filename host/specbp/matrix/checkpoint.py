@@ -6,6 +6,7 @@ time. A checkpoint counts from the moment its state file is in place.
 
 from __future__ import annotations
 
+import io
 import pickle
 import shutil
 from collections.abc import Mapping
@@ -68,17 +69,21 @@ class Checkpoint:
         """Save the state of all arms, and the rows of `steps` since the last checkpoint."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for cell, rows in new_steps.items():
-            pq.write_table(table("steps", rows), self._part(cell, self._parts))
+            with self._part(cell, self._parts).open("wb") as file:  # by path: taken for a URI
+                pq.write_table(table("steps", rows), file)
         self._parts += 1
         temporary = self._state_file.with_suffix(".new")
         state = {field.name: getattr(saved, field.name) for field in fields(Saved)}
-        torch.save({**state, "parts": self._parts}, temporary)
+        content = io.BytesIO()  # PyTorch says nothing useful where a file cannot be written
+        torch.save({**state, "parts": self._parts}, content)
+        temporary.write_bytes(content.getvalue())
         temporary.replace(self._state_file)
 
     def steps(self, cell: str) -> pa.Table:
         """Return all rows of `steps` saved for `cell`."""
         paths = [self._part(cell, number) for number in range(self._parts)]
-        tables = [pq.read_table(path, schema=arrow_schema("steps")) for path in paths]
+        schema = arrow_schema("steps")
+        tables = [pq.read_table(io.BytesIO(path.read_bytes()), schema=schema) for path in paths]
         return pa.concat_tables([arrow_schema("steps").empty_table(), *tables])
 
     def delete(self) -> None:

@@ -37,7 +37,7 @@ from typing import Any
 
 from specbp.defaults import without_effect
 from specbp.errors import UsageError, nearest
-from specbp.experiment import Experiment, content_hash, experiment_from
+from specbp.experiment import LARGEST_SEED, Experiment, content_hash, experiment_from
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -104,11 +104,13 @@ def read_matrix(path: Path) -> Matrix:
         UsageError: the file is missing, is not TOML, or has a key that means nothing.
     """
     try:
-        return matrix_from(tomllib.loads(path.read_text("utf-8")), path.stem, path.name)
+        return matrix_from(tomllib.loads(path.read_text("utf-8-sig")), path.stem, path.name)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such matrix file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text: save it as that: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
 
@@ -165,6 +167,11 @@ def expand(matrix: Matrix, where: str) -> list[Cell]:
     cells: dict[str, Cell] = {}
     for fields in _with_effect(kept, where):
         first = experiment_from(fields, where)
+        if first.seed + matrix.repeats - 1 > LARGEST_SEED:
+            raise UsageError(
+                f"{where}: seed = {first.seed} and repeats = {matrix.repeats}: seeds can be at "
+                f"most {LARGEST_SEED}"
+            )
         for repeat in range(matrix.repeats):
             experiment = first.model_copy(update={"seed": first.seed + repeat})
             cell = Cell(matrix.name, repeat, experiment)

@@ -9,6 +9,7 @@ unfinished/WORKLOAD/        checkpoints of cells in flight
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -107,9 +108,14 @@ class Store:
         temporary = self._cells / f".{cell}-{os.getpid()}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        pq.write_table(table("runs", [dict(run)]), temporary / "runs.parquet")
-        pq.write_table(table("epochs", epochs), temporary / "epochs.parquet")
-        pq.write_table(steps.cast(arrow_schema("steps")), temporary / "steps.parquet")
+        frames = {
+            "runs": table("runs", [dict(run)]),
+            "epochs": table("epochs", epochs),
+            "steps": steps.cast(arrow_schema("steps")),
+        }
+        for name, frame in frames.items():
+            with (temporary / f"{name}.parquet").open("wb") as file:
+                pq.write_table(frame, file)
         if traceback:
             (temporary / "traceback.txt").write_text(traceback)
         final = self._cells / cell
@@ -166,7 +172,7 @@ def load(path: str | Path) -> Frames:
 
 def _read(path: Path, frame: str) -> pa.Table:
     try:
-        return pq.read_table(path, schema=arrow_schema(frame))
+        return pq.read_table(io.BytesIO(path.read_bytes()), schema=arrow_schema(frame))
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(
             f"{path}: damaged or missing: delete the folder {path.parent} and run the matrix again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import sys
+import logging
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -36,7 +36,7 @@ def compiled() -> ModuleType:
     key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
 
     def make(folder: Path) -> Path:
-        print("compiling native steps, once: half a minute", file=sys.stderr)
+        logging.getLogger(__name__).warning("compiling native steps, once: half a minute")
         target = folder / SOURCE.stem
         includes = (torch_folder / "include", torch_folder / "include/torch/csrc/api/include")
         libraries = torch_folder / "lib"

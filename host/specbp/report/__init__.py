@@ -7,7 +7,7 @@ from pathlib import Path
 
 from specbp.errors import UsageError
 from specbp.frames import Frames
-from specbp.report import markdown, page
+from specbp.report import drawing, markdown, page
 from specbp.report.compare import compare, compare_each, summarise
 from specbp.report.overlay_time import with_overlay_time
 from specbp.report.summary import ACCURACY_MARGIN, ArmComparison, Summary
@@ -20,6 +20,7 @@ __all__ = [
     "Summary",
     "compare",
     "compare_each",
+    "drawing",
     "print_summary",
     "summarise",
     "write_report",

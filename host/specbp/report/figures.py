@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from specbp.report.curves import Breakdown
+from specbp.report.drawing import drawing_style
 from specbp.report.overlay_steps import OverlayStep
 from specbp.report.palette import Style
 from specbp.report.plots import accept_figure, accuracy_figure, trade_figure, trades
 from specbp.report.rows import breakdown_figure, cores_figure, over_bound_figure, ratio_figure
 from specbp.report.summary import ArmComparison, ComparisonSummary
-from specbp.report.svg import drawing_style, inline_svg
+from specbp.report.svg import inline_svg
 from specbp.report.wording import SYNTHETIC
 
 

@@ -1,6 +1,6 @@
 """Figures over the course of training: accuracy against time, accepted share by epoch.
 
-Call these under `svg.drawing_style`.
+Call these under `drawing.drawing_style`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Figures with rows for every arm: ratios to the baselines, where the time of a step goes, cores.
 
 Names of arms stand above their rows, inside the figure, so that the figure is no wider than a
-phone. Call these under `svg.drawing_style`.
+phone. Call these under `drawing.drawing_style`.
 """
 
 from __future__ import annotations

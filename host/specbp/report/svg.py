@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
 from xml.sax.saxutils import escape
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from specbp.report.palette import INK, RC, css_variables
+from specbp.report.drawing import drawing_style
+from specbp.report.palette import INK, css_variables
 
 
 def inline_svg(figure: Figure, name: str, title: str) -> str:
@@ -22,16 +21,11 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
         title: what a screen reader says in place of the figure.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context({**RC, "svg.hashsalt": name}):
+    with drawing_style(svg_hashsalt=name):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     drawn = _without_ballast(buffer.getvalue())
     drawn = re.sub(r"<[^>]*>", lambda tag: _tag(tag.group(), name), drawn)
     return _labelled(drawn, title)
-
-
-def drawing_style() -> Any:
-    """Return the context in which the figures of a report are drawn."""
-    return matplotlib.rc_context(RC)
 
 
 def _without_ballast(drawn: str) -> str:

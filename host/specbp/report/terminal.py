@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,7 +38,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         for caution in cautions(comparison):
             console.print(Text(f"caution: {caution}", "yellow"))
         for table in summary_tables(comparison):
-            console.print(Padding(table, (1, 0, 0, 0)))
+            console.print()
+            console.print(table)
     for item in summary.left_out:
         words = f"{item.status}: {item.arm}, seed {item.seed}, {item.comparison}: {item.reason}"
         console.print(Text(words, "yellow"))
