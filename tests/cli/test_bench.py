@@ -130,3 +130,16 @@ def test_results_of_another_version_and_folders_in_the_way_are_refused(specbp, t
     (tmp_path / "old" / "format.json").write_text('{"format": 0}')
     assert "written in results format 0" in specbp.fails("bench", tiny, "--results", "old")[1]
     assert "cannot write" in specbp.fails("bench", tiny, "--results", "tiny.toml/out")[1]
+
+
+def test_a_dry_run_says_what_is_done_and_how_long_the_rest_takes(specbp, tiny):
+    assert "time left: unknown" in specbp("bench", tiny, "--dry-run")[1]
+    assert specbp("bench", tiny, "--filter", "seed=0")[0] == 0
+    code, output, _ = specbp("bench", tiny, "--dry-run")
+    assert code == 0
+    assert "4 done, 4 to do" in output
+    assert "time left: about" in output and "unknown" not in output
+    rows = json.loads(specbp("bench", tiny, "--dry-run", "--json")[1])
+    assert [row["state"] for row in rows] == ["done", "to do"] * 4
+    assert all((row["expected_s"] > 0) == (row["state"] == "to do") for row in rows)
+    assert "time left" not in specbp("bench", tiny, "--dry-run", "--filter", "seed=0")[1]
