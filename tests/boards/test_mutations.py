@@ -59,8 +59,8 @@ FAULTS = {
         "0:Conv2d", "output",
     ),
     "loads come from a burst further on": (
-        "load_unit", ".cmd_address_i  (run_address)",
-        ".cmd_address_i  (run_address + (PLANTED ? 32'd128 : 32'd0))",
+        "load_unit", ".cmd_address_i  (run_address_q)",
+        ".cmd_address_i  (run_address_q + (PLANTED ? 32'd128 : 32'd0))",
         "0:Conv2d", "output",
     ),
     "stores go to a burst further on": (

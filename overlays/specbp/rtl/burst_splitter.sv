@@ -28,9 +28,9 @@ module burst_splitter #(
   output logic                         burst_last_o    // the last of its command
 );
 
-  logic                    active_q;
+  logic                    active_q, last_q;
   logic [AddressWidth-1:0] address_q;
-  logic [CountWidth-1:0]   beats_q;
+  logic [CountWidth-1:0]   beats_q, left;
   logic [4:0]              to_boundary;
   logic                    take;
 
@@ -39,16 +39,20 @@ module burst_splitter #(
   assign to_boundary     = 5'd16 - {1'b0, address_q[6:3]};
   assign burst_valid_o   = active_q && !abort_i;
   assign burst_address_o = address_q;
-  assign burst_last_o    = beats_q <= CountWidth'(to_boundary);
-  assign burst_beats_o   = burst_last_o ? beats_q[4:0] : to_boundary;
+  assign burst_last_o    = last_q;
+  assign burst_beats_o   = last_q ? beats_q[4:0] : to_boundary;
+  assign left            = beats_q - CountWidth'(to_boundary);
 
+  // Whether a burst is the last is known when it is offered: a command waits for no comparison.
   always_ff @(posedge clk_i) begin
     if (take) begin
       address_q <= cmd_address_i;
       beats_q   <= cmd_beats_i;
+      last_q    <= cmd_beats_i <= CountWidth'(5'd16 - {1'b0, cmd_address_i[6:3]});
     end else if (burst_valid_o && burst_ready_i) begin
-      address_q <= address_q + AddressWidth'({burst_beats_o, 3'b000});
-      beats_q   <= beats_q - CountWidth'(burst_beats_o);
+      address_q <= {address_q[AddressWidth-1:7] + 1'b1, 7'd0};
+      beats_q   <= left;
+      last_q    <= left <= CountWidth'(16);
     end
   end
 

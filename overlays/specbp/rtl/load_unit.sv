@@ -3,7 +3,8 @@
 //
 // Two halves work one after another on each descriptor, so that the requests of one run ahead of
 // the data of the one before: the first requests runs, cut into bursts; the second writes words,
-// one in a cycle. LOAD and FILL write at the memory's pace. LOAD_TRANSPOSED collects four runs in
+// one in a cycle. A run is looked at a cycle before it is requested. LOAD and FILL write at the
+// memory's pace. LOAD_TRANSPOSED collects four runs in
 // one half of a staging memory while it writes the other half; two such descriptors do not
 // overlap. A descriptor is complete with the write of its last word (`give_o`).
 // It does not check fields; the decoder does. Addresses are checked as they come up.
@@ -91,12 +92,13 @@ module load_unit #(
   logic        queue_empty, queue_active, load_valid, load_done, requesting_q;
   logic        fill_in, transposed_in;
   logic        start;
-  logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q, rows_room;
+  logic        writes_ready, writes_waiting, writes_start, writes_done, transposed_q;
   logic        writes_valid_q, writes_loaded_q;
-  logic        run_here, run_valid, run_ready, run_fits, run_last, run_taken, burst_last;
-  logic        indexed_fits, looking_up, joined, unused_requesting;
+  logic        walk_here, walk_step, walk_fits, walk_ends;  // over runs
+  logic        run_here_q, run_fits_q, run_last_q, run_valid, run_ready, run_taken, burst_last;
+  logic        looking_up, joined, unused_requesting, rows_room;
   logic [15:0] requested;
-  logic [31:0] run_address;
+  logic [31:0] walk_address, run_address_q;
   logic [4:0]  burst_beats;
   logic [3:0]  rows_ahead_q;  // requested and not yet written, at most two blocks of four
   logic        block_written;
@@ -129,7 +131,7 @@ module load_unit #(
       && !(transposed_in && transposed_q);
   assign waits_o       = waits_of(load.order);
   assign start         = grant_i;
-  assign load_done     = fill_in ? start : run_taken && run_last;
+  assign load_done     = fill_in ? start : run_taken && run_last_q;
 
   always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) requesting_q <= 1'b0;
@@ -155,16 +157,33 @@ module load_unit #(
     .table_data_i,
     .active_o       (unused_requesting),
     .looking_up_o   (looking_up),
-    .valid_o        (run_here),
-    .address_o      (run_address),
-    .fits_o         (indexed_fits),
-    .last_o         (run_last),
-    .step_i         (run_taken)
+    .valid_o        (walk_here),
+    .address_o      (walk_address),
+    .fits_o         (walk_fits),
+    .last_o         (walk_ends),
+    .step_i         (walk_step)
   );
 
-  assign run_fits  = indexed_fits && inside_window(run_address, {13'd0, requested, 3'd0}, window_i);
+  // The next run, and whether it is inside the window.
+  assign walk_step = walk_here && (!run_here_q || run_taken);
+
+  always_ff @(posedge request_clk_i) begin
+    if (walk_step) begin
+      run_address_q <= walk_address;
+      run_last_q    <= walk_ends;
+      run_fits_q    <= walk_fits
+          && inside_window(walk_address, {13'd0, requested, 3'd0}, window_i);
+    end
+  end
+
+  always_ff @(posedge request_clk_i) begin
+    if (!rst_ni || abort_i) run_here_q <= 1'b0;
+    else if (walk_step) run_here_q <= 1'b1;
+    else if (run_taken) run_here_q <= 1'b0;
+  end
+
   assign rows_room = !transposed_in || rows_ahead_q < 4'd8;
-  assign run_valid = run_here && run_fits && rows_room;
+  assign run_valid = run_here_q && run_fits_q && rows_room;
   assign run_taken = run_valid && run_ready;
 
   burst_splitter #(
@@ -175,7 +194,7 @@ module load_unit #(
     .abort_i,
     .cmd_valid_i    (run_valid),
     .cmd_ready_o    (run_ready),
-    .cmd_address_i  (run_address),
+    .cmd_address_i  (run_address_q),
     .cmd_beats_i    (requested),
     .burst_valid_o  (read_valid_o),
     .burst_ready_i  (read_ready_i),
@@ -367,7 +386,7 @@ module load_unit #(
   end
   assign response_bad = take && data_response_i[1];
   assign place_bad    = write_valid_o && !place_fits;
-  assign run_bad      = run_here && !run_fits;
+  assign run_bad      = run_here_q && !run_fits_q;
 
   always_ff @(posedge control_clk_i) begin
     if (!rst_ni || abort_i) begin
@@ -387,7 +406,8 @@ module load_unit #(
   assign busy_o   = requesting_q || writes_waiting || writes_valid_q || give_o;
   assign active_o = start || (run_taken && transposed_in) || writes_loaded_q || take || step
       || write_valid_o;
-  assign requesting_o = start || looking_up || run_taken || (read_valid_o && read_ready_i);
+  assign requesting_o = start || looking_up || walk_step || run_taken
+      || (read_valid_o && read_ready_i);
   assign control_active_o = queue_active || writes_start || writes_loaded_q || writes_done
       || response_bad || place_bad || run_bad;
   assign idle_o   = queue_empty && !busy_o;

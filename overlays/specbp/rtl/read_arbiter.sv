@@ -1,9 +1,10 @@
 // Lets several clients share one read engine, a command at a time, in turn.
 //
-// Commands pass through without a register; data come back to the client whose command it was, in
-// the order of the commands. At most `Depth` commands are under way. A client that does not take
-// its data holds up all others: clients ask only for what they have room for, or drain without
-// waiting for another client.
+// Each client's commands wait in two registers of its own, so that nothing of one client reaches
+// another, or the engine, within a cycle. Latency: a cycle. Data come back to the client whose
+// command it was, in the order of the commands. At most `Depth` commands are under way. A client
+// that does not take its data holds up all others: clients ask only for what they have room for,
+// or drain without waiting for another client.
 
 `default_nettype none
 
@@ -22,7 +23,7 @@ module read_arbiter #(
   output logic [Clients-1:0]                             data_valid_o,
   input  wire logic [Clients-1:0]                        data_ready_i,
 
-  output logic                                           granted_o,  // a command, in this cycle
+  output logic                                           active_o,  // something may change
   output logic                                           engine_cmd_valid_o,
   input  wire logic                                      engine_cmd_ready_i,
   output specbp_pkg::read_command_t                      engine_cmd_o,
@@ -33,36 +34,57 @@ module read_arbiter #(
 
   localparam int unsigned ClientWidth = Clients > 1 ? $clog2(Clients) : 1;
 
-  logic [ClientWidth-1:0] next_q, chosen, owner;
-  logic                   owned, route_ready;
+  logic [ClientWidth-1:0]      next_q, chosen, owner;
+  logic                        owned, route_ready, granted;
+  logic [Clients-1:0]          waiting, accepted, taken;
+  specbp_pkg::read_command_t   command [Clients];
+
+  for (genvar client = 0; client < Clients; client++) begin : g_waiting
+    stream_fifo #(
+      .Width($bits(specbp_pkg::read_command_t)),
+      .Depth(2)
+    ) u_commands (
+      .clk_i,
+      .rst_ni,
+      .clear_i    (abort_i),
+      .in_valid_i (accepted[client]),
+      .in_ready_o (cmd_ready_o[client]),
+      .in_data_i  (cmd_i[client]),
+      .out_valid_o(waiting[client]),
+      .out_ready_i(taken[client]),
+      .out_data_o (command[client])
+    );
+  end
+  assign accepted = cmd_valid_i & cmd_ready_o;
+  assign active_o = accepted != '0 || granted;
 
   // The first client with a command, from `next_q` on.
   always_comb begin
     chosen = next_q;
     for (int unsigned offset = Clients; offset > 0; offset--) begin
-      if (cmd_valid_i[ClientWidth'((32'(next_q) + offset - 1) % Clients)]) begin
+      if (waiting[ClientWidth'((32'(next_q) + offset - 1) % Clients)]) begin
         chosen = ClientWidth'((32'(next_q) + offset - 1) % Clients);
       end
     end
   end
 
-  assign engine_cmd_valid_o = cmd_valid_i[chosen] && route_ready && !abort_i;
+  assign engine_cmd_valid_o = waiting != '0 && route_ready && !abort_i;
   always_comb begin
-    engine_cmd_o = cmd_i[0];
+    engine_cmd_o = command[0];
     for (int unsigned client = 1; client < Clients; client++) begin
-      if (chosen == ClientWidth'(client)) engine_cmd_o = cmd_i[client];
+      if (chosen == ClientWidth'(client)) engine_cmd_o = command[client];
     end
   end
-  assign granted_o          = engine_cmd_valid_o && engine_cmd_ready_i;
+  assign granted = engine_cmd_valid_o && engine_cmd_ready_i;
 
   always_comb begin
-    cmd_ready_o         = '0;
-    cmd_ready_o[chosen] = engine_cmd_ready_i && route_ready && !abort_i;
+    taken         = '0;
+    taken[chosen] = granted;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) next_q <= '0;
-    else if (granted_o) next_q <= ClientWidth'((32'(chosen) + 1) % Clients);
+    else if (granted) next_q <= ClientWidth'((32'(chosen) + 1) % Clients);
   end
 
   stream_fifo #(
@@ -72,7 +94,7 @@ module read_arbiter #(
     .clk_i,
     .rst_ni,
     .clear_i    (abort_i),
-    .in_valid_i (granted_o),
+    .in_valid_i (granted),
     .in_ready_o (route_ready),
     .in_data_i  (chosen),
     .out_valid_o(owned),

@@ -1,8 +1,10 @@
 // Which units may start: the core's 15 semaphores, and those it shares with the other core.
 //
 // A unit asks to start with those it waits for, two of the core's and a shared one; it starts in
-// the cycle of its grant, which takes one from each. One unit starts in a cycle, the lowest first.
-// Any number give at the same time; what is given can be taken in the next cycle.
+// the cycle of its grant, which takes one from each. Whether all are there is looked at a cycle
+// before: a unit is granted one cycle after it asked, or two after the last was given, at the
+// earliest. One unit starts in a cycle, the lowest first, and the others are looked at again. Any
+// number give at the same time.
 
 `default_nettype none
 
@@ -14,6 +16,7 @@ module semaphores (
   input  wire logic [specbp_pkg::Units-1:0]                 request_i,
   input  wire specbp_pkg::numbers_t [specbp_pkg::Units-1:0] waits_i,
   output logic [specbp_pkg::Units-1:0]                      grant_o,
+  output logic                                              active_o,  // something may change
 
   input  wire logic [specbp_pkg::Units-1:0]                 give_i,
   input  wire specbp_pkg::numbers_t [specbp_pkg::Units-1:0] signals_i,
@@ -27,6 +30,7 @@ module semaphores (
   import specbp_pkg::*;
 
   logic [15:0]                available;
+  logic [Units-1:0]           able, able_q;
   logic [1:0][3:0]            taken;
   logic [Units-1:0][1:0][3:0] given;
 
@@ -34,17 +38,28 @@ module semaphores (
     grant_o        = '0;
     taken          = '0;
     shared_taken_o = '0;
-    if (request_i != '0) begin
-      for (int unit = 0; unit < Units; unit++) begin
-        if (grant_o == '0 && request_i[unit] && available[waits_i[unit].own[0]]
-            && available[waits_i[unit].own[1]] && shared_available_i[waits_i[unit].shared]) begin
-          grant_o[unit]  = 1'b1;
-          taken          = waits_i[unit].own;
-          shared_taken_o = waits_i[unit].shared;
-        end
+    for (int unit = 0; unit < Units; unit++) begin
+      if (grant_o == '0 && able_q[unit]) begin
+        grant_o[unit]  = 1'b1;
+        taken          = waits_i[unit].own;
+        shared_taken_o = waits_i[unit].shared;
       end
     end
   end
+
+  // A request stays until it is granted.
+  always_comb begin
+    for (int unit = 0; unit < Units; unit++) begin
+      able[unit] = request_i[unit] && available[waits_i[unit].own[0]]
+          && available[waits_i[unit].own[1]] && shared_available_i[waits_i[unit].shared];
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || grant_o != '0) able_q <= '0;
+    else able_q <= able;
+  end
+  assign active_o = able != '0 || able_q != '0;
 
   for (genvar unit = 0; unit < Units; unit++) begin : g_units
     assign given[unit]           = give_i[unit] ? signals_i[unit].own : '0;

@@ -6,7 +6,8 @@
 // descriptor is fetched like any other, and dropped two cycles after it is there. END, an
 // error and a reset all pass through draining: everything is aborted, and what is under way on the
 // bus is completed before `busy_o` falls. An error is reported when it is found, before draining,
-// so that a memory that never answers still gives a report; done is reported after it. It does not
+// so that a memory that never answers still gives a report; done is reported after it. What the
+// watchdog reports is sought for 4 cycles, and only if nothing moves meanwhile. It does not
 // limit how long draining takes: nothing can be done about a bus that never answers.
 
 `default_nettype none
@@ -101,6 +102,14 @@ module sequencer #(
 
   copy_fault_t copy_fault_q;
 
+  // What the watchdog reports: the oldest descriptor that is not complete, sought unit by unit.
+  typedef enum logic [2:0] {LateNot, LateLoad, LateCompute, LateStore, LateKnown} late_e;
+
+  late_e       late_q;
+  logic [31:0] oldest_index_q, other_index;
+  logic [7:0]  oldest_opcode_q, other_opcode;
+  logic        other_valid, late;
+
   descriptor_decoder #(
     .Groups(Groups)
   ) u_decoder (
@@ -140,7 +149,7 @@ module sequencer #(
       StIdle:  fail = started_o && misaligned_i;
       StDrain: fail = 1'b0;
       default: begin
-        fail = unit_fault || late_i || copy_fault_q.valid
+        fail = unit_fault || late || copy_fault_q.valid
             || (here && decoder_error_q != ErrorNone)
             || (state_q == StFetch && exhausted_i);
       end
@@ -181,23 +190,56 @@ module sequencer #(
     end else if (here && decoder_error_q != ErrorNone) begin
       fault.code     = decoder_error_q;
       fault.response = decoder_error_q == ErrorFetch ? descriptor_response_i : ResponseOkay;
-    end else if (late_i) begin
-      fault.code = ErrorWatchdog;
-      // The oldest descriptor that is not complete.
-      if (!unit_idle_i[UnitLoad] && load_index_i < fault.index) begin
-        fault.index  = load_index_i;
-        fault.opcode = load_opcode_i;
-      end
-      if (!unit_idle_i[UnitCompute] && compute_index_i < fault.index) begin
-        fault.index  = compute_index_i;
-        fault.opcode = compute_opcode_i;
-      end
-      if (!unit_idle_i[UnitStore] && store_index_i < fault.index) begin
-        fault.index  = store_index_i;
-        fault.opcode = store_opcode_i;
-      end
+    end else if (late) begin
+      fault.code   = ErrorWatchdog;
+      fault.index  = oldest_index_q;
+      fault.opcode = oldest_opcode_q;
     end
   end
+
+  always_comb begin
+    unique case (late_q)
+      LateCompute: begin
+        other_valid  = !unit_idle_i[UnitCompute];
+        other_index  = compute_index_i;
+        other_opcode = compute_opcode_i;
+      end
+      LateStore: begin
+        other_valid  = !unit_idle_i[UnitStore];
+        other_index  = store_index_i;
+        other_opcode = store_opcode_i;
+      end
+      default: begin
+        other_valid  = !unit_idle_i[UnitLoad];
+        other_index  = load_index_i;
+        other_opcode = load_opcode_i;
+      end
+    endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (late_q == LateNot) begin
+      oldest_index_q  <= index_q;
+      oldest_opcode_q <= decoded_q ? opcode_q : '0;
+    end else if (other_valid && late_q != LateKnown && other_index < oldest_index_q) begin
+      oldest_index_q  <= other_index;
+      oldest_opcode_q <= other_opcode;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !late_i || abort_o || state_q == StIdle) begin
+      late_q <= LateNot;
+    end else begin
+      unique case (late_q)
+        LateNot:     late_q <= LateLoad;
+        LateLoad:    late_q <= LateCompute;
+        LateCompute: late_q <= LateStore;
+        default:     late_q <= LateKnown;
+      endcase
+    end
+  end
+  assign late = late_q == LateKnown && late_i;
 
   // A unit's descriptor goes to its queue; NOP, COPY, SKIP and END wait until all units are idle.
   assign valid         = here && decoder_error_q == ErrorNone;
@@ -255,6 +297,7 @@ module sequencer #(
   assign error_event_o      = fail;
   assign done_event_o       = ending_q && state_q == StDrain && idle_i && !reset_i && !stop_i;
   assign active_o = start_i || reset_i || stop_i || fail || next || alone
+      || (late_i && state_q != StIdle) || late_q != LateNot
       || (descriptor_valid_i && !decoded_q) || read_error_valid_i || write_error_valid_i
       || state_q inside {StDelay, StWait, StSkip, StDrain};
 

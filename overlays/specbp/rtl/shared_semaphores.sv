@@ -1,7 +1,8 @@
 // The 15 semaphores between the cores.
 //
-// A core takes at most one in a cycle. Where two want the same one, the lower core goes first, even
-// while something else holds it up: a program in which two units take one semaphore is wrong.
+// A core takes at most one in a cycle, which was available to it in the cycle before. Where two
+// want the same one, the lower core goes first, even while something else holds it up: a program in
+// which two units take one semaphore is wrong. What is being taken is available to nobody.
 
 `default_nettype none
 
@@ -38,6 +39,9 @@ module shared_semaphores #(
   always_comb begin
     for (int core = 0; core < Cores; core++) begin
       available_o[core] = available;
+      for (int other = 0; other < Cores; other++) begin
+        if (taken_i[other] != '0) available_o[core][taken_i[other]] = 1'b0;
+      end
       for (int lower = 0; lower < core; lower++) begin
         for (int unit = 0; unit < Units; unit++) begin
           if (wanted_i[lower][unit] != '0) available_o[core][wanted_i[lower][unit]] = 1'b0;

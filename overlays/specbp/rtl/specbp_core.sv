@@ -138,8 +138,9 @@ module specbp_core #(
   // Clocks that stop in simulation while there is nothing to do; see clock_gate. Reset and abort
   // reach every register. Control is what happens once for each descriptor.
   logic             unsettled, sequencing, fetching, copying, load_active, store_active;
-  logic             late, late_changes, control_clk, requesting_clk, reading_clk, writing_clk;
-  logic             read_granted, read_requesting, load_requesting, compute_steady;
+  logic             granting, late, late_changes;
+  logic             control_clk, requesting_clk, reading_clk, writing_clk;
+  logic             read_arbitrating, read_requesting, load_requesting, compute_steady;
   logic             front_active, back_active, element_active, sgd_active, loss_active;
   logic             front_clk, back_clk, element_clk, sgd_clk, loss_clk;
   logic [Units-1:0] control_active;
@@ -152,7 +153,7 @@ module specbp_core #(
   clock_gate u_control (
     .clk_i,
     .enable_i(unsettled || sequencing || fetching || late_changes || control_active != '0
-              || grant != '0 || give != '0),
+              || granting || give != '0),
     .clk_o   (control_clk)
   );
 
@@ -164,7 +165,7 @@ module specbp_core #(
 
   clock_gate u_reading (
     .clk_i,
-    .enable_i(unsettled || read_granted || read_active || load_active),
+    .enable_i(unsettled || read_arbitrating || read_active || load_active),
     .clk_o   (reading_clk)
   );
 
@@ -216,7 +217,7 @@ module specbp_core #(
     .cmd_i              (read_command),
     .data_valid_o       (data_valid),
     .data_ready_i       (data_ready),
-    .granted_o          (read_granted),
+    .active_o           (read_arbitrating),
     .engine_cmd_valid_o (engine_valid),
     .engine_cmd_ready_i (engine_ready),
     .engine_cmd_o       (engine_command),
@@ -352,10 +353,11 @@ module specbp_core #(
   semaphores u_semaphores (
     .clk_i             (control_clk),
     .rst_ni,
-    .clear_i           (started_o),
+    .clear_i           (started_o || abort),
     .request_i         (request),
     .waits_i           (waits),
     .grant_o           (grant),
+    .active_o          (granting),
     .give_i            (give),
     .signals_i         (signals),
     .shared_wanted_o,
