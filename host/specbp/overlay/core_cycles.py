@@ -52,8 +52,10 @@ from specbp.overlay.timing import MemoryTiming
 DESCRIPTOR_BEATS = 8
 DESCRIPTOR_CYCLES = 10
 """From one descriptor to the next, at least."""
-HAND_OVER = 2
-"""From the sequencer to a unit."""
+HAND_OVER = 3
+"""From the sequencer to the start of a unit that waits for nothing."""
+GRANT = 2
+"""From what a unit waits for, its own last descriptor or a semaphore, to its start."""
 FETCHED_AHEAD = 8
 """Descriptors fetched and not yet handed to a unit."""
 LONGEST_BURST = 16
@@ -62,9 +64,9 @@ READ_TURN, WRITE_TURN = 1, 3
 then."""
 LOOKED_AT = 4 * LONGEST_BURST
 """Runs of a load or store that are worked out burst by burst."""
-FETCH_START, FETCH_END = 2, 3
+FETCH_START, FETCH_END = 3, 3
 """From the request of descriptors to the memory port, and from their last beat to being there."""
-REQUEST = 5
+REQUEST = 7
 """From the start of a load to its request at the memory port."""
 GAP = 2
 """Between the words of two descriptors, in the load unit."""
@@ -72,7 +74,7 @@ LOADS_AHEAD = 4
 """Loads whose words are still to come while another starts."""
 STAGED_BLOCKS = 2
 """Blocks of four rows of LOAD_TRANSPOSED requested and not yet written."""
-TRANSPOSED_REQUEST = 4
+TRANSPOSED_REQUEST = 6
 """From the end of a block to its successor's request."""
 STORES_AHEAD = 4
 """Stores that wait for their acknowledgement while another starts."""
@@ -80,7 +82,7 @@ STORE_START = 5
 """From the start of a store to its first word at the memory port."""
 STORE_FIFO = 32
 """Words between output buffer and memory port."""
-STORE_END = 3
+STORE_END = 4
 """Beside the memory's latency, from the last word to the acknowledgement."""
 MAC_END = 13
 """From the last iteration of a MAC to its last result, beside the result's groups."""
@@ -285,7 +287,7 @@ class CoreModel:
         given, own = self._dispatched + HAND_OVER, self._semaphores(descriptor.order)
         other = 0.0
         if descriptor.order.shared_wait:
-            other = self._shared[descriptor.order.shared_wait].popleft() + 1
+            other = self._shared[descriptor.order.shared_wait].popleft() + GRANT
         ready = max(given, own, other)
         self._late = 0.0
         match descriptor:
@@ -306,7 +308,7 @@ class CoreModel:
 
     def _semaphores(self, order: Semaphores) -> float:
         """Return when all that a descriptor waits for has been signalled."""
-        return max((self._given[number].popleft() + 1 for number in order.waits), default=0.0)
+        return max((self._given[number].popleft() + GRANT for number in order.waits), default=0.0)
 
     def _moved(self, first: float, end: float, words: int) -> float:
         """Return when a move that alone would end at `end` does, beside the other core's."""
@@ -341,9 +343,9 @@ class CoreModel:
         return max(self._arrivals.popleft(), self._dispatched + apart)
 
     def _load(self, it: LoadUnit, ready: float) -> float:
-        start = max(ready, self._requested + 1, self._loads.oldest() + 1)
+        start = max(ready, self._requested + GRANT, self._loads.oldest() + GRANT)
         if isinstance(it, LoadTransposed):
-            start = max(start, self._transposed_end + 1)
+            start = max(start, self._transposed_end + GRANT)
         self._start = start
         moves = () if isinstance(it, LoadIndex) else it.moves
         runs = math.prod(move.count for move in moves)
@@ -370,7 +372,9 @@ class CoreModel:
         self._read_end = self._words_end = end
         self._reading.append((first, end))
         behind = end - self._reads * stream.cycles / stream.bursts
-        self._requested = max(start + stream.bursts, behind if stream.bursts > self._reads else 0.0)
+        self._requested = max(
+            start + 1 + stream.bursts, behind if stream.bursts > self._reads else 0.0
+        )
 
     def _first_data(self, start: float) -> float:
         """Return when the first data of a load come that starts at `start`."""
@@ -395,9 +399,9 @@ class CoreModel:
         self._transposed_end = self._words_end
 
     def _compute(self, it: ComputeUnit, ready: float) -> float:
-        start = max(ready, self._issued + 1)
+        start = max(ready, self._issued + GRANT)
         if isinstance(it, Softmax | Sgd | Gate):
-            start = max(start, self._back_end + 1)
+            start = max(start, self._back_end + GRANT)
         self._start = start
         if isinstance(it, Softmax | Sgd | Gate):
             self._issued = start + _own_time(it)
@@ -405,7 +409,7 @@ class CoreModel:
         else:
             self._issued, self._back_end = self._loops(it, start)
         self._queues[Unit.COMPUTE].left.append(self._issued)
-        return self._back_end
+        return self._back_end + 1
 
     def _loops(self, it: ComputeUnit, start: float) -> tuple[float, float]:
         """Return when the last iteration is issued and when the last result is written."""
@@ -427,7 +431,7 @@ class CoreModel:
         return issued, issued + end + leaving - 1
 
     def _store(self, it: Store, ready: float) -> float:
-        start = max(ready, self._walked + 1, self._stores.oldest() + 1)
+        start = max(ready, self._walked + GRANT, self._stores.oldest() + GRANT)
         self._start = start
         turn = self._write_latency + WRITE_TURN
         stream = _streamed(it.run, it.address, it.moves, turn, self._writes)

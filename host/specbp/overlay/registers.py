@@ -135,6 +135,7 @@ def _register_block(root: Any) -> dict[str, str]:
             package_name="specbp_regs_pkg",
             address_width=12,
             err_if_bad_addr=True,
+            retime_read_fanin=True,
         )
         return {path.name: path.read_text() for path in sorted(Path(folder).glob("*.sv"))}
 

@@ -7,14 +7,18 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from specbp.errors import SpecbpError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import rtl_files
 
 TOP = "specbp_overlay"
+Family = Literal["xc7", "ecp5"]
 MEMORY_LUTS = 4
 """LUTs of a RAM32M or a RAM64M."""
 _SYNTHESIS = """
@@ -63,43 +67,68 @@ def estimate(parameters: Parameters) -> Resources:
     Raises:
         SpecbpError: Yosys is missing or failed.
     """
+    with tempfile.TemporaryDirectory(prefix="specbp-") as folder:
+        return count(synthesise(parameters, Path(folder)))
+
+
+def synthesise(parameters: Parameters, folder: Path, family: Family = "xc7") -> Path:
+    """Synthesise the overlay with Yosys into `folder`; return its flat netlist, in JSON.
+
+    Args:
+        parameters: those of the overlay.
+        folder: where the netlist goes.
+        family: Xilinx 7-series, or Lattice ECP5, for which there is an open place and route.
+
+    Raises:
+        SpecbpError: Yosys is missing or failed.
+    """
     if importlib.util.find_spec("pyosys") is None:
         raise SpecbpError('Yosys is missing: pip install "specbp[rtl]"')
-    with tempfile.TemporaryDirectory(prefix="specbp-") as folder:
-        report = Path(folder) / "stat.json"
-        done = subprocess.run(
-            [sys.executable, "-c", _SYNTHESIS, *_commands(parameters, report)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            last = "\n".join(done.stdout.strip().splitlines()[-5:])
-            raise SpecbpError(f"Yosys failed:\n{last}")
-        return _counted(json.loads(report.read_text())["design"]["num_cells_by_type"])
+    netlist = folder / f"{family}.json"
+    done = subprocess.run(
+        [sys.executable, "-c", _SYNTHESIS, *_commands(parameters, netlist, family)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = "\n".join(done.stdout.strip().splitlines()[-5:])
+        raise SpecbpError(f"Yosys failed:\n{last}")
+    return netlist
 
 
-def _commands(parameters: Parameters, report: Path) -> tuple[str, ...]:
+def count(netlist: Path) -> Resources:
+    """Return the cells of a flat netlist for 7-series."""
+    modules = json.loads(netlist.read_text())["modules"].values()
+    (top,) = [module for module in modules if module.get("attributes", {}).get("top")]
+    return _counted(Counter(cell["type"] for cell in top["cells"].values()))
+
+
+def _commands(parameters: Parameters, netlist: Path, family: Family) -> tuple[str, ...]:
     # A plain number is signed there; the identifier needs all 32 bits.
     given = " ".join(f"-G {name}=32'd{value}" for name, value in parameters.verilog.items())
     files = " ".join(map(str, rtl_files()))
+    synthesis = {
+        "xc7": f"synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {TOP}",
+        "ecp5": f"synth_ecp5 -top {TOP}",
+    }
     return (
         f"read_slang --top {TOP} {given} {files}",
-        f"synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {TOP}",
-        f"tee -q -o {report} stat -json",
+        synthesis[family],
+        f"write_json {netlist}",
     )
 
 
-def _counted(cells: dict[str, int]) -> Resources:
-    def count(*prefixes: str) -> int:
+def _counted(cells: Mapping[str, int]) -> Resources:
+    def of(*prefixes: str) -> int:
         return sum(number for name, number in cells.items() if name.startswith(prefixes))
 
-    memory = MEMORY_LUTS * count("RAM32M", "RAM64M")
+    memory = MEMORY_LUTS * of("RAM32M", "RAM64M")
     return Resources(
-        luts=count("LUT") + memory,
+        luts=of("LUT") + memory,
         memory_luts=memory,
-        flip_flops=count("FD"),
-        block_rams=count("RAMB36") + count("RAMB18") / 2,
-        dsps=count("DSP"),
+        flip_flops=of("FD"),
+        block_rams=of("RAMB36") + of("RAMB18") / 2,
+        dsps=of("DSP"),
     )

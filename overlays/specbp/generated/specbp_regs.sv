@@ -47,7 +47,7 @@ module specbp_regs (
     logic cpuif_wr_ack;
     logic cpuif_wr_err;
 
-    // Max Outstanding Transactions: 2
+    // Max Outstanding Transactions: 3
     logic [1:0] axil_n_in_flight;
     logic axil_prev_was_rd;
     logic axil_arvalid;
@@ -127,7 +127,7 @@ module specbp_regs (
         axil_ar_accept = '0;
         axil_aw_accept = '0;
 
-        if(axil_n_in_flight < 2'd2) begin
+        if(axil_n_in_flight < 2'd3) begin
             // Can safely issue more transactions without overwhelming response buffer
             if(axil_arvalid && !axil_prev_was_rd) begin
                 cpuif_req = '1;
@@ -150,16 +150,21 @@ module specbp_regs (
 
 
     // AXI4-Lite Response Logic
-    logic axil_resp_buffer_is_wr[2];
-    logic axil_resp_buffer_err[2];
-    logic [31:0] axil_resp_buffer_rdata[2];
+    logic axil_resp_buffer_is_wr[4];
+    logic axil_resp_buffer_err[4];
+    logic [31:0] axil_resp_buffer_rdata[4];
+    // axil_resp_buffer is intentionally padded to the next power of two despite
+    // only requiring 3 entries.
+    // This is to avoid quirks in some tools that cannot handle indexing into a non-power-of-2 array.
+    // Unused entries are expected to be optimized away
 
-    logic [1:0] axil_resp_wptr;
-    logic [1:0] axil_resp_rptr;
+
+    logic [2:0] axil_resp_wptr;
+    logic [2:0] axil_resp_rptr;
 
     always_ff @(posedge clk) begin
         if(rst) begin
-            for(int i=0; i<2; i++) begin
+            for(int i=0; i<3; i++) begin
                 axil_resp_buffer_is_wr[i] <= '0;
                 axil_resp_buffer_err[i] <= '0;
                 axil_resp_buffer_rdata[i] <= '0;
@@ -170,20 +175,30 @@ module specbp_regs (
             // Store responses in buffer until AXI response channel accepts them
             if(cpuif_rd_ack || cpuif_wr_ack) begin
                 if(cpuif_rd_ack) begin
-                    axil_resp_buffer_is_wr[axil_resp_wptr[0:0]] <= '0;
-                    axil_resp_buffer_err[axil_resp_wptr[0:0]] <= cpuif_rd_err;
-                    axil_resp_buffer_rdata[axil_resp_wptr[0:0]] <= cpuif_rd_data;
+                    axil_resp_buffer_is_wr[axil_resp_wptr[1:0]] <= '0;
+                    axil_resp_buffer_err[axil_resp_wptr[1:0]] <= cpuif_rd_err;
+                    axil_resp_buffer_rdata[axil_resp_wptr[1:0]] <= cpuif_rd_data;
 
                 end else if(cpuif_wr_ack) begin
-                    axil_resp_buffer_is_wr[axil_resp_wptr[0:0]] <= '1;
-                    axil_resp_buffer_err[axil_resp_wptr[0:0]] <= cpuif_wr_err;
+                    axil_resp_buffer_is_wr[axil_resp_wptr[1:0]] <= '1;
+                    axil_resp_buffer_err[axil_resp_wptr[1:0]] <= cpuif_wr_err;
                 end
-                axil_resp_wptr <= axil_resp_wptr + 1'b1;
+                if(axil_resp_wptr[1:0] == 2) begin
+                    axil_resp_wptr[1:0] <= '0;
+                    axil_resp_wptr[2] <= ~axil_resp_wptr[2];
+                end else begin
+                    axil_resp_wptr[1:0] <= axil_resp_wptr[1:0] + 1'b1;
+                end
             end
 
             // Advance read pointer when acknowledged
             if(axil_resp_acked) begin
-                axil_resp_rptr <= axil_resp_rptr + 1'b1;
+                if(axil_resp_rptr[1:0] == 2) begin
+                    axil_resp_rptr[1:0] <= '0;
+                    axil_resp_rptr[2] <= ~axil_resp_rptr[2];
+                end else begin
+                    axil_resp_rptr[1:0] <= axil_resp_rptr[1:0] + 1'b1;
+                end
             end
         end
     end
@@ -193,7 +208,7 @@ module specbp_regs (
         s_axil_bvalid = '0;
         s_axil_rvalid = '0;
         if(axil_resp_rptr != axil_resp_wptr) begin
-            if(axil_resp_buffer_is_wr[axil_resp_rptr[0:0]]) begin
+            if(axil_resp_buffer_is_wr[axil_resp_rptr[1:0]]) begin
                 s_axil_bvalid = '1;
                 if(s_axil_bready) axil_resp_acked = '1;
             end else begin
@@ -202,8 +217,8 @@ module specbp_regs (
             end
         end
 
-        s_axil_rdata = axil_resp_buffer_rdata[axil_resp_rptr[0:0]];
-        if(axil_resp_buffer_err[axil_resp_rptr[0:0]]) begin
+        s_axil_rdata = axil_resp_buffer_rdata[axil_resp_rptr[1:0]];
+        if(axil_resp_buffer_err[axil_resp_rptr[1:0]]) begin
             s_axil_bresp = 2'b10;
             s_axil_rresp = 2'b10;
         end else begin
@@ -214,9 +229,19 @@ module specbp_regs (
 
     logic cpuif_req_masked;
 
-    // Read & write latencies are balanced. Stalls not required
+    // Read latency > write latency. May need to delay next write that follows a read
+    logic [0:0] cpuif_req_stall_sr;
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            cpuif_req_stall_sr <= '0;
+        end else if(cpuif_req && !cpuif_req_is_wr) begin
+            cpuif_req_stall_sr <= '1;
+        end else begin
+            cpuif_req_stall_sr <= (cpuif_req_stall_sr >> 'd1);
+        end
+    end
     assign cpuif_req_stall_rd = '0;
-    assign cpuif_req_stall_wr = '0;
+    assign cpuif_req_stall_wr = cpuif_req_stall_sr[0];
     assign cpuif_req_masked = cpuif_req
                             & !(!cpuif_req_is_wr & cpuif_req_stall_rd)
                             & !(cpuif_req_is_wr & cpuif_req_stall_wr);
@@ -985,138 +1010,172 @@ module specbp_regs (
     logic readback_err;
     logic readback_done;
     logic [31:0] readback_data;
+    function automatic bit [6:0] ad_low(bit [11:0] addr);
+        return addr[6:0];
+    endfunction
+    function automatic bit [4:0] ad_hi(bit [11:0] addr);
+        return addr[11:7];
+    endfunction
+
+    // readback stage 1
+    logic [31:0] readback_data_rt_c[32];
     always_comb begin
-        automatic logic [31:0] readback_data_var;
-        readback_data_var = '0;
-        if(rd_mux_addr == 12'h0) begin
-            readback_data_var[31:0] = 32'h53504250;
+        automatic logic [31:0] readback_data_var[32];
+        for(int i=0; i<32; i++) readback_data_var[i] = '0;
+        if(ad_low(rd_mux_addr) == ad_low(12'h0)) begin
+            readback_data_var[ad_hi(12'h0)][31:0] = 32'h53504250;
         end
-        if(rd_mux_addr == 12'h4) begin
-            readback_data_var[31:0] = hwif_in.BUILD.value.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h4)) begin
+            readback_data_var[ad_hi(12'h4)][31:0] = hwif_in.BUILD.value.next;
         end
-        if(rd_mux_addr == 12'h8) begin
-            readback_data_var[15:0] = hwif_in.SHAPE.lanes.next;
-            readback_data_var[23:16] = hwif_in.SHAPE.ncores.next;
-            readback_data_var[31:24] = hwif_in.SHAPE.queue.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h8)) begin
+            readback_data_var[ad_hi(12'h8)][15:0] = hwif_in.SHAPE.lanes.next;
+            readback_data_var[ad_hi(12'h8)][23:16] = hwif_in.SHAPE.ncores.next;
+            readback_data_var[ad_hi(12'h8)][31:24] = hwif_in.SHAPE.queue.next;
         end
-        if(rd_mux_addr == 12'hc) begin
-            readback_data_var[15:0] = hwif_in.BUFFERS.copy_words.next;
-            readback_data_var[31:16] = hwif_in.BUFFERS.bias_rows.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'hc)) begin
+            readback_data_var[ad_hi(12'hc)][15:0] = hwif_in.BUFFERS.copy_words.next;
+            readback_data_var[ad_hi(12'hc)][31:16] = hwif_in.BUFFERS.bias_rows.next;
         end
-        if(rd_mux_addr == 12'h10) begin
-            readback_data_var[7:0] = hwif_in.BURSTS.reads.next;
-            readback_data_var[15:8] = hwif_in.BURSTS.writes.next;
-            readback_data_var[23:16] = hwif_in.BURSTS.beats.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h10)) begin
+            readback_data_var[ad_hi(12'h10)][7:0] = hwif_in.BURSTS.reads.next;
+            readback_data_var[ad_hi(12'h10)][15:8] = hwif_in.BURSTS.writes.next;
+            readback_data_var[ad_hi(12'h10)][23:16] = hwif_in.BURSTS.beats.next;
         end
-        if(rd_mux_addr == 12'h14) begin
-            readback_data_var[15:0] = hwif_in.WORDS.scalar.next;
-            readback_data_var[31:16] = hwif_in.WORDS.results.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h14)) begin
+            readback_data_var[ad_hi(12'h14)][15:0] = hwif_in.WORDS.scalar.next;
+            readback_data_var[ad_hi(12'h14)][31:16] = hwif_in.WORDS.results.next;
         end
-        if(rd_mux_addr == 12'h18) begin
-            readback_data_var[15:0] = hwif_in.ROWS.vector.next;
-            readback_data_var[31:16] = hwif_in.ROWS.partial.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h18)) begin
+            readback_data_var[ad_hi(12'h18)][15:0] = hwif_in.ROWS.vector.next;
+            readback_data_var[ad_hi(12'h18)][31:16] = hwif_in.ROWS.partial.next;
         end
-        if(rd_mux_addr == 12'h38) begin
-            readback_data_var[31:0] = field_storage.WATCHDOG.value.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h38)) begin
+            readback_data_var[ad_hi(12'h38)][31:0] = field_storage.WATCHDOG.value.value;
         end
-        if(rd_mux_addr == 12'h40) begin
-            readback_data_var[31:0] = field_storage.WINDOW_FIRST.value.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h40)) begin
+            readback_data_var[ad_hi(12'h40)][31:0] = field_storage.WINDOW_FIRST.value.value;
         end
-        if(rd_mux_addr == 12'h44) begin
-            readback_data_var[31:0] = field_storage.WINDOW_LAST.value.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h44)) begin
+            readback_data_var[ad_hi(12'h44)][31:0] = field_storage.WINDOW_LAST.value.value;
         end
-        if(rd_mux_addr == 12'h50) begin
-            readback_data_var[0] = field_storage.INTERRUPT_ENABLE.done.value;
-            readback_data_var[1] = field_storage.INTERRUPT_ENABLE.error.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h50)) begin
+            readback_data_var[ad_hi(12'h50)][0] = field_storage.INTERRUPT_ENABLE.done.value;
+            readback_data_var[ad_hi(12'h50)][1] = field_storage.INTERRUPT_ENABLE.error.value;
         end
-        if(rd_mux_addr == 12'h54) begin
-            readback_data_var[0] = field_storage.INTERRUPT_STATUS.done.value;
-            readback_data_var[1] = field_storage.INTERRUPT_STATUS.error.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h54)) begin
+            readback_data_var[ad_hi(12'h54)][0] = field_storage.INTERRUPT_STATUS.done.value;
+            readback_data_var[ad_hi(12'h54)][1] = field_storage.INTERRUPT_STATUS.error.value;
         end
-        if(rd_mux_addr == 12'h60) begin
-            readback_data_var[31:0] = hwif_in.CYCLES.value.next[31:0];
+        if(ad_low(rd_mux_addr) == ad_low(12'h60)) begin
+            readback_data_var[ad_hi(12'h60)][31:0] = hwif_in.CYCLES.value.next[31:0];
         end
-        if(rd_mux_addr == 12'h64) begin
-            readback_data_var = rbuf_storage.CYCLES.data[63:32];
+        if(ad_low(rd_mux_addr) == ad_low(12'h64)) begin
+            readback_data_var[ad_hi(12'h64)] = rbuf_storage.CYCLES.data[63:32];
         end
-        if(rd_mux_addr == 12'h80) begin
-            readback_data_var[8:0] = field_storage.LABEL.value.value;
+        if(ad_low(rd_mux_addr) == ad_low(12'h80)) begin
+            readback_data_var[ad_hi(12'h80)][8:0] = field_storage.LABEL.value.value;
         end
-        if(rd_mux_addr == 12'h88) begin
-            readback_data_var[0] = hwif_in.LABEL_STATE.valid.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h88)) begin
+            readback_data_var[ad_hi(12'h88)][0] = hwif_in.LABEL_STATE.valid.next;
         end
-        if(rd_mux_addr == 12'h8c) begin
-            readback_data_var[31:0] = hwif_in.LABEL_ACCEPTS.value.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h8c)) begin
+            readback_data_var[ad_hi(12'h8c)][31:0] = hwif_in.LABEL_ACCEPTS.value.next;
         end
-        if(rd_mux_addr == 12'h90) begin
-            readback_data_var[31:0] = hwif_in.LABEL_REJECTS.value.next;
+        if(ad_low(rd_mux_addr) == ad_low(12'h90)) begin
+            readback_data_var[ad_hi(12'h90)][31:0] = hwif_in.LABEL_REJECTS.value.next;
         end
         for(int i0=0; i0<2; i0++) begin
-            if(rd_mux_addr == 12'h100 + (12)'(i0) * 12'h80) begin
-                readback_data_var[0] = hwif_in.CORE[i0].STATUS.busy.next;
-                readback_data_var[1] = hwif_in.CORE[i0].STATUS.done.next;
-                readback_data_var[7:4] = hwif_in.CORE[i0].STATUS.error.next;
-                readback_data_var[9:8] = hwif_in.CORE[i0].STATUS.response.next;
-                readback_data_var[23:16] = hwif_in.CORE[i0].STATUS.opcode.next;
+            if(ad_low(rd_mux_addr) == ad_low(12'h100 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h100 + (12)'(i0) * 12'h80)][0] = hwif_in.CORE[i0].STATUS.busy.next;
+                readback_data_var[ad_hi(12'h100 + (12)'(i0) * 12'h80)][1] = hwif_in.CORE[i0].STATUS.done.next;
+                readback_data_var[ad_hi(12'h100 + (12)'(i0) * 12'h80)][7:4] = hwif_in.CORE[i0].STATUS.error.next;
+                readback_data_var[ad_hi(12'h100 + (12)'(i0) * 12'h80)][9:8] = hwif_in.CORE[i0].STATUS.response.next;
+                readback_data_var[ad_hi(12'h100 + (12)'(i0) * 12'h80)][23:16] = hwif_in.CORE[i0].STATUS.opcode.next;
             end
-            if(rd_mux_addr == 12'h104 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].INDEX.value.next;
+            if(ad_low(rd_mux_addr) == ad_low(12'h104 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h104 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].INDEX.value.next;
             end
-            if(rd_mux_addr == 12'h108 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = field_storage.CORE[i0].PROGRAM_ADDRESS.value.value;
+            if(ad_low(rd_mux_addr) == ad_low(12'h108 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h108 + (12)'(i0) * 12'h80)][31:0] = field_storage.CORE[i0].PROGRAM_ADDRESS.value.value;
             end
-            if(rd_mux_addr == 12'h10c + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = field_storage.CORE[i0].PROGRAM_LENGTH.value.value;
+            if(ad_low(rd_mux_addr) == ad_low(12'h10c + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h10c + (12)'(i0) * 12'h80)][31:0] = field_storage.CORE[i0].PROGRAM_LENGTH.value.value;
             end
-            if(rd_mux_addr == 12'h110 + (12)'(i0) * 12'h80) begin
-                readback_data_var[15:0] = field_storage.CORE[i0].START_DELAY.value.value;
+            if(ad_low(rd_mux_addr) == ad_low(12'h110 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h110 + (12)'(i0) * 12'h80)][15:0] = field_storage.CORE[i0].START_DELAY.value.value;
             end
-            if(rd_mux_addr == 12'h120 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].BUSY.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h120 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h120 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].BUSY.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h124 + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].BUSY.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h124 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h124 + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].BUSY.data[63:32];
             end
-            if(rd_mux_addr == 12'h128 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].READ_STALL.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h128 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h128 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].READ_STALL.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h12c + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].READ_STALL.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h12c + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h12c + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].READ_STALL.data[63:32];
             end
-            if(rd_mux_addr == 12'h130 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].WRITE_STALL.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h130 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h130 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].WRITE_STALL.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h134 + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].WRITE_STALL.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h134 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h134 + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].WRITE_STALL.data[63:32];
             end
-            if(rd_mux_addr == 12'h138 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].LOADING.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h138 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h138 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].LOADING.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h13c + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].LOADING.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h13c + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h13c + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].LOADING.data[63:32];
             end
-            if(rd_mux_addr == 12'h140 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].COMPUTING.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h140 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h140 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].COMPUTING.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h144 + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].COMPUTING.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h144 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h144 + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].COMPUTING.data[63:32];
             end
-            if(rd_mux_addr == 12'h148 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].STORING.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h148 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h148 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].STORING.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h14c + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].STORING.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h14c + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h14c + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].STORING.data[63:32];
             end
-            if(rd_mux_addr == 12'h150 + (12)'(i0) * 12'h80) begin
-                readback_data_var[31:0] = hwif_in.CORE[i0].MULTIPLYING.value.next[31:0];
+            if(ad_low(rd_mux_addr) == ad_low(12'h150 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h150 + (12)'(i0) * 12'h80)][31:0] = hwif_in.CORE[i0].MULTIPLYING.value.next[31:0];
             end
-            if(rd_mux_addr == 12'h154 + (12)'(i0) * 12'h80) begin
-                readback_data_var = rbuf_storage.CORE[i0].MULTIPLYING.data[63:32];
+            if(ad_low(rd_mux_addr) == ad_low(12'h154 + (12)'(i0) * 12'h80)) begin
+                readback_data_var[ad_hi(12'h154 + (12)'(i0) * 12'h80)] = rbuf_storage.CORE[i0].MULTIPLYING.data[63:32];
             end
         end
-        readback_data = readback_data_var;
-        readback_done = decoded_req & ~decoded_req_is_wr;
-        readback_err = decoded_err;
+        readback_data_rt_c = readback_data_var;
+    end
+
+    logic [31:0] readback_data_rt[32];
+    logic readback_done_rt;
+    logic readback_err_rt;
+    logic [11:0] readback_addr_rt;
+    always_ff @(posedge clk) begin
+        if(rst) begin
+            for(int i=0; i<32; i++) readback_data_rt[i] <= '0;
+            readback_done_rt <= '0;
+            readback_err_rt <= '0;
+            readback_addr_rt <= '0;
+        end else begin
+            readback_data_rt <= readback_data_rt_c;
+            readback_err_rt <= decoded_err;
+            readback_done_rt <= decoded_req & ~decoded_req_is_wr;
+            readback_addr_rt <= rd_mux_addr;
+        end
+    end
+
+
+
+    // readback stage 2
+    always_comb begin
+        readback_data = readback_data_rt[readback_addr_rt[11:7]];
+        readback_done = readback_done_rt;
+        readback_err = readback_err_rt;
     end
 
     assign cpuif_rd_ack = readback_done;

@@ -8,7 +8,7 @@
 // cycles, twice that for int32. SOFTMAX, SGD and GATE have the buffers to themselves.
 //
 // A descriptor costs 2 cycles between its neighbours, 16 to 20 beside its iterations when it
-// stands alone; it is complete with the write of its last word (`give_o`). Addresses are checked
+// stands alone; it is complete a cycle after the write of its last word (`give_o`). Addresses are checked
 // as they come up, fields by the decoder.
 
 `default_nettype none
@@ -507,11 +507,16 @@ module compute_unit #(
   end
 
   // Semaphores and faults; the back's descriptor is the older one.
-  logic   back_fault, front_fault;
+  logic   finished, back_fault, front_fault;
   fault_t fault_q;
 
-  assign give_o    = back_done || softmax_done || sgd_done || gate_done;
-  assign signals_o = back_done ? back_q.signals : signals_of(head.order);
+  assign finished = back_done || softmax_done || sgd_done || gate_done;
+
+  always_ff @(posedge control_clk_i) begin
+    if (finished) signals_o <= back_done ? back_q.signals : signals_of(head.order);
+    if (!rst_ni || abort_i) give_o <= 1'b0;
+    else give_o <= finished;
+  end
 
   assign back_fault  = (draining_q && !addend_fits) || (sums_valid_o && !sums_fit)
       || (output_valid_o && !output_fits && !softmax_write && !sgd_write && !gate_write);
@@ -534,10 +539,10 @@ module compute_unit #(
   end
   assign fault_o = fault_q;
 
-  assign busy_o   = state_q != StIdle || back_busy_q;
+  assign busy_o   = state_q != StIdle || back_busy_q || give_o;
 
   assign working          = grant_i || state_q != StIdle;
-  assign control_active_o = queue_active || take_over || back_fault || front_fault;
+  assign control_active_o = queue_active || take_over || finished || back_fault || front_fault;
   assign steady_o         = working && !(head_done || front_fault || keep);
   assign front_active_o   = working || lanes_active || spacing_q != '0;
   assign back_active_o    = take_over || keep || finishing || draining_q || requantising
@@ -547,7 +552,7 @@ module compute_unit #(
   assign sgd_active_o     = is_sgd && working;
   assign loss_active_o    = (is_softmax || is_gate) && working;
 
-  assign idle_o   = queue_empty && !back_busy_q;
+  assign idle_o   = queue_empty && !back_busy_q && !give_o;
   assign index_o  = back_busy_q ? back_q.index : head_index;
   assign opcode_o = back_busy_q ? back_q.opcode : head.order.opcode;
 

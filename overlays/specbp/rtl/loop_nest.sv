@@ -38,6 +38,8 @@ module loop_nest (
 
   logic [CountWidth-1:0] inner_q;
   counts_t               outer_q;
+  logic                  inner_ended_q;  // whether their counts are 0
+  logic [Loops-1:1]      outer_ended_q;
   logic [Loops:0]        moves;
   index_t                a_q, b_q;
   logic [15:0]           t_q;
@@ -50,11 +52,11 @@ module loop_nest (
     moves    = '0;
     moves[0] = 1'b1;
     jump     = loops_i[0];
-    if (inner_q == '0) begin
+    if (inner_ended_q) begin
       moves[1] = 1'b1;
       for (int loop = 1; loop < Loops; loop++) begin
         if (moves[loop]) jump = loops_i[loop];
-        moves[loop+1] = moves[loop] && outer_q[loop] == '0;
+        moves[loop+1] = moves[loop] && outer_ended_q[loop];
       end
     end
   end
@@ -77,11 +79,17 @@ module loop_nest (
   endfunction
 
   always_ff @(posedge clk_i) begin
-    if (start_i || (step_i && inner_q == '0)) begin
-      inner_q <= loops_i[0].count;
-      outer_q <= begun(outer_q, start_i, moves);
+    if (start_i || (step_i && inner_ended_q)) begin
+      inner_q       <= loops_i[0].count;
+      inner_ended_q <= loops_i[0].count == '0;
+      outer_q       <= begun(outer_q, start_i, moves);
+      for (int loop = 1; loop < Loops; loop++) begin
+        if (start_i || moves[loop+1]) outer_ended_q[loop] <= loops_i[loop].count == '0;
+        else if (moves[loop]) outer_ended_q[loop] <= outer_q[loop] == CountWidth'(1);
+      end
     end else if (step_i) begin
-      inner_q <= inner_q - CountWidth'(1);
+      inner_q       <= inner_q - CountWidth'(1);
+      inner_ended_q <= inner_q == CountWidth'(1);
     end
   end
 

@@ -34,8 +34,9 @@ module read_arbiter #(
 
   localparam int unsigned ClientWidth = Clients > 1 ? $clog2(Clients) : 1;
 
-  logic [ClientWidth-1:0]      next_q, chosen, owner;
-  logic                        owned, route_ready, granted;
+  logic [ClientWidth-1:0]      next_q, chosen;
+  logic [ClientWidth-1:0]      next_owner, owner_q;
+  logic                        next_owned, owned_q, ended, move, route_ready, granted;
   logic [Clients-1:0]          waiting, accepted, taken;
   specbp_pkg::read_command_t   command [Clients];
 
@@ -56,7 +57,7 @@ module read_arbiter #(
     );
   end
   assign accepted = cmd_valid_i & cmd_ready_o;
-  assign active_o = accepted != '0 || granted;
+  assign active_o = accepted != '0 || granted || move;
 
   // The first client with a command, from `next_q` on.
   always_comb begin
@@ -97,16 +98,27 @@ module read_arbiter #(
     .in_valid_i (granted),
     .in_ready_o (route_ready),
     .in_data_i  (chosen),
-    .out_valid_o(owned),
-    .out_ready_i(engine_data_valid_i && engine_data_ready_o && engine_data_last_i),
-    .out_data_o (owner)
+    .out_valid_o(next_owned),
+    .out_ready_i(move),
+    .out_data_o (next_owner)
   );
 
-  always_comb begin
-    data_valid_o        = '0;
-    data_valid_o[owner] = engine_data_valid_i && owned;
+  // Whose data come is known before they do: they are a memory's latency away.
+  assign ended = engine_data_valid_i && engine_data_ready_o && engine_data_last_i;
+  assign move  = next_owned && (!owned_q || ended);
+
+  always_ff @(posedge clk_i) begin
+    if (move) owner_q <= next_owner;
+    if (!rst_ni || abort_i) owned_q <= 1'b0;
+    else if (move) owned_q <= 1'b1;
+    else if (ended) owned_q <= 1'b0;
   end
-  assign engine_data_ready_o = owned && data_ready_i[owner];
+
+  always_comb begin
+    data_valid_o          = '0;
+    data_valid_o[owner_q] = engine_data_valid_i && owned_q;
+  end
+  assign engine_data_ready_o = owned_q && data_ready_i[owner_q];
 
 endmodule
 

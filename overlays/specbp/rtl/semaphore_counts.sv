@@ -1,12 +1,12 @@
 // 15 counting semaphores; number 0 stands for none, and is always there.
 //
-// What is given in a cycle can be taken in the next. Who takes makes sure that it is there, and that
-// nobody else takes the same in that cycle; a giver's numbers differ. An overflow goes unnoticed.
+// What is given in a cycle can be taken in the next. What is taken is a mask; who takes makes sure
+// that it is there, and that nobody else takes the same in that cycle; a giver's numbers differ. An
+// overflow goes unnoticed.
 
 `default_nettype none
 
 module semaphore_counts #(
-  parameter int unsigned Takers     = 2,
   parameter int unsigned Givers     = 3,
   parameter int unsigned AtOnce     = 2,  // numbers of a giver
   parameter int unsigned CountWidth = 8
@@ -14,7 +14,7 @@ module semaphore_counts #(
   input  wire logic                               clk_i,
   input  wire logic                               rst_ni,
   input  wire logic                               clear_i,
-  input  wire logic [Takers-1:0][3:0]             taken_i,  // 0: nothing
+  input  wire logic [15:1]                        taken_i,
   input  wire logic [Givers-1:0][AtOnce-1:0][3:0] given_i,
   output logic [15:0]                             available_o
 );
@@ -33,13 +33,11 @@ module semaphore_counts #(
       available_q <= '0;
     end else if (changes) begin
       for (int number = 1; number < 16; number++) begin
-        automatic logic                   taken = 1'b0;
         automatic logic                   given;
         automatic logic [ChangeWidth-1:0] change;
         automatic logic [CountWidth-1:0]  count;
         // All that happens makes one small number, so that there is one adder.
-        for (int taker = 0; taker < Takers; taker++) taken |= taken_i[taker] == 4'(number);
-        change = {ChangeWidth{taken}};
+        change = {ChangeWidth{taken_i[number]}};
         for (int giver = 0; giver < Givers; giver++) begin
           given = 1'b0;
           for (int one = 0; one < AtOnce; one++) given |= given_i[giver][one] == 4'(number);

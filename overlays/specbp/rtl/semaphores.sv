@@ -23,7 +23,7 @@ module semaphores (
 
   // To shared_semaphores.
   output logic [specbp_pkg::Units-1:0][3:0]                 shared_wanted_o,
-  output logic [3:0]                                        shared_taken_o,
+  output logic [15:1]                                       shared_taken_o,  // a mask
   output logic [specbp_pkg::Units-1:0][3:0]                 shared_given_o,
   input  wire logic [15:0]                                  shared_available_i
 );
@@ -31,7 +31,8 @@ module semaphores (
 
   logic [15:0]                available;
   logic [Units-1:0]           able, able_q;
-  logic [1:0][3:0]            taken;
+  logic [15:1]                taken;
+  logic [Units-1:0][15:1]     own_q, shared_q;  // what each unit waits for, as masks
   logic [Units-1:0][1:0][3:0] given;
 
   always_comb begin
@@ -41,8 +42,8 @@ module semaphores (
     for (int unit = 0; unit < Units; unit++) begin
       if (grant_o == '0 && able_q[unit]) begin
         grant_o[unit]  = 1'b1;
-        taken          = waits_i[unit].own;
-        shared_taken_o = waits_i[unit].shared;
+        taken          = own_q[unit];
+        shared_taken_o = shared_q[unit];
       end
     end
   end
@@ -59,6 +60,20 @@ module semaphores (
     if (!rst_ni || clear_i || grant_o != '0) able_q <= '0;
     else able_q <= able;
   end
+
+  always_ff @(posedge clk_i) begin
+    for (int unit = 0; unit < Units; unit++) begin
+      if (able[unit]) begin
+        own_q[unit]    <= masked(waits_i[unit].own[0]) | masked(waits_i[unit].own[1]);
+        shared_q[unit] <= masked(waits_i[unit].shared);
+      end
+    end
+  end
+
+  function automatic logic [15:1] masked(logic [3:0] number);
+    for (int one = 1; one < 16; one++) masked[one] = number == 4'(one);
+  endfunction
+
   assign active_o = able != '0 || able_q != '0;
 
   for (genvar unit = 0; unit < Units; unit++) begin : g_units
@@ -68,7 +83,6 @@ module semaphores (
   end
 
   semaphore_counts #(
-    .Takers(2),
     .Givers(Units),
     .AtOnce(2)
   ) u_counts (

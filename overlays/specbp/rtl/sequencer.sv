@@ -89,9 +89,10 @@ module sequencer #(
   logic [Units-1:0] unit, unit_q;
   logic [31:0]      wait_cycles, wait_q, index_q;
   logic             ending, ending_q, next, units_idle, decoded_q, here, fail, valid, alone;
-  logic             unit_fault, skips;
+  logic             unit_fault, skips, draining_q;  // in StDrain, for all that looks at it
   skip_t            skip;
-  logic [15:0]      skipping_q;  // descriptors still to skip
+  logic [15:0]      left_q;      // descriptors still to skip
+  logic             skipping_q;  // whether there are any
   fault_t           fault;
 
   typedef struct packed {
@@ -139,7 +140,7 @@ module sequencer #(
 
   assign started_o  = state_q == StIdle && start_i && !reset_i;
   assign units_idle = &unit_idle_i;
-  assign here       = state_q == StFetch && decoded_q && skipping_q == '0;
+  assign here       = state_q == StFetch && decoded_q && !skipping_q;
   assign skips      = skip.above == (table_data_i > skip.limit);
   assign unit_fault = store_fault_i.valid || compute_fault_i.valid || load_fault_i.valid;
 
@@ -253,7 +254,7 @@ module sequencer #(
 
   always_comb begin
     unique case (state_q)
-      StFetch: next = (unit_valid_o & unit_ready_i) != '0 || (decoded_q && skipping_q != '0);
+      StFetch: next = (unit_valid_o & unit_ready_i) != '0 || (decoded_q && skipping_q);
       StSkip:  next = 1'b1;
       StWait:  next = wait_q == '0;
       StCopy:  next = copy_done_i;
@@ -265,9 +266,11 @@ module sequencer #(
   // whenever an input changes.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      state_q <= StIdle;
+      state_q    <= StIdle;
+      draining_q <= 1'b0;
     end else if (fail || ((reset_i || stop_i) && state_q != StIdle)) begin
-      state_q <= StDrain;
+      state_q    <= StDrain;
+      draining_q <= 1'b1;
     end else begin
       unique case (state_q)
         StIdle:  if (started_o) state_q <= fetch_o ? StFetch : StDelay;
@@ -275,14 +278,22 @@ module sequencer #(
         StFetch: begin
           if (alone) begin
             unique case (opcode_q)
-              OpcodeEnd:  state_q <= StDrain;
+              OpcodeEnd: begin
+                state_q    <= StDrain;
+                draining_q <= 1'b1;
+              end
               OpcodeCopy: if (copy_ready_i) state_q <= StCopy;
               OpcodeSkip: state_q <= StSkip;
               default:    state_q <= StWait;  // NOP: the decoder refused all others
             endcase
           end
         end
-        StDrain: if (idle_i) state_q <= StIdle;
+        StDrain: begin
+          if (idle_i) begin
+            state_q    <= StIdle;
+            draining_q <= 1'b0;
+          end
+        end
         default: if (next) state_q <= StFetch;
       endcase
     end
@@ -291,7 +302,7 @@ module sequencer #(
   assign table_address_o    = skip.entry;
   assign descriptor_ready_o = next;
   assign busy_o             = state_q != StIdle;
-  assign abort_o            = state_q == StDrain;
+  assign abort_o            = draining_q;
   assign copying_o          = state_q == StCopy;
   assign index_o            = index_q;
   assign error_event_o      = fail;
@@ -336,9 +347,15 @@ module sequencer #(
     if (state_q == StIdle) wait_q <= 32'(start_delay_i);
     else if (state_q == StFetch) wait_q <= wait_cycles;
     else if (state_q == StWait || state_q == StDelay) wait_q <= wait_q - 32'd1;
-    if (started_o) skipping_q <= '0;
-    else if (state_q == StSkip && skips) skipping_q <= skip.count;
-    else if (state_q == StFetch && next && skipping_q != '0) skipping_q <= skipping_q - 16'd1;
+    if (started_o) begin
+      skipping_q <= 1'b0;
+    end else if (state_q == StSkip && skips) begin
+      left_q     <= skip.count;
+      skipping_q <= skip.count != '0;
+    end else if (state_q == StFetch && next && skipping_q) begin
+      left_q     <= left_q - 16'd1;
+      skipping_q <= left_q != 16'd1;
+    end
   end
 
   logic unused;

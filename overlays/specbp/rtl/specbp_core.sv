@@ -50,7 +50,7 @@ module specbp_core #(
   // Semaphores shared with the other core: those that units wait for, the one taken in this cycle,
   // those given in it.
   output logic [specbp_pkg::Units-1:0][3:0] shared_wanted_o,
-  output logic [3:0]               shared_taken_o,
+  output logic [15:1]              shared_taken_o,
   output logic [specbp_pkg::Units-1:0][3:0] shared_given_o,
   input  wire logic [15:0]         shared_available_i,
 

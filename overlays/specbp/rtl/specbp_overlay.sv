@@ -238,7 +238,7 @@ module specbp_overlay #(
   assign window = {control.WINDOW_FIRST.value.value, control.WINDOW_LAST.value.value};
 
   logic [Cores-1:0][Units-1:0][3:0] shared_wanted, shared_given;
-  logic [Cores-1:0][3:0]            shared_taken;
+  logic [Cores-1:0][15:1]           shared_taken;
   logic [Cores-1:0][15:0]           shared_available;
 
   shared_semaphores #(

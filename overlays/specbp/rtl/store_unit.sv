@@ -211,8 +211,11 @@ module store_unit #(
     .out_data_o (write_data_o)
   );
 
-  assign give_o    = done_i && pending_valid;
-  assign signals_o = pending.signals;
+  always_ff @(posedge control_clk_i) begin
+    if (done_i) signals_o <= pending.signals;
+    if (!rst_ni || abort_i) give_o <= 1'b0;
+    else give_o <= done_i && pending_valid;
+  end
 
   // Faults; what waits for its acknowledgement is older.
   logic   write_bad, range_bad;
@@ -236,7 +239,7 @@ module store_unit #(
   end
   assign fault_o = fault_q;
 
-  assign busy_o   = active_q || pending_valid;
+  assign busy_o   = active_q || pending_valid || give_o;
   assign active_o = start || looking_up || run_taken || read || arrived_q
       || (write_data_valid_o && write_data_ready_i);
   assign control_active_o = queue_active || done_i || write_bad || range_bad;

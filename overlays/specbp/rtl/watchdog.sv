@@ -1,7 +1,7 @@
 // Says when there was no progress for too long.
 //
-// Latency: none. `expired_o` is a register of `expired_clk_i`, which may stop while `changes_o` is
-// low. It does not know what progress is: `restart_i` says so.
+// Latency: two cycles. `expired_o` is a register of `expired_clk_i`, which may stop while `changes_o`
+// is low. It does not know what progress is: `restart_i` says so.
 
 `default_nettype none
 
@@ -15,14 +15,13 @@ module watchdog (
   output logic             changes_o
 );
 
-  logic [31:0] count_q, count;
+  logic [31:0] count_q;
   logic        expired;
 
-  assign count     = restart_i ? '0 : count_q + 32'(running_i);
-  assign expired   = limit_i != '0 && count >= limit_i;
+  assign expired   = limit_i != '0 && count_q >= limit_i;
   assign changes_o = expired != expired_o;
 
-  always_ff @(posedge clk_i) count_q <= count;
+  always_ff @(posedge clk_i) count_q <= restart_i ? '0 : count_q + 32'(running_i);
   always_ff @(posedge expired_clk_i) expired_o <= expired;
 
 endmodule
