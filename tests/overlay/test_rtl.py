@@ -18,13 +18,13 @@ from specbp.overlay.resources import Resources, _counted, count, estimate, synth
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
-BUDGET = Resources(11_200, 1_680, 10_800, 36, LANES + 9)
+BUDGET = Resources(11_200, 1_680, 11_200, 36, LANES + 9)
 """What a core of 16 lanes and the registers may take; the LUTs as memory are beside the others.
 
 A DSP for each lane, 6 for SGD, 1 for the softmax, 2 for the addresses of indexed moves.
 """
 
-LEVELS = 11
+LEVELS = 12
 """LUTs between two registers of it at most, one after the other."""
 
 WRAPPER = HARDWARE / "vivado/specbp_overlay_ip.v"
