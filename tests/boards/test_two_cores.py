@@ -16,7 +16,8 @@ from specbp.bitstream.making import make_simulated
 from specbp.errors import UsageError
 from specbp.onboard.build import open_build
 from specbp.onboard.overlay import LoadedOverlay
-from specbp.onboard.selftest import SelfTestError, read_vectors, run_selftest
+from specbp.onboard.selftest import run_selftest
+from specbp.onboard.vectors import SelfTestError
 from specbp.overlay.faults import DeadlineError, OverlayError
 from specbp.overlay.isa import (
     Addend,
@@ -338,15 +339,14 @@ def loaded(machine, tmp_path):
 
 def test_the_order_of_the_cores_holds_where_bufferable_writes_arrive_late(loaded):
     """No write is bufferable: else one is acknowledged, and then signalled, before it arrives."""
-    vectors = read_vectors(loaded.build.selftest)
     loaded.device.model.set_buffered_latency(500)
-    found = run_selftest(loaded, vectors)
+    found = run_selftest(loaded, loaded.vectors)
     assert found["steps"] == 3 and found["bytes"] > TILES * 512
     assert loaded.device.model.violations == 0
     # With AWCACHE 0011 all writes would be: the exchange between the cores shows it.
     loaded.device.model.set_buffered_latency(500, all_writes=True)
     with pytest.raises(SelfTestError, match=r"step 0, layer cores 0 and 1: .* of tile 0 differ"):
-        run_selftest(loaded, vectors[1:])
+        run_selftest(loaded, loaded.vectors[1:])
 
 
 # What one start, one end and one error mean.
