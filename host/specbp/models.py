@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from specbp.errors import UsageError, nearest
+from specbp.lowering import require_plain
 
 
 def digits_cnn(channels: int, classes: int) -> nn.Sequential:
@@ -89,14 +93,52 @@ def vgg8(channels: int, classes: int) -> nn.Sequential:
     )
 
 
-MODELS: dict[str, Callable[[int, int], nn.Sequential]] = {
-    "digits-cnn": digits_cnn,
-    "lenet5": lenet5,
-    "cifar-cnn": cifar_cnn,
-    "cifar-cnn-s": cifar_cnn_s,
-    "vgg8": vgg8,
+class BuiltIn(NamedTuple):
+    """A model of this package.
+
+    Attributes:
+        build: makes it, given the channels of the images and the number of classes.
+        image_size: height and width of the images that it is for.
+    """
+
+    build: Callable[[int, int], nn.Sequential]
+    image_size: int
+
+
+MODELS: dict[str, BuiltIn] = {
+    "digits-cnn": BuiltIn(digits_cnn, 8),
+    "lenet5": BuiltIn(lenet5, 28),
+    "cifar-cnn": BuiltIn(cifar_cnn, 32),
+    "cifar-cnn-s": BuiltIn(cifar_cnn_s, 32),
+    "vgg8": BuiltIn(vgg8, 32),
 }
-"""Builders by name; each takes the input channels and the number of classes."""
+"""The models of this package by name."""
+
+
+def find(name: str) -> object:
+    """Return what builds the model called `name`, or the model itself where it is built already.
+
+    Args:
+        name: a key of `MODELS`, or ``module:attribute``. The current folder is searched too.
+
+    Raises:
+        UsageError: there is none, or its module cannot be imported.
+    """
+    if name in MODELS:
+        return MODELS[name].build
+    if ":" not in name:
+        raise UsageError(
+            f'unknown model "{name}"{nearest(name, MODELS)}: '
+            f"choose one of {', '.join(MODELS)}, or your own as module:attribute"
+        )
+    module_name, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    with _named(name, f"importing {module_name}"), _globals_kept(seed=0):
+        module = importlib.import_module(module_name)
+    with _named(name, f"{module_name}.{attribute}"):
+        return getattr(module, attribute)
 
 
 def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
@@ -104,54 +146,95 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
 
     Args:
         name: a key of `MODELS`, or ``module:attribute`` for your own: a function that takes
-            nothing and returns an ``nn.Sequential``, or one that is built already, whose layers
-            are then initialised anew from the seed. The current folder is searched too.
+            nothing, or (channels, classes), and returns an ``nn.Sequential``; or one that is built
+            already, whose layers are then initialised anew from the seed. The current folder is
+            searched too.
         channels: channels of the images.
         classes: number of labels.
         seed: seeds PyTorch's default initialisation; the global generator is left untouched.
 
     Raises:
-        UsageError: no such model, or the attribute is not what it must be.
+        UsageError: no such model, or it cannot be built.
     """
-    with torch.random.fork_rng(devices=[]):
-        if name in MODELS:
-            _seed(seed)
-            return MODELS[name](channels, classes)
-        if ":" in name:
-            return _own(name, seed)
-    raise UsageError(
-        f'unknown model "{name}"{nearest(name, MODELS)}: '
-        f"choose one of {', '.join(MODELS)}, or your own as module:attribute"
-    )
+    found = find(name)
+    with _globals_kept(seed):
+        if isinstance(found, nn.Module):
+            return _initialised_anew(name, found)
+        if not callable(found):
+            raise _wrong(name, found)
+        arguments = _arguments(name, found, channels, classes)
+        with _named(name, "building it"):
+            model = found(*arguments)
+    if not isinstance(model, nn.Sequential):
+        raise _wrong(name, model)
+    return model
 
 
-def _seed(seed: int) -> None:
-    """Seed the generator of the processor.
-
-    `torch.manual_seed` means all devices, and remembers every call, with its stack, for those that
-    are not in use.
-    """
-    torch.default_generator.manual_seed(seed)
-
-
-def _own(name: str, seed: int) -> nn.Sequential:
-    module_name, _, attribute = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f'model "{name}": {error}') from error
-    _seed(seed)
-    if isinstance(found, nn.Sequential):
-        model = copy.deepcopy(found)
+def _initialised_anew(name: str, built: nn.Module) -> nn.Sequential:
+    """Return a copy of a model that is built, with initial weights from the global generator."""
+    if not isinstance(built, nn.Sequential):
+        raise _wrong(name, built)
+    require_plain(built)
+    with _named(name, "copying it"):
+        model = copy.deepcopy(built)
         for module in model.modules():
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
                 reset()
-        return model
-    model = found() if callable(found) else found
-    if not isinstance(model, nn.Sequential):
-        raise UsageError(f'model "{name}" gives a {type(model).__name__}, not an nn.Sequential')
     return model
+
+
+def _arguments(
+    name: str, builder: Callable[..., object], channels: int, classes: int
+) -> tuple[int, ...]:
+    """Return what to call `builder` with: nothing, or channels and classes.
+
+    Raises:
+        UsageError: it takes something else.
+    """
+    try:
+        signature = inspect.signature(builder)
+    except (TypeError, ValueError):  # written in C: it does not say
+        return ()
+    for arguments in ((), (channels, classes)):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        return arguments
+    raise UsageError(
+        f'model "{name}" takes {signature}: a function that builds a model takes nothing, '
+        "or (channels, classes)"
+    )
+
+
+def _wrong(name: str, found: object) -> UsageError:
+    return UsageError(f'model "{name}" gives a {type(found).__name__}, not an nn.Sequential')
+
+
+@contextmanager
+def _named(name: str, doing: str) -> Iterator[None]:
+    """Turn whatever a user's own module raises, ending the process included, into one line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        first_line = next(iter(str(error).splitlines()), "")
+        raise UsageError(
+            f'model "{name}": {doing}: {type(error).__name__}: {first_line}'
+        ) from error
+
+
+@contextmanager
+def _globals_kept(seed: int) -> Iterator[None]:
+    """Seed PyTorch's generator, and leave PyTorch afterwards as it was before."""
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    with torch.random.fork_rng(devices=[]):
+        # Not `torch.manual_seed`, which means all devices and remembers every call, with its stack.
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(gradients)

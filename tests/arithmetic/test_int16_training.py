@@ -12,7 +12,7 @@ from specbp.arithmetic.int16 import Int16
 from specbp.backends.pytorch import PytorchTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
-from specbp.network import lower
+from specbp.lowering import lower
 from specbp.schedules import build as build_schedule
 from specbp.schedules.chain import Chain
 from specbp.schedules.passes import forward, weight_gradients

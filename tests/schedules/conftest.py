@@ -8,7 +8,7 @@ from torch import nn
 
 from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
-from specbp.network import lower
+from specbp.lowering import lower
 from specbp.schedules import StepWeights, build
 from specbp.schedules.passes import propagate, weight_gradients
 

@@ -9,8 +9,8 @@ from specbp.arithmetic.scales import LayerScales, Scales, WeightScales
 from specbp.backends.programs import Programs, programs_of
 from specbp.datasets.catalog import describe
 from specbp.experiment import Experiment
-from specbp.models import build as build_model
-from specbp.network import Network, lower
+from specbp.initial import initial
+from specbp.network import Network
 from specbp.overlay.compiler import Compiled, compile_step
 from specbp.overlay.cycles import Prediction, predict
 from specbp.overlay.explained import (
@@ -174,9 +174,7 @@ def explained_without_data(experiment: Experiment, clock_mhz: float = CLOCK_MHZ)
     Raises:
         UsageError: the network does not fit the data or the overlay.
     """
-    info = describe(experiment.dataset)
-    model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-    network, _ = lower(model, info.image_shape, info.classes)
+    network = initial(experiment.model, describe(experiment.dataset), experiment.seed).network
     return explained(experiment, network, _any_scales(network, experiment.batch_size), clock_mhz)
 
 

@@ -17,11 +17,11 @@ from specbp.backends.divergence import (
     require_sound_weights,
 )
 from specbp.backends.overlay_step import OpenExecutor
-from specbp.backends.recipe import Recipe, count_correct, weights_sha256
+from specbp.backends.recipe import Recipe, count_correct
 from specbp.backends.steps import open_step, parameters_of
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.network import Weights
+from specbp.network import Weights, weights_sha256
 from specbp.overlay.tensors import ArrayPair
 from specbp.schedules.spans import Recorder
 
@@ -53,7 +53,7 @@ class OverlayTraining:
         self._overlay.write_weights(encoded)
         self._step = 0
         self.steps_per_epoch = recipe.steps_per_epoch
-        self.initial_weights_sha256 = weights_sha256(recipe.initial)
+        self.initial_weights_sha256 = recipe.identity.initial_weights_sha256
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
         self.about: Mapping[str, Any] = {**recipe.about, **self._overlay.executor.about}

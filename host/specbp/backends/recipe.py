@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +13,13 @@ from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.float32 import Float32
 from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.scales import Scales
+from specbp.backends.agreement import require_agreement
 from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
+from specbp.initial import initial
 from specbp.learning_rate import learning_rate
-from specbp.models import build as build_model
-from specbp.network import Network, Weights, lower, pooled_first
+from specbp.network import Network, pooled_first
 from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
 
 CALIBRATION_SAMPLES = 256
@@ -39,12 +38,14 @@ class Recipe:
         dataset: its data set.
         network: the chain of layers.
         initial: its initial weights, float32.
+        identity: what tells the model, as the user made it, from others.
         steps_per_epoch: number of steps.
         sample_order_sha256: SHA-256 of the order in which samples are drawn.
         about: columns of the frame `runs` that say what it is tested on.
 
     Raises:
-        UsageError: the model does not fit the data, or a batch is larger than the training set.
+        UsageError: the model is not supported, computes something else than its layers or does not
+            fit the data, or a batch is larger than the training set.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
@@ -57,12 +58,13 @@ class Recipe:
                 f"batch_size = {experiment.batch_size} is larger than the training set "
                 f"({samples} samples)"
             )
-        info = dataset.info
-        model = build_model(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-        network, self.initial = lower(model, info.image_shape, info.classes)
-        _require_refresh(experiment, network)
+        start = initial(experiment.model, dataset.info, experiment.seed)
+        self.initial, self.identity = start.weights, start.identity
+        _require_refresh(experiment, start.network)
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
-        self.network = pooled_first(network) if experiment.arithmetic == "float32" else network
+        float32 = experiment.arithmetic == "float32"
+        self.network = pooled_first(start.network) if float32 else start.network
+        require_agreement(experiment.model, start, self.network)
         self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
         self.about = {"test_samples": len(dataset.test_labels), "chance": dataset.chance}
         self._epoch = -1
@@ -157,15 +159,6 @@ def _require_refresh(experiment: Experiment, network: Network) -> None:
         raise UsageError(
             f"refresh = {experiment.refresh}: {experiment.model} has {trained} layers with weights"
         )
-
-
-def weights_sha256(weights: Sequence[Weights]) -> str:
-    """Return the SHA-256 of `weights`, in their own number format."""
-    digest = hashlib.sha256()
-    for weight, bias in weights:
-        digest.update(weight.cpu().numpy().tobytes())
-        digest.update(bias.cpu().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def count_correct(probabilities: Any, labels: Any) -> int:

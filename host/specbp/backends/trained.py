@@ -13,10 +13,10 @@ from specbp.backends.divergence import (
     require_movement,
     require_sound_weights,
 )
-from specbp.backends.recipe import Recipe, count_correct, weights_sha256
+from specbp.backends.recipe import Recipe, count_correct
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.network import Weights
+from specbp.network import Weights, weights_sha256
 from specbp.schedules import build as build_schedule
 from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
@@ -72,7 +72,7 @@ class TrainedInPytorch:
         )
         self._chain = Chain(recipe.network, self._arithmetic)
         self._age = expected_age(experiment, dataset.info.classes)
-        self.initial_weights_sha256 = weights_sha256(recipe.initial)
+        self.initial_weights_sha256 = recipe.identity.initial_weights_sha256
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
         self.about: Mapping[str, Any] = {**recipe.about, "simulated": False, "board": None}

@@ -1,0 +1,93 @@
+"""Whether what is trained is what the user's model computes, tried on a batch of random numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from specbp.arithmetic.float32 import Float32
+from specbp.errors import UsageError
+from specbp.initial import Initial
+from specbp.network import Network, Weights
+from specbp.schedules.chain import Chain
+
+SAMPLES = 2
+TOLERANCE = 1e-9
+"""Largest difference that counts as none, relative to the largest number beside it.
+
+Both sides compute in float64, so that rounding does not decide which of two nearly equal numbers a
+pooling takes: what differs by more differs in what it computes.
+"""
+
+_agreed: set[tuple[str, str]] = set()
+"""Models that were tried, by name and network."""
+
+
+def require_agreement(name: str, start: Initial, network: Network) -> None:
+    """Run the user's model and what is trained in its place on one batch: loss, all gradients.
+
+    Done once in a process for each model and network.
+
+    Args:
+        name: of the model.
+        start: the user's model and its initial weights.
+        network: what is trained.
+
+    Raises:
+        UsageError: they differ.
+    """
+    if (name, network.sha256) in _agreed:
+        return
+    generator = torch.Generator().manual_seed(0)
+    shape = SAMPLES, *network.layers[0].input_shape
+    images = torch.randn(shape, generator=generator, dtype=torch.float64)
+    labels = torch.randint(network.classes, (SAMPLES,), generator=generator)
+    try:
+        loss, gradients = _in_pytorch(start.model, images.clone(), labels)
+    except Exception as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(f'model "{name}": PyTorch itself cannot train it: {first_line}') from error
+    weights = [(weight.double(), bias.double()) for weight, bias in start.weights]
+    own_loss, own_gradients = _lowered(network, weights, images, labels)
+    differing = [] if _equal(own_loss, loss) else ["loss"]
+    for layer, own, other in zip(network.trained, own_gradients, gradients, strict=True):
+        if not all(map(_equal, own, other)):
+            differing.append(f"gradient of layer {layer.name}")
+    if differing:
+        raise UsageError(
+            f'model "{name}": its {differing[0]} is not what its layers compute: something in it '
+            "changes what PyTorch does there, and would not be trained"
+        )
+    _agreed.add((name, network.sha256))
+
+
+def _in_pytorch(
+    model: nn.Sequential, images: Tensor, labels: Tensor
+) -> tuple[Tensor, list[Weights]]:
+    """Return the mean loss of a batch and its gradients, as autograd has them."""
+    with torch.enable_grad():
+        parameters = {
+            name: one.detach().double().requires_grad_() for name, one in model.named_parameters()
+        }
+        logits = functional_call(model, parameters, (images,))
+        loss = functional.cross_entropy(logits, labels)
+        gradients = torch.autograd.grad(loss, list(parameters.values()))
+    return loss.detach(), list(zip(gradients[::2], gradients[1::2], strict=True))
+
+
+def _lowered(
+    network: Network, weights: list[Weights], images: Tensor, labels: Tensor
+) -> tuple[Tensor, list[Weights]]:
+    """Return the mean loss of a batch and its gradients, as the passes of a training have them."""
+    chain = Chain(network, Float32())
+    with torch.no_grad():
+        outcome, losses = chain.forward(weights, images, labels)
+        deltas = chain.deltas(weights, outcome, labels, len(labels))
+        return losses.mean(), chain.weight_gradients(outcome.inputs, deltas)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    tolerance = TOLERANCE * max(float(other.abs().max()), 1.0)
+    return one.shape == other.shape and bool(((one - other).abs() <= tolerance).all())

@@ -1,0 +1,101 @@
+"""What a training starts from: the model of an experiment, lowered, with its initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+from specbp.datasets.catalog import DatasetInfo, describe
+from specbp.errors import UsageError
+from specbp.lowering import MisfitError, lower
+from specbp.models import MODELS, build, find
+from specbp.network import Network, Weights, weights_sha256
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells one network from another: the columns of the frame `runs` that prove it.
+
+    Attributes:
+        network_sha256: SHA-256 of what the network computes, see `Network.sha256`.
+        initial_weights_sha256: SHA-256 of its initial weights, float32.
+    """
+
+    network_sha256: str
+    initial_weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Initial:
+    """A model as the user made it, and as it is trained.
+
+    Attributes:
+        model: the user's own.
+        network: the chain of layers that it was lowered to.
+        weights: copies of its initial weights, float32.
+    """
+
+    model: nn.Sequential
+    network: Network
+    weights: list[Weights]
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What tells it from other networks."""
+        return Identity(self.network.sha256, weights_sha256(self.weights))
+
+
+_identities: dict[tuple[int, str, str, int], tuple[object, Identity]] = {}
+"""Identities by builder, model, data set and seed; with the builder, so that its `id` stays its."""
+
+
+def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
+    """Build and lower a model.
+
+    Args:
+        model: its name, see `specbp.models.build`.
+        dataset: what it is trained on.
+        seed: decides its initial weights.
+
+    Raises:
+        UsageError: there is no such model, a layer of it is not supported, or it does not fit the
+            data set.
+    """
+    channels, height, width = dataset.image_shape
+    built = build(model, channels, dataset.classes, seed)
+    try:
+        return Initial(built, *lower(built, dataset.image_shape, dataset.classes))
+    except MisfitError as error:
+        if model in MODELS:
+            size = MODELS[model].image_size
+            raise UsageError(
+                f"{model} takes {size} x {size} images, {dataset.name} are {height} x {width}: "
+                "choose another model or data set"
+            ) from error
+        raise UsageError(
+            f'model "{model}" does not fit {dataset.name} ({channels} x {height} x {width} images, '
+            f"{dataset.classes} classes): {error}"
+        ) from error
+    except UsageError as error:
+        raise UsageError(f'model "{model}": {error}') from error
+
+
+def identity(model: str, dataset: str, seed: int) -> Identity:
+    """Return what tells the network of an experiment from others; built once in a process.
+
+    Args:
+        model: its name, see `specbp.models.build`.
+        dataset: name of what it is trained on.
+        seed: decides its initial weights.
+
+    Raises:
+        UsageError: there is no such model, a layer of it is not supported, or it does not fit the
+            data set.
+    """
+    builder = find(model)
+    key = (id(builder), model, dataset, seed)
+    if key not in _identities:
+        _identities[key] = builder, initial(model, describe(dataset), seed).identity
+    return _identities[key][1]
