@@ -8,6 +8,8 @@ from specbp.errors import UsageError
 from specbp.initial import identity, initial
 from specbp.models import MODELS, BuiltIn
 
+DIGITS = describe("digits")
+
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_that_does_not_fit_says_what_it_wants(name):
@@ -25,7 +27,7 @@ def test_a_model_that_does_not_fit_says_what_it_wants(name):
 
 def test_lenet5_on_digits():
     with pytest.raises(UsageError, match="lenet5 takes 28 x 28 images, digits are 8 x 8"):
-        initial("lenet5", describe("digits"), 0)
+        initial("lenet5", DIGITS, 0)
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def own(*layers):
 
 def test_a_users_own_model_names_the_layer_that_does_not_fit():
     with pytest.raises(UsageError) as error:
-        initial("tests.test_initial:wide", describe("digits"), 0)
+        initial("tests.test_initial:wide", DIGITS, 0)
     assert str(error.value) == (
         'model "tests.test_initial:wide" does not fit digits (1 x 8 x 8 images, 10 classes): '
         "layer 1:Linear does not fit its input (64,): it takes 100 features"
@@ -54,13 +56,13 @@ def wide():
 def test_networks_are_told_apart_by_what_they_compute_and_start_from(offer):
     """Kind: what can change under one name: structure, initial weights, seed, data, builder."""
     offer("net", own(nn.Flatten()))
-    first = identity("net", "digits", 0)
-    assert identity("net", "digits", 0) == first
-    seeded = identity("net", "digits", 1)
+    first = identity("net", DIGITS, 0)
+    assert identity("net", DIGITS, 0) == first
+    seeded = identity("net", DIGITS, 1)
     assert seeded.network_sha256 == first.network_sha256
     assert seeded.initial_weights_sha256 != first.initial_weights_sha256
     offer("net", own(nn.ReLU(), nn.Flatten()))
-    edited = identity("net", "digits", 0)
+    edited = identity("net", DIGITS, 0)
     assert edited.network_sha256 != first.network_sha256
     assert edited.initial_weights_sha256 == first.initial_weights_sha256
 
@@ -70,7 +72,7 @@ def test_networks_are_told_apart_by_what_they_compute_and_start_from(offer):
         return model
 
     offer("net", rescaled)
-    changed = identity("net", "digits", 0)
+    changed = identity("net", DIGITS, 0)
     assert changed.network_sha256 == first.network_sha256
     assert changed.initial_weights_sha256 != first.initial_weights_sha256
 
@@ -84,5 +86,5 @@ def test_a_network_is_built_once_for_its_identity(offer):
 
     offer("net", make)
     for _ in range(1000):
-        identity("net", "digits", 0)
+        identity("net", DIGITS, 0)
     assert len(calls) == 1

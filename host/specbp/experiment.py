@@ -40,7 +40,7 @@ LARGEST_INTEGER = 2**63 - 1
 LARGEST_SEED = 2**43 - 1
 """Seeds of the sample orders are made of it, and PyTorch takes 64 bits."""
 
-FORM = 1
+FORM = 2
 """Version of the description; part of every hash, raised when a field changes its meaning."""
 
 LANES = (16, 32, 64)
@@ -441,7 +441,10 @@ class Experiment(BaseModel):
 
     @property
     def hash(self) -> str:
-        """Content hash, 16 hexadecimal digits; every field takes part."""
+        """Hash of the description, 16 hexadecimal digits; every field takes part.
+
+        What a field names may change; `specbp.matrix.expand.Cell.hash` knows the network itself.
+        """
         return content_hash(self.model_dump())
 
 

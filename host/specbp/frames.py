@@ -83,7 +83,7 @@ _OVER_BOUND = {
 """What the difference between the mean step and its bound is made of."""
 
 RUNS: tuple[Column, ...] = (
-    Column("cell", str, "content hash of the experiment, seed included"),
+    Column("cell", str, "content hash of the experiment, seed included, and of its network"),
     Column("matrix", str, "name of the matrix the cell belongs to"),
     Column("arm", str, "short name of the method, the same in every comparison"),
     Column("repeat", int, "number of the repeat; its seed is the base seed plus this"),
@@ -147,6 +147,7 @@ RUNS: tuple[Column, ...] = (
         "where none did",
         False,
     ),
+    Column("network_sha256", str, "SHA-256 of what the network computes, layer by layer"),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from torch import nn
 
-from specbp.datasets.catalog import DatasetInfo, describe
+from specbp.datasets.catalog import DatasetInfo
 from specbp.errors import UsageError
 from specbp.lowering import MisfitError, lower
 from specbp.models import MODELS, build, find
@@ -47,7 +47,7 @@ class Initial:
         return Identity(self.network.sha256, weights_sha256(self.weights))
 
 
-_identities: dict[tuple[int, str, str, int], tuple[object, Identity]] = {}
+_identities: dict[tuple[int, str, DatasetInfo, int], tuple[object, Identity]] = {}
 """Identities by builder, model, data set and seed; with the builder, so that its `id` stays its."""
 
 
@@ -82,12 +82,12 @@ def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
         raise UsageError(f'model "{model}": {error}') from error
 
 
-def identity(model: str, dataset: str, seed: int) -> Identity:
+def identity(model: str, dataset: DatasetInfo, seed: int) -> Identity:
     """Return what tells the network of an experiment from others; built once in a process.
 
     Args:
         model: its name, see `specbp.models.build`.
-        dataset: name of what it is trained on.
+        dataset: what it is trained on.
         seed: decides its initial weights.
 
     Raises:
@@ -97,5 +97,5 @@ def identity(model: str, dataset: str, seed: int) -> Identity:
     builder = find(model)
     key = (id(builder), model, dataset, seed)
     if key not in _identities:
-        _identities[key] = builder, initial(model, describe(dataset), seed).identity
+        _identities[key] = builder, initial(model, dataset, seed).identity
     return _identities[key][1]

@@ -94,6 +94,7 @@ def _run(described: Experiment, accuracy: float | None) -> dict[str, Any]:
         "test_accuracy": accuracy,
         "accept_rate": 0.75 if speculative else None,
         "bound": 0.6 if speculative else None,
+        "network_sha256": _digest("dddd", 0),
         "initial_weights_sha256": _digest("aaaa", described.seed),
         "sample_order_sha256": _digest("bbbb", described.seed),
         "dataset_sha256": _digest("cccc", 0),

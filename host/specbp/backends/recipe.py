@@ -17,7 +17,7 @@ from specbp.backends.agreement import require_agreement
 from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
-from specbp.initial import initial
+from specbp.initial import identity, initial
 from specbp.learning_rate import learning_rate
 from specbp.network import Network, pooled_first
 from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
@@ -44,8 +44,8 @@ class Recipe:
         about: columns of the frame `runs` that say what it is tested on.
 
     Raises:
-        UsageError: the model is not supported, computes something else than its layers or does not
-            fit the data, or a batch is larger than the training set.
+        UsageError: the model is not supported, computes something else than its layers, is not the
+            same each time or does not fit the data, or a batch is larger than the training set.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
@@ -60,6 +60,12 @@ class Recipe:
             )
         start = initial(experiment.model, dataset.info, experiment.seed)
         self.initial, self.identity = start.weights, start.identity
+        if self.identity != identity(experiment.model, dataset.info, experiment.seed):
+            raise UsageError(
+                f'model "{experiment.model}" is another each time it is built from the seed '
+                f"{experiment.seed}: draw what is random in it from PyTorch's generator, which "
+                "is seeded, not from NumPy's or Python's"
+            )
         _require_refresh(experiment, start.network)
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
         float32 = experiment.arithmetic == "float32"

@@ -97,7 +97,6 @@ class Arm:
             "accept_rate": accept_rate,
             "bound": bound,
             **_over_bound(steps, reference, bound, overlap),
-            "initial_weights_sha256": self.training.initial_weights_sha256,
             "sample_order_sha256": self.training.sample_order_sha256,
             "final_weights_sha256": self.training.weights_sha256(),
             "dataset_sha256": self.training.dataset_sha256,

@@ -31,13 +31,18 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from specbp.datasets.catalog import describe
 from specbp.defaults import without_effect
 from specbp.errors import UsageError, nearest
 from specbp.experiment import LARGEST_SEED, Experiment, content_hash, experiment_from
+
+if TYPE_CHECKING:
+    from specbp.initial import Identity
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -65,15 +70,27 @@ class Cell:
     repeat: int
     experiment: Experiment
 
-    @property
-    def hash(self) -> str:
-        """Content hash of the experiment: names the cell's folder."""
-        return self.experiment.hash
+    @cached_property
+    def identity(self) -> Identity:
+        """What tells its network from others: a model may change under its name.
 
-    @property
+        Raises:
+            UsageError: there is no such model, or it cannot be trained on the data set.
+        """
+        from specbp.initial import identity  # here, because it imports PyTorch
+
+        experiment = self.experiment
+        return identity(experiment.model, describe(experiment.dataset), experiment.seed)
+
+    @cached_property
+    def hash(self) -> str:
+        """Content hash of the experiment and its network: names the cell's folder."""
+        return content_hash({**self.experiment.model_dump(), **asdict(self.identity)})
+
+    @cached_property
     def workload(self) -> str:
         """Hash of what the arms of a comparison share; cells that have it in common take turns."""
-        return content_hash(self.experiment.workload)
+        return content_hash({**self.experiment.workload, **asdict(self.identity)})
 
 
 @dataclass(frozen=True)
@@ -175,7 +192,7 @@ def expand(matrix: Matrix, where: str) -> list[Cell]:
         for repeat in range(matrix.repeats):
             experiment = first.model_copy(update={"seed": first.seed + repeat})
             cell = Cell(matrix.name, repeat, experiment)
-            cells.setdefault(cell.hash, cell)
+            cells.setdefault(experiment.hash, cell)
     return list(cells.values())
 
 

@@ -10,6 +10,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
@@ -173,6 +174,7 @@ class Session:
             "arm": cell.experiment.arm,
             "repeat": cell.repeat,
             **cell.experiment.model_dump(),
+            **asdict(cell.identity),
             "synthetic": describe(cell.experiment.dataset).synthetic,
             "session": self._saved.session,
             "started": self._saved.started,

@@ -21,12 +21,17 @@ from specbp.report.overlay_time import SIMULATED
 Row = Mapping[str, Any]
 """One row of the frame ``runs`` in plain values, ``None`` where it is null."""
 
-SHARED_FIELDS = tuple(name for name in WORK_FIELDS if name != "seed")
-"""The fields equal in every cell of a comparison; the seeds are its repeats."""
+NETWORK = "network_sha256"
+SHARED_FIELDS = (*(name for name in WORK_FIELDS if name != "seed"), NETWORK)
+"""The columns equal in every cell of a comparison; the seeds are its repeats.
 
-EQUAL_WORK = ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
-"""The columns that must be equal between two arms at the same seed."""
+The network counts beside the name of its model: who edits a model has another comparison.
+"""
 
+EQUAL_WORK = (NETWORK, "initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
+"""The columns that must be known, and equal between two arms at the same seed."""
+
+NETWORK_DIGITS = 12
 _KINDS = {column.name: column.kind for column in RUNS}
 
 
@@ -243,16 +248,25 @@ def _sortable(values: Sequence[Any]) -> tuple[Any, ...]:
 
 def _titles(works: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name each comparison by the fields that differ between them, or by what was trained."""
-    differing = [name for name in SHARED_FIELDS if len({work[name] for work in works}) > 1]
+    differing = [
+        name
+        for name in SHARED_FIELDS
+        if name != NETWORK and len({work[name] for work in works}) > 1
+    ]
+    if len({tuple(work[name] for name in differing) for work in works}) < len(works):
+        differing.append(NETWORK)
     if not differing:
         return [f"{work['model']} on {work['dataset']}" for work in works]
     return [
         ", ".join(
-            f"{name} = {'all' if work[name] is None else _word(work[name])}" for name in differing
+            f"{name} = {'all' if work[name] is None else _word(name, work[name])}"
+            for name in differing
         )
         for work in works
     ]
 
 
-def _word(value: Any) -> str:
+def _word(name: str, value: Any) -> str:
+    if name == NETWORK:
+        return str(value)[:NETWORK_DIGITS]
     return f"{value:g}" if isinstance(value, float) else str(value)
