@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from specbp.experiment import Experiment
 
-FORMAT = 1
+FORMAT = 2
 """Version of the schema and of the results folder; a folder of another version is refused."""
 
 
