@@ -35,7 +35,7 @@ def test_comparisons_are_named_by_what_differs_and_sorted_by_size(cell: Make, ga
 def test_several_differing_fields_are_all_named(cell: Make, gather: Make) -> None:
     frames = gather(cell(train=100, learning_rate=0.1), cell())
     titles = [comparison.title for comparison in comparisons(frames.runs)]
-    assert titles == ["train = all, learning_rate = 0.05", "train = 100, learning_rate = 0.1"]
+    assert titles == ["train = all, learning_rate = 0.02", "train = 100, learning_rate = 0.1"]
 
 
 def test_the_order_of_the_rows_does_not_matter(plain: Any) -> None:
