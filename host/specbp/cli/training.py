@@ -12,7 +12,7 @@ from types import FrameType
 from specbp.cli.progress import ProgressDisplay
 from specbp.cli.terminal import console, note, note_at_once
 from specbp.datasets.loading import Dataset, load
-from specbp.errors import NothingMeasuredError, StoppedError
+from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
 from specbp.matrix.run import backend_opener, forget, missing, run_cells
@@ -44,7 +44,11 @@ def train(
     with store.locked():
         if fresh:
             forget(cells, store)
-        to_do = missing(cells, store, retry_failed)
+        datasets = dataset_reader(data_root)
+        due = {cell.hash for cell in missing(cells, store, retry_failed)}
+        there = [cell for cell in cells if cell.hash not in due]
+        due |= {cell.hash for cell in _of_changed_data(there, store, datasets)}
+        to_do = [cell for cell in cells if cell.hash in due]
         if len(to_do) < len(cells):
             done = len(cells) - len(to_do)
             note(
@@ -53,7 +57,7 @@ def train(
             )
         if not to_do:
             return
-        open_training = backend_opener(dataset_reader(data_root))
+        open_training = backend_opener(datasets)
         _check_before_training(to_do, open_training)
         with (
             ProgressDisplay(console(stderr=True), len(to_do)) as display,
@@ -94,6 +98,44 @@ def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
         )
 
     return dataset
+
+
+def _of_changed_data(
+    cells: Sequence[Cell], store: Store, datasets: Callable[[Experiment], Dataset]
+) -> list[Cell]:
+    """Return those of `cells` that are stored, but were measured on other data than is there now.
+
+    A cell's hash knows the name of its data set only, so that cells can be told apart on a machine
+    without the data. Where the data is not there, that is said.
+
+    Args:
+        cells: that are stored.
+        store: the results folder.
+        datasets: loads the data set of an experiment.
+    """
+    unknown: dict[str, str] = {}
+
+    def now(experiment: Experiment) -> str | None:
+        try:
+            return datasets(experiment).sha256
+        except UsageError as error:
+            unknown.setdefault(experiment.dataset, str(error))
+            return None
+
+    stored = store.column("dataset_sha256") if cells else {}
+    changed = [
+        cell
+        for cell in cells
+        if None not in (hashes := {stored[cell.hash], now(cell.experiment)}) and len(hashes) > 1
+    ]
+    for dataset, reason in unknown.items():
+        note(f"{store.path}: not checked whether {dataset} is what it was then: {reason}")
+    if changed:
+        note(
+            f"{store.path}: {len(changed)} cells were measured on other data than is there now: "
+            "they are measured again"
+        )
+    return changed
 
 
 def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -> None:

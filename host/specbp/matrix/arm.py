@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from specbp.backends import Training
+from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
 from specbp.schedules.accounting import ACCOUNTS
@@ -60,13 +61,23 @@ class Arm:
         """Return what is needed to go on later."""
         return {
             "training": self.training.state(),
+            "dataset_sha256": self.training.dataset_sha256,
             "epochs": self.epochs,
             "train_s": self._train_s,
             "sums": self._sums,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
+        """Go on from `state`.
+
+        Raises:
+            UsageError: it comes from other data. (The cell's hash knows the network.)
+        """
+        if state["dataset_sha256"] != self.training.dataset_sha256:
+            raise UsageError(
+                f"{self.cell.experiment.dataset} has changed since the half-trained cell "
+                f"{self.cell.hash} was begun: bring the data back, or start over with --fresh"
+            )
         self.training.restore(state["training"])
         self.epochs = state["epochs"]
         self._train_s = state["train_s"]

@@ -91,8 +91,12 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every finished cell, by hash."""
+        return self.column("status")
+
+    def column(self, name: str) -> dict[str, Any]:
+        """Return a column of the frame `runs` of every finished cell, by hash."""
         return {
-            folder.name: _read(folder / "runs.parquet", "runs").column("status")[0].as_py()
+            folder.name: _read(folder / "runs.parquet", "runs").column(name)[0].as_py()
             for folder in self._folders()
         }
 
