@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import nn
 
 from specbp.datasets.catalog import DatasetInfo
@@ -47,8 +48,9 @@ class Initial:
         return Identity(self.network.sha256, weights_sha256(self.weights))
 
 
-_identities: dict[tuple[int, str, DatasetInfo, int], tuple[object, Identity]] = {}
-"""Identities by builder, model, data set and seed; with the builder, so that its `id` stays its."""
+_Key = tuple[int, str, DatasetInfo, int, torch.dtype]
+_identities: dict[_Key, tuple[object, Identity]] = {}
+"""What is known, with the builder of each, so that no other gets its `id`."""
 
 
 def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
@@ -95,7 +97,7 @@ def identity(model: str, dataset: DatasetInfo, seed: int) -> Identity:
             data set.
     """
     builder = find(model)
-    key = (id(builder), model, dataset, seed)
+    key = (id(builder), model, dataset, seed, torch.get_default_dtype())
     if key not in _identities:
         _identities[key] = builder, initial(model, dataset, seed).identity
     return _identities[key][1]

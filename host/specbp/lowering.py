@@ -6,6 +6,7 @@ a `forward` of its own, weights that are shared or not trained. All of these are
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -75,9 +76,9 @@ def lower(model: nn.Sequential, image_shape: Shape, classes: int) -> tuple[Netwo
     shape: Shape = image_shape
     for name, module in _flat(model):
         operation = _operation(name, module, shape)
-        output_shape = _output_shape(name, module, shape)
         if operation is None:
             continue
+        output_shape = _output_shape(name, operation, shape)
         layers.append(Layer(name, operation, shape, output_shape))
         if isinstance(module, nn.Conv2d | nn.Linear):
             weights.append((_copy_of(module.weight), _copy_of(module.bias)))
@@ -312,24 +313,45 @@ def _pair(name: str, value: object) -> Pair:
     return values[0], values[-1]
 
 
-def _output_shape(name: str, module: nn.Module, shape: Shape) -> Shape:
-    """Ask the module itself what it makes of `shape`."""
-    wants_image = isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
-    fault = None
-    if wants_image and len(shape) != 3:
-        fault = "it needs an image"
-    elif isinstance(module, nn.Linear) and len(shape) != 1:
-        fault = "put a Flatten before it"
-    elif isinstance(module, nn.Linear) and shape[0] != module.weight.shape[1]:
-        fault = f"it takes {module.weight.shape[1]} features"
-    elif isinstance(module, nn.Conv2d) and shape[0] != module.weight.shape[1]:
-        fault = f"it takes {module.weight.shape[1]} channels"
-    if fault:
-        raise MisfitError(f"layer {name} does not fit its input {shape}: {fault}")
-    try:
-        with torch.no_grad():
-            # Not on the device "meta", without data: that imports half of PyTorch's compiler.
-            return tuple(module(torch.zeros(2, *shape)).shape[1:])
-    except Exception as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise MisfitError(f"layer {name} does not fit its input {shape}: {first_line}") from error
+def _output_shape(name: str, operation: Operation, shape: Shape) -> Shape:
+    """Return the shape of what a layer makes of a sample of `shape`."""
+    match operation:
+        case ReLU():
+            return shape
+        case Flatten():
+            return (math.prod(shape),)
+        case Linear() as op:
+            _require_fit(name, shape, len(shape) == 1, "put a Flatten before it")
+            fits = shape[0] == op.in_features
+            _require_fit(name, shape, fits, f"it takes {op.in_features} features")
+            return (op.out_features,)
+        case Convolution() as op:
+            _require_fit(name, shape, len(shape) == 3, "it needs an image")
+            fits = shape[0] == op.in_channels
+            _require_fit(name, shape, fits, f"it takes {op.in_channels} channels")
+            return op.out_channels, *_windows_in(name, op, shape)
+        case MaxPooling() | AveragePooling() as op:
+            _require_fit(name, shape, len(shape) == 3, "it needs an image")
+            for kernel, padding in zip(op.kernel, op.padding, strict=True):
+                _require(name, 2 * padding <= kernel, "padding must be at most half of the kernel")
+            return shape[0], *_windows_in(name, op, shape)
+
+
+def _windows_in(name: str, op: Convolution | MaxPooling | AveragePooling, shape: Shape) -> Pair:
+    """Return how many windows there are in an image of `shape`, each way."""
+    _require(name, min(op.kernel) >= 1, "kernel_size must be at least 1")
+    _require(name, min(op.stride) >= 1, "stride must be at least 1")
+    _require(name, min(op.padding) >= 0, "padding must not be negative")
+    counts = [
+        (size + 2 * padding - kernel) // stride + 1
+        for size, kernel, stride, padding in zip(
+            shape[1:], op.kernel, op.stride, op.padding, strict=True
+        )
+    ]
+    _require_fit(name, shape, min(counts) >= 1, "its window is larger than the padded image")
+    return counts[0], counts[1]
+
+
+def _require_fit(name: str, shape: Shape, holds: bool, rule: str) -> None:
+    if not holds:
+        raise MisfitError(f"layer {name} does not fit its input {shape}: {rule}")

@@ -111,7 +111,7 @@ def test_a_failed_cell_is_reported_and_the_rest_are_kept(specbp, tmp_path):
     [
         ("[base]\nepoch = 3", 'did you mean "epochs"'),
         ('[base]\ndataset = "cifar100"\nmodel = "cifar-cnn"', "cifar-100-python"),
-        ('[base]\ndataset = "digits"\nmodel = "lenet5"', "does not fit"),
+        ('[base]\ndataset = "digits"\nmodel = "lenet5"', "lenet5 takes 28 x 28 images, digits"),
         ('[base]\nschedule = "speculative"\ngate_metric = "mean"\ngate_threshold = 0.5', "range"),
         ("[base]\nbatch_size = 5000", "larger than the training set"),
         ("[base]\ntrain = 5000", "5000"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from specbp.frames import FORMAT
 from tests.cli.conftest import TINY, CommandLine
 
 
@@ -69,6 +70,6 @@ def test_an_unknown_arm_is_named_with_the_nearest(finished):
 
 def test_a_report_of_nothing_is_exit_code_4(finished, tmp_path):
     (tmp_path / "empty" / "cells").mkdir(parents=True)
-    (tmp_path / "empty" / "format.json").write_text('{"format": 1}')
+    (tmp_path / "empty" / "format.json").write_text(json.dumps({"format": FORMAT}))
     assert finished.fails("report", tmp_path / "empty")[0] == 4
     assert finished.fails("report", tmp_path / "nowhere")[0] == 2

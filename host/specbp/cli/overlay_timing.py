@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from specbp.cli.terminal import say, say_json
 
 
 def timing(
@@ -40,9 +40,9 @@ def timing(
     if route:
         routed = place_and_route(parameters, seed)
         if json_output:
-            sys.stdout.write(json.dumps(asdict(routed), indent=2) + "\n")
+            say_json(asdict(routed))
             return
-        print(
+        say(
             f"{parameters.size} on an ECP5, as a stand-in: {routed.clock_mhz:.1f} MHz; the longest "
             f"way {routed.logic_ns:.2f} ns in cells and {routed.routing_ns:.2f} ns in wires, from "
             f"{routed.first} to {routed.last}"
@@ -51,10 +51,10 @@ def timing(
     with tempfile.TemporaryDirectory(prefix="specbp-") as folder:
         found = deepest(synthesise(parameters, Path(folder)))
     if json_output:
-        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
+        say_json(asdict(found))
         return
     most = ", ".join(f"{found.ends[one]} of {one}" for one in sorted(found.ends, reverse=True)[:4])
-    print(
+    say(
         f"{parameters.size}, Yosys for 7-series: at most {found.levels} levels of logic between "
         f"registers, from {found.first} to {found.last}; ends of ways by their levels: {most}"
     )
