@@ -108,7 +108,7 @@ class Float32:
                     None,
                     op.stride,
                     op.padding,
-                    _unreached(op, layer.input_shape, layer.output_shape),
+                    unreached(op, layer.input_shape, layer.output_shape),
                 )
             case Linear():
                 gradient = delta @ _given(weights)[0]
@@ -391,7 +391,7 @@ def _traceable() -> Callable[..., Weights]:
     return compiled
 
 
-def _unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:
+def unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:
     """Return how many rows and columns of the input, at its end, no window of a stride reaches."""
     vertical, horizontal = (
         size + 2 * padding - kernel - (outputs - 1) * stride

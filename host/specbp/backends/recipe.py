@@ -134,6 +134,11 @@ class Recipe:
         chosen = self._samples(step, steps)
         return self.dataset.train_images.index_select(0, self._order[chosen])
 
+    def samples(self, step: int) -> Tensor:
+        """Return the indices of the training samples of `step`, int64 [batch]."""
+        chosen = self._samples(step, 1)
+        return self._order[chosen]
+
     def order(self, epoch: int) -> Tensor:
         """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""
         self._go_to(epoch)

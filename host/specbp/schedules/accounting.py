@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from specbp.schedules.spans import Phase, Span
+from specbp.schedules.spans import Span
 
 Account = Literal["passes", "imbalance", "gate", "redo", "cache", "synchronisation", "update"]
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
 
-_ACCOUNT_OF: dict[Phase, Account | None] = {
+_ACCOUNT_OF: dict[str, Account | None] = {
     "forward": "passes",
     "input gradient": "passes",
     "weight gradient": "passes",

@@ -28,7 +28,7 @@ class Span(NamedTuple):
     """
 
     engine: int
-    phase: Phase
+    phase: str
     layer: str
     started: float
     ended: float

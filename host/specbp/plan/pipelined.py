@@ -1,0 +1,32 @@
+"""Backward of the cached samples beside the forward of the batch, with nothing to decide.
+
+With the previous batch as the cache this is one-step delayed, pipelined SGD. Nothing of the
+backward needs anything of the forward, so that nothing waits for it but the update, which
+overwrites the weights that the forward reads.
+"""
+
+from __future__ import annotations
+
+from specbp.plan.outline import Outline
+from specbp.plan.speculative import Method, saved_nodes
+from specbp.plan.tasks import Plan, PlanBuilder
+
+
+def pipelined(outline: Outline, method: Method) -> Plan:
+    """Return the plan of a step in which every sample is cached and accepted, with activations.
+
+    Args:
+        outline: the network.
+        method: what is speculated with; `reuse` is activations.
+    """
+    plan = PlanBuilder("pipelined", outline, method.engines)
+    saved = saved_nodes(outline, method)
+    any_engine = None if method.balanced else 1
+    looked_up = plan.lookup(engine=1, nodes=saved)
+    cached = plan.refresh(looked_up, method.refresh, engine=1)
+    forward = plan.forward(plan.load(), engine=0)
+    grads = plan.input_grad(cached, 1, "cached", labels="cached")
+    gradients = plan.weight_grad([grads], cached, any_engine, "cached", "cached")
+    plan.update([gradients], engine=None if method.balanced else 0)
+    plan.commit(saved, forward, looked_up, any_engine)
+    return plan.build()

@@ -1,0 +1,1 @@
+"""Runtimes: what executes plans. They know tasks, and no schedule."""

@@ -1,0 +1,1 @@
+"""The native runtime: plans executed in C++, without Python between tasks; float32 on a CPU."""
