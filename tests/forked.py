@@ -45,6 +45,13 @@ def run_forked(command, folder, environment, timeout=900):
         return Done(process.exitcode, *(path.read_text() for path in files))
 
 
+def start_forked(function, *arguments):
+    """Start a function of a module in a process of its own, and return the process."""
+    process = _SERVER.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
 def _command(command, folder, environment, output, error):
     for number, path in enumerate((os.devnull, output, error)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)

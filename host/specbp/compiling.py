@@ -1,7 +1,7 @@
 """Compiling once: a C++ compiler, and the folder where what it made is kept.
 
-A file is made once under a lock, in a temporary folder, and appears by one rename: a build that is
-killed leaves nothing half done.
+A file is made once under a lock, in a temporary folder, and appears by one rename with its
+checksum: a build that is killed leaves nothing half done, and damage is noticed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from specbp import durable
 from specbp.errors import SpecbpError
+
+_BUILD = ".build-"
+"""How the folders begin in which something is being made."""
 
 
 class ToolError(SpecbpError):
@@ -99,7 +104,7 @@ def _require_writable(cache: Path) -> None:
         ToolError: it cannot be written.
     """
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(cache)
         with tempfile.TemporaryFile(dir=cache):
             pass
     except OSError as error:
@@ -110,20 +115,46 @@ def _require_writable(cache: Path) -> None:
 
 
 def cached(name: str, make: Callable[[Path], Path]) -> Path:
-    """Return the file `name` of the cache; `make` makes it in the folder it is given."""
+    """Return the file `name` of the cache, as it was made; what is damaged is made again.
+
+    What builds that were killed left behind is deleted before something is made.
+
+    Args:
+        name: of the file.
+        make: makes the file in the folder it is given, and returns its path.
+    """
     cache = cache_folder()
-    final = cache / name
-    if final.exists():
-        return final
+    entry = cache / Path(name).stem
+    if durable.is_whole(entry):
+        return entry / name
     _require_writable(cache)
-    with FileLock(cache / f".{name}.lock"):
-        if not final.exists():
-            folder = Path(tempfile.mkdtemp(dir=cache, prefix=".build-"))
+    with FileLock(_lock_file(cache, entry.name)):
+        if not durable.is_whole(entry):
+            _delete_killed_builds(cache)
+            build = cache / f"{_BUILD}{entry.name}"
+            shutil.rmtree(build, ignore_errors=True)
             try:
-                make(folder).replace(final)
+                (build / "made").mkdir(parents=True)
+                (build / "entry").mkdir()
+                make(build / "made").replace(build / "entry" / name)
+                durable.seal_folder(build / "entry")
+                durable.publish(build / "entry", entry)
             finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    return final
+                shutil.rmtree(build, ignore_errors=True)
+    return entry / name
+
+
+def _delete_killed_builds(cache: Path) -> None:
+    """Delete the folders of builds that nobody makes any more: their locks are free."""
+    for build in cache.glob(f"{_BUILD}*"):
+        lock = _lock_file(cache, build.name.removeprefix(_BUILD))
+        with suppress(Timeout), FileLock(lock, timeout=0):
+            shutil.rmtree(build, ignore_errors=True)
+
+
+def _lock_file(cache: Path, name: str) -> Path:
+    """Return the lock of whoever makes the entry `name` of the cache."""
+    return cache / f".{name}.lock"
 
 
 def _compiler(command: Sequence[str]) -> Compiler:

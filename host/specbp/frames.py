@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from specbp.experiment import Experiment
 
-FORMAT = 2
+FORMAT = 3
 """Version of the schema and of the results folder; a folder of another version is refused."""
 
 
@@ -162,6 +162,9 @@ RUNS: tuple[Column, ...] = (
     Column("specbp_version", str, "version of specbp", False),
     Column("git_commit", str, "commit of the checkout specbp ran from, if it was one", False),
     Column("git_dirty", bool, "the checkout had uncommitted changes", False),
+    Column(
+        "source_sha256", str, "SHA-256 of the sources of specbp that a result depends on", False
+    ),
     Column("python_version", str, "version of Python", False),
     Column("torch_version", str, "version of PyTorch", False),
     Column("numpy_version", str, "version of NumPy", False),

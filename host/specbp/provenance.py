@@ -1,9 +1,11 @@
-"""Where a number came from: the machine, the versions and the commit."""
+"""Where a number came from: the machine, the versions, the commit and the sources."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +14,20 @@ from typing import Any
 import psutil
 
 from specbp.cores import available_cores
+from specbp.overlay.sources import HARDWARE, rtl_files
+
+ORIGIN = {
+    "source_sha256": "specbp",
+    "torch_version": "PyTorch",
+    "numpy_version": "NumPy",
+    "cpu": "processor",
+}
+"""The columns of `runs` in which rows agree that were measured by the same means, and their names.
+
+A training that is gone on with after one of them changed would be a mix of two.
+"""
+_SHOWS_ONLY = ("cli", "doctor", "report")
+"""Folders of the package that no result depends on."""
 
 
 @cache
@@ -22,6 +38,7 @@ def provenance() -> dict[str, Any]:
         "specbp_version": installed_version("specbp"),
         "git_commit": commit,
         "git_dirty": None if commit is None else bool(_git("status", "--porcelain")),
+        "source_sha256": _source_sha256(),
         "python_version": platform.python_version(),
         "torch_version": installed_version("torch"),
         "numpy_version": installed_version("numpy"),
@@ -30,6 +47,58 @@ def provenance() -> dict[str, Any]:
         "cores": available_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
+
+
+def origin() -> dict[str, Any]:
+    """Return by what means a row would be measured now, and the commit that names them."""
+    now = provenance()
+    return {name: now[name] for name in (*ORIGIN, "specbp_version", "git_commit", "git_dirty")}
+
+
+def difference(row: Mapping[str, Any]) -> str | None:
+    """Return in which of `ORIGIN` a row differs from what would be measured now, in words.
+
+    Args:
+        row: of the frame `runs`, or an `origin`.
+    """
+    now = origin()
+    words = [
+        f"{name} {_version(row, column)} (now {_version(now, column)})"
+        for column, name in ORIGIN.items()
+        if row[column] != now[column]
+    ]
+    return ", ".join(words) or None
+
+
+def _version(row: Mapping[str, Any], column: str) -> str:
+    if column != "source_sha256":
+        return str(row[column])
+    sources = f"sources {str(row[column])[:8]}"
+    if row["git_commit"] is None:
+        return f"{row['specbp_version']}, {sources}"
+    changed = f" with changes, {sources}" if row["git_dirty"] else ""
+    return f"at commit {row['git_commit'][:10]}{changed}"
+
+
+@cache
+def _source_sha256() -> str:
+    """Return the SHA-256 of all sources that a result depends on, by name."""
+    package = Path(__file__).parent
+    sources = [
+        path
+        for path in package.rglob("*")
+        if path.suffix in (".py", ".cpp") and path.relative_to(package).parts[0] not in _SHOWS_ONLY
+    ]
+    digest = hashlib.sha256()
+    for folder, paths in ((package, sources), (HARDWARE, [*rtl_files(), *_harness()])):
+        for path in sorted(paths):
+            digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _harness() -> list[Path]:
+    return [path for path in (HARDWARE / "sim").rglob("*.[ch]*") if path.is_file()]
 
 
 def installed_version(package: str) -> str | None:

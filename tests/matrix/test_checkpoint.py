@@ -5,13 +5,14 @@ from specbp.errors import UsageError
 from specbp.matrix.checkpoint import Checkpoint, Saved
 
 
-def saved(round_number, value=0.0):
-    arms = {"aa": {"training": {"weights": [torch.full((2,), value)]}, "epochs": []}}
-    return Saved("session", "2026-01-01T00:00:00+00:00", round_number, arms)
+def saved(round_number, steps, value=0.0):
+    training = {"step": steps, "weights": [torch.full((2,), value)]}
+    arms = {"aa": {"training": training, "epochs": []}}
+    return Saved("session", "2026-01-01T00:00:00+00:00", round_number, "m", {}, arms)
 
 
 def rows(*steps):
-    return {"aa": [{"cell": "aa", "step": step} for step in steps]}
+    return [{"cell": "aa", "step": step} for step in steps]
 
 
 def test_nothing_was_saved_at_first(tmp_path):
@@ -20,39 +21,39 @@ def test_nothing_was_saved_at_first(tmp_path):
 
 def test_the_last_state_and_all_rows_are_read_back(tmp_path):
     first = Checkpoint(tmp_path)
-    first.write(saved(1), rows(0, 1))
-    first.write(saved(2, value=5.0), rows(2))
+    first.write(saved(1, 2), rows(0, 1))
+    first.write(saved(2, 3, value=5.0), rows(2))
     again = Checkpoint(tmp_path)
     read = again.read()
     assert read.round == 2
     assert read.arms["aa"]["training"]["weights"][0].tolist() == [5.0, 5.0]
-    assert again.steps("aa").column("step").to_pylist() == [0, 1, 2]
+    assert again.steps().column("step").to_pylist() == [0, 1, 2]
 
 
 def test_rows_written_just_before_the_process_died_are_written_again(tmp_path):
     first = Checkpoint(tmp_path)
-    first.write(saved(1), rows(0, 1))
+    first.write(saved(1, 2), rows(0, 1))
     state = (tmp_path / "state.pt").read_bytes()
-    first.write(saved(2), rows(2, 3))
+    first.write(saved(2, 4), rows(2, 3))
     (tmp_path / "state.pt").write_bytes(state)
     again = Checkpoint(tmp_path)
     assert again.read().round == 1
-    again.write(saved(2), rows(2, 3))
-    assert again.steps("aa").column("step").to_pylist() == [0, 1, 2, 3]
+    again.write(saved(2, 4), rows(2, 3))
+    assert again.steps().column("step").to_pylist() == [0, 1, 2, 3]
 
 
 def test_a_truncated_checkpoint_is_named_with_what_to_do(tmp_path):
-    Checkpoint(tmp_path).write(saved(1), rows(0))
+    Checkpoint(tmp_path).write(saved(1, 1), rows(0))
     state = tmp_path / "state.pt"
     state.write_bytes(state.read_bytes()[:100])
-    with pytest.raises(UsageError, match="delete the folder"):
+    with pytest.raises(UsageError, match="--fresh"):
         Checkpoint(tmp_path).read()
 
 
 def test_after_deleting_the_next_checkpoint_is_the_first(tmp_path):
     checkpoint = Checkpoint(tmp_path / "c")
-    checkpoint.write(saved(1), rows(0, 1))
+    checkpoint.write(saved(1, 2), rows(0, 1))
     checkpoint.delete()
     assert checkpoint.read() is None
-    checkpoint.write(saved(1), rows(7))
-    assert checkpoint.steps("aa").column("step").to_pylist() == [7]
+    checkpoint.write(saved(1, 1), rows(0))
+    assert checkpoint.steps().column("step").to_pylist() == [0]

@@ -13,9 +13,10 @@ from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 from specbp.initial import Identity
 from specbp.matrix.expand import Cell, expand, matrix_from
-from specbp.matrix.run import backend_opener, missing, run_cells
+from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store
+from specbp.matrix.survey import missing
 from specbp.models import MODELS, BuiltIn
 from tests.test_experiment import OTHER_VALUES, base_for
 

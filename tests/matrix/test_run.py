@@ -6,9 +6,10 @@ import pytest
 from specbp.backends.pytorch import PytorchTraining
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.frames import repeatable_columns
-from specbp.matrix.run import backend_opener, forget, missing, run_cells
+from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store
+from specbp.matrix.survey import forget, missing
 
 
 @pytest.fixture

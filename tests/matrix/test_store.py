@@ -5,7 +5,7 @@ import pytest
 import specbp
 from specbp.errors import UsageError
 from specbp.frames import FORMAT, table
-from specbp.matrix.store import Store
+from specbp.matrix.store import FinishedCell, Store
 
 
 def run_row(cell, status="ok"):
@@ -14,7 +14,7 @@ def run_row(cell, status="ok"):
 
 def write(store, cell, **row):
     steps = table("steps", [{"cell": cell, "step": number} for number in range(3)])
-    store.write(run_row(cell) | row, [{"cell": cell, "epoch": 1}], steps)
+    store.write("w", [FinishedCell(run_row(cell) | row, [{"cell": cell, "epoch": 1}], steps)])
 
 
 def test_what_was_written_is_loaded(tmp_path):
@@ -52,7 +52,7 @@ def test_a_cell_that_was_being_written_when_the_process_died_is_not_there(tmp_pa
 
 def test_a_failed_cell_keeps_its_traceback(tmp_path):
     store = Store.create(tmp_path)
-    store.write(run_row("aa", "failed"), [], table("steps", []), "Traceback: it broke")
+    store.write("w", [FinishedCell(run_row("aa", "failed"), traceback="Traceback: it broke")])
     assert (tmp_path / "cells" / "aa" / "traceback.txt").read_text() == "Traceback: it broke"
 
 

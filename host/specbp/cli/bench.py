@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.cli.arguments import Anew, CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.cli.terminal import say
 from specbp.errors import NothingMeasuredError
 from specbp.matrix.expand import expand, read_matrix
@@ -41,6 +41,14 @@ def bench(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="run failed cells again")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="train comparisons again, whole, of which cells are missing, were not trained in "
+            "turns, or were measured by another commit",
+        ),
+    ] = False,
     fresh: Fresh = False,
     checkpoint_seconds: CheckpointSeconds = 30.0,
     json_output: JsonOutput = False,
@@ -54,22 +62,24 @@ def bench(
     specbp report results/demo
     """
     read = read_matrix(matrix)
-    cells = picked(expand(read, matrix.name), filters or [], matrix.name)
+    every_cell = expand(read, matrix.name)
+    cells = picked(every_cell, filters or [], matrix.name)
     if not cells:
         raise NothingMeasuredError(
             f"{matrix.name}: [[exclude]] leaves no cell: nothing was measured"
         )
     folder = results or Path("results") / read.name
+    anew = Anew.EVERYTHING if fresh else Anew.INCOMPARABLE if again else Anew.NOTHING
     if dry_run:
         from specbp.cli.dry_run import show_plan
 
-        show_plan(cells, folder, retry_failed, fresh, json_output)
+        show_plan(cells, folder, retry_failed, anew, json_output)
         return
     from specbp.cli.output import fail_if_any_failed, print_cautions, print_json, rows_of
     from specbp.cli.training import train
     from specbp.matrix.store import load
 
-    train(cells, folder, data_root, retry_failed, fresh, checkpoint_seconds)
+    train(cells, folder, data_root, retry_failed, anew, checkpoint_seconds, every_cell)
     runs = rows_of(load(folder), cells)
     if json_output:
         print_json(runs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from specbp.cli.arguments import Anew
 from specbp.cli.terminal import say, say_json, show
 from specbp.experiment import WORK_FIELDS
 from specbp.frames import empty
@@ -14,12 +15,13 @@ from specbp.matrix.checkpoint import Checkpoint
 from specbp.matrix.expand import Cell
 from specbp.matrix.forecast import forecast, in_words
 from specbp.matrix.store import Store
+from specbp.matrix.survey import incomparable
 
 DONE, FAILED, BEGUN, TO_DO = "done", "failed", "begun", "to do"
 
 
 def show_plan(
-    cells: Sequence[Cell], results: Path, retry_failed: bool, fresh: bool, json_output: bool
+    cells: Sequence[Cell], results: Path, retry_failed: bool, anew: Anew, json_output: bool
 ) -> None:
     """Print what the same command without `--dry-run` would do; nothing is written.
 
@@ -27,7 +29,7 @@ def show_plan(
         cells: that are asked for.
         results: the results folder, which need not be there.
         retry_failed: cells that failed are to be done again.
-        fresh: all are.
+        anew: what is to be done although it is there.
         json_output: print JSON.
 
     Raises:
@@ -37,8 +39,13 @@ def show_plan(
     runs = store.load().runs if store else empty("runs")
     statuses = dict(zip(runs["cell"], runs["status"], strict=True))
     states = [_state(cell, statuses, store, retry_failed) for cell in cells]
-    if fresh:
+    if anew is Anew.EVERYTHING:
         states = [TO_DO] * len(cells)
+    elif anew is Anew.INCOMPARABLE and store:
+        whole = incomparable(cells, store, retry_failed)
+        states = [
+            TO_DO if cell in whole else state for cell, state in zip(cells, states, strict=True)
+        ]
     left = [state in (BEGUN, TO_DO) for state in states]
     expected = [
         seconds if wanted else 0.0

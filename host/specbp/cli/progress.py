@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -67,7 +67,7 @@ class ProgressDisplay:
         if self._task is not None:
             self._progress.advance(self._task, steps)
 
-    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
+    def finished(self, cell: Cell, run: Mapping[str, Any]) -> None:
         """Print a line for the cell."""
         self._finished += 1
         counter = f"[{self._finished}/{self._cells}]"

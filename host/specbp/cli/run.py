@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.cli.arguments import Anew, CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.cli.options import with_experiment_options
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
@@ -48,7 +48,7 @@ def run(
         results,
         data_root,
         retry_failed=True,
-        fresh=fresh,
+        anew=Anew.EVERYTHING if fresh else Anew.NOTHING,
         checkpoint_seconds=checkpoint_seconds,
     )
     runs = rows_of(load(results), [cell])

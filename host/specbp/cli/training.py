@@ -5,19 +5,24 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 
+from specbp.cli.arguments import Anew
 from specbp.cli.progress import ProgressDisplay
 from specbp.cli.terminal import console, note, note_at_once
 from specbp.datasets.loading import Dataset, load
 from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
-from specbp.matrix.run import backend_opener, forget, missing, run_cells
-from specbp.matrix.session import OpenTraining, Stopped
+from specbp.matrix.run import backend_opener, check_cells, run_cells
+from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store
+from specbp.matrix.survey import Runs, forget, forget_matrix, incomparable, survey
+
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""The signals that ask a run to stop."""
 
 
 def train(
@@ -25,15 +30,25 @@ def train(
     results: Path,
     data_root: Path | None,
     retry_failed: bool,
-    fresh: bool,
+    anew: Anew,
     checkpoint_seconds: float,
+    matrix: Sequence[Cell] | None = None,
 ) -> None:
     """Train those of `cells` that the results folder does not have yet.
 
-    Data sets and models are checked before the first step is trained.
+    All of them are opened before the first step is trained.
+
+    Args:
+        cells: that are asked for.
+        results: the results folder.
+        data_root: folder of the data sets.
+        retry_failed: train cells that failed again.
+        anew: what is deleted first: comparisons that are not whole, or everything asked for.
+        checkpoint_seconds: time between checkpoints.
+        matrix: all cells of the matrix they are of; None for a single experiment.
 
     Raises:
-        UsageError: a data set is missing or damaged, a model does not fit it, the folder cannot
+        UsageError: a data set is missing or damaged, a cell cannot be trained, the folder cannot
             be written.
         NothingMeasuredError: there are no cells.
         StoppedError: the user asked for it.
@@ -42,33 +57,32 @@ def train(
         raise NothingMeasuredError("no cells: nothing was measured")
     store = Store.create(results)
     with store.locked():
-        if fresh:
-            forget(cells, store)
         datasets = dataset_reader(data_root)
-        due = {cell.hash for cell in missing(cells, store, retry_failed)}
-        there = [cell for cell in cells if cell.hash not in due]
-        due |= {cell.hash for cell in _of_changed_data(there, store, datasets)}
-        to_do = [cell for cell in cells if cell.hash in due]
-        if len(to_do) < len(cells):
-            done = len(cells) - len(to_do)
-            note(
-                f"{results}: {done} of {len(cells)} cells are there already "
-                "(--fresh measures them again)"
-            )
-        if not to_do:
+        if anew is Anew.INCOMPARABLE:
+            forget(incomparable(cells, store, retry_failed), store)
+        elif anew is Anew.EVERYTHING:
+            whole = matrix is not None and len(cells) == len(matrix)
+            (forget_matrix if whole else forget)(cells, store)
+        changed = partial(_of_changed_data, store=store, datasets=datasets)
+        there = survey(cells, store, retry_failed, matrix, changed)
+        for remark in there.remarks:
+            note(remark)
+        if not there.to_do:
             return
         open_training = backend_opener(datasets)
-        _check_before_training(to_do, open_training)
+        with console(stderr=True).status(f"checking {len(there.to_do)} cells"):
+            check_cells(there.to_do, store, open_training)
         with (
-            ProgressDisplay(console(stderr=True), len(to_do)) as display,
+            ProgressDisplay(console(stderr=True), len(there.to_do)) as display,
             _stop_on_signals() as stop,
         ):
             try:
-                run_cells(to_do, store, open_training, display, checkpoint_seconds, stop)
+                run_cells(there.to_do, store, open_training, display, checkpoint_seconds, stop)
             except (Stopped, KeyboardInterrupt):
+                again = ", without --fresh," if anew is Anew.EVERYTHING else ""
                 raise StoppedError(
                     f"stopped; what is done is kept in {results}: "
-                    "run the same command again to go on"
+                    f"run the same command again{again} to go on"
                 ) from None
 
 
@@ -101,7 +115,7 @@ def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
 
 
 def _of_changed_data(
-    cells: Sequence[Cell], store: Store, datasets: Callable[[Experiment], Dataset]
+    cells: Sequence[Cell], runs: Runs, store: Store, datasets: Callable[[Experiment], Dataset]
 ) -> list[Cell]:
     """Return those of `cells` that are stored, but were measured on other data than is there now.
 
@@ -110,6 +124,7 @@ def _of_changed_data(
 
     Args:
         cells: that are stored.
+        runs: their rows of the frame `runs`, by hash.
         store: the results folder.
         datasets: loads the data set of an experiment.
     """
@@ -122,11 +137,11 @@ def _of_changed_data(
             unknown.setdefault(experiment.dataset, str(error))
             return None
 
-    stored = store.column("dataset_sha256") if cells else {}
     changed = [
         cell
         for cell in cells
-        if None not in (hashes := {stored[cell.hash], now(cell.experiment)}) and len(hashes) > 1
+        if None not in (hashes := {runs[cell.hash]["dataset_sha256"], now(cell.experiment)})
+        and len(hashes) > 1
     ]
     for dataset, reason in unknown.items():
         note(f"{store.path}: not checked whether {dataset} is what it was then: {reason}")
@@ -138,27 +153,16 @@ def _of_changed_data(
     return changed
 
 
-def _check_before_training(cells: Sequence[Cell], open_training: OpenTraining) -> None:
-    """Load each data set and build each model once, so that bad ones fail before any work."""
-    checked = set()
-    for cell in cells:
-        experiment = cell.experiment
-        combination = (experiment.dataset, experiment.train, experiment.test,
-                       experiment.subset_seed, experiment.held_out, experiment.model,
-                       experiment.batch_size, experiment.backend, experiment.lanes)  # fmt: skip
-        if combination not in checked:
-            open_training(experiment).close()
-            checked.add(combination)
-
-
 @contextmanager
 def _stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Turn the first signal to end into a request to stop after the block, and say so.
 
-    The next one stops at once.
+    The next one stops at once. A signal that is ignored, as hanging up is under nohup, stays so.
     """
     asked = False
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in signals}
+    previous = {one: handler for one, handler in handlers.items() if handler != signal.SIG_IGN}
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked

@@ -12,6 +12,7 @@ import pyarrow as pa
 from specbp.backends import Training
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
+from specbp.frames import table
 from specbp.matrix.expand import Cell
 from specbp.schedules.accounting import ACCOUNTS
 from specbp.schedules.bound import (
@@ -71,13 +72,26 @@ class Arm:
         """Go on from `state`.
 
         Raises:
-            UsageError: it comes from other data. (The cell's hash knows the network.)
+            UsageError: `state` comes from other data. (The cell's hash knows the network.)
+            ValueError: `state` is not of this cell's training.
         """
         if state["dataset_sha256"] != self.training.dataset_sha256:
             raise UsageError(
                 f"{self.cell.experiment.dataset} has changed since the half-trained cell "
                 f"{self.cell.hash} was begun: bring the data back, or start over with --fresh"
             )
+        step = state["training"]["step"]
+        if step > self.total_steps:
+            raise ValueError(f"{step} steps are done of {self.total_steps}")
+        epochs = table("epochs", state["epochs"])
+        done = step // self.training.steps_per_epoch
+        if epochs.column("epoch").to_pylist() != list(range(1, done + 1)):
+            raise ValueError(f"its epochs are not those of {step} steps")
+        if set(epochs.column("cell").to_pylist()) - {self.cell.hash}:
+            raise ValueError("its epochs are those of another cell")
+        sums = {name: float(state["sums"][name]) for name in self._sums}
+        if set(state["sums"]) != set(sums) or not state["train_s"] >= 0:
+            raise ValueError("its sums are not those of an epoch")
         self.training.restore(state["training"])
         self.epochs = state["epochs"]
         self._train_s = state["train_s"]

@@ -29,6 +29,7 @@ that cell. Where no cell uses what is written at a place, that is an error: it w
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -53,6 +54,8 @@ Fields = dict[str, Any]
 Written = list[tuple[str, Fields]]
 """The fields of one combination by the place where they are written; later ones win."""
 
+MOST_NAME_BYTES = 100
+_NAME = re.compile(r"\w(?:[\w .+-]*[\w.+-])?")
 _KEYS = ("name", "repeats", "base", "axes", "exclude", "include")
 
 
@@ -154,7 +157,7 @@ def matrix_from(given: Mapping[str, Any], name: str, where: str) -> Matrix:
     if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
         raise UsageError(f"{where}: repeats = {repeats!r}: it must be a whole number from 1")
     return Matrix(
-        str(given.get("name", name)),
+        _checked_name(given.get("name", name), where),
         repeats,
         _fields(given.get("base", {}), f"{where}: [base]"),
         _axes(given.get("axes", {}), where),
@@ -230,6 +233,16 @@ def _with_effect(combinations: Sequence[Written], where: str) -> list[Fields]:
         if key not in used:
             raise UsageError(f"{where}: {key[0]}: no cell uses {words}: leave it out")
     return found
+
+
+def _checked_name(name: object, where: str) -> str:
+    """Return the name of a matrix, which is also that of a folder: one plain word of a path."""
+    if isinstance(name, str) and _NAME.fullmatch(name) and len(name.encode()) <= MOST_NAME_BYTES:
+        return name
+    raise UsageError(
+        f"{where}: name = {name!r}: it names the results folder: write a letter, digit or "
+        f'underscore, then more of these, spaces, ".", "+" or "-", {MOST_NAME_BYTES} bytes at most'
+    )
 
 
 def _fields(given: object, where: str) -> Fields:

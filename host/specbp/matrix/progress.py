@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from specbp.matrix.expand import Cell
@@ -19,6 +19,6 @@ class Listener(Protocol):
         """A cell has done `steps` more steps."""
         ...
 
-    def finished(self, cell: Cell, run: dict[str, Any]) -> None:
-        """A cell is on disk; `run` is its row of the frame `runs`."""
+    def finished(self, cell: Cell, run: Mapping[str, Any]) -> None:
+        """A cell is on disk, or has failed; `run` is its row of the frame `runs`."""
         ...

@@ -7,28 +7,34 @@ from collections.abc import Callable, Sequence
 from specbp.backends import Training
 from specbp.backends.opening import open_training as open_on_backend
 from specbp.datasets.loading import Dataset
-from specbp.errors import NothingMeasuredError, UsageError
+from specbp.errors import NothingMeasuredError
 from specbp.experiment import Experiment
-from specbp.matrix.checkpoint import Checkpoint, Saved
+from specbp.matrix.arm import Arm
+from specbp.matrix.checkpoint import Checkpoint
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
-from specbp.matrix.session import OpenTraining, Session
+from specbp.matrix.session import OpenTraining, Session, restore
 from specbp.matrix.store import Store
+from specbp.matrix.survey import comparisons, require_resumable
 
 CHECKPOINT_SECONDS = 30.0
 
 
-def missing(cells: Sequence[Cell], store: Store, retry_failed: bool) -> list[Cell]:
-    """Return the cells that `store` does not have yet.
+def check_cells(cells: Sequence[Cell], store: Store, open_training: OpenTraining) -> None:
+    """Open the training of every cell once, where it was left, and train nothing.
 
-    Args:
-        cells: of the matrix.
-        store: the results folder.
-        retry_failed: count cells that failed as missing.
+    Raises:
+        UsageError: a cell cannot be trained, or not from its checkpoint.
     """
-    statuses = store.statuses()
-    done = {"ok"} if retry_failed else {"ok", "failed"}
-    return [cell for cell in cells if statuses.get(cell.hash) not in done]
+    for workload, together in comparisons(cells).items():
+        saved = Checkpoint(store.unfinished / workload).read()
+        for cell in together:
+            training = open_training(cell.experiment)
+            try:
+                if saved and cell.hash in saved.arms:
+                    restore(Arm(cell, training), saved.arms[cell.hash], store)
+            finally:
+                training.close()
 
 
 def run_cells(
@@ -53,41 +59,22 @@ def run_cells(
 
     Raises:
         Stopped: `stop` said so.
-        UsageError: cells that take turns would not do equal work.
+        UsageError: cells that take turns would not do equal work, or cannot go on from where they
+            were left.
         NothingMeasuredError: there are no cells.
     """
     if not cells:
         raise NothingMeasuredError("there are no cells to run")
-    for workload in dict.fromkeys(cell.workload for cell in cells):
-        together = [cell for cell in cells if cell.workload == workload]
+    require_resumable(cells, store)
+    for workload, together in comparisons(cells).items():
         checkpoint = Checkpoint(store.unfinished / workload)
         saved = checkpoint.read()
-        if saved:
-            _check_asked_for(saved, together, store)
-            in_flight = [cell for cell in together if cell.hash in saved.arms]
-            together = [cell for cell in together if cell not in in_flight]
-            session = Session(in_flight, store, checkpoint, saved, open_training, listener)
-            session.run(checkpoint_seconds, stop)
-        if together:
-            session = Session(together, store, checkpoint, None, open_training, listener)
-            session.run(checkpoint_seconds, stop)
-
-
-def _check_asked_for(saved: Saved, cells: Sequence[Cell], store: Store) -> None:
-    """Refuse to go on from a checkpoint with only some of the cells that are in it."""
-    left_out = saved.arms.keys() - {cell.hash for cell in cells} - store.statuses().keys()
-    if left_out:
-        raise UsageError(
-            f"{store.path}: {len(left_out)} half-trained cell(s) that take turns with these "
-            "are not asked for now: run without --filter to finish them, or start over with --fresh"
-        )
-
-
-def forget(cells: Sequence[Cell], store: Store) -> None:
-    """Delete what `store` has of `cells`, checkpoints included."""
-    for cell in cells:
-        store.delete(cell.hash)
-        Checkpoint(store.unfinished / cell.workload).delete()
+        in_flight = [cell for cell in together if saved and cell.hash in saved.cells]
+        others = [cell for cell in together if cell not in in_flight]
+        for turns, start in ((in_flight, saved), (others, None)):
+            if turns:
+                session = Session(turns, store, checkpoint, start, open_training, listener)
+                session.run(checkpoint_seconds, stop)
 
 
 def backend_opener(datasets: Callable[[Experiment], Dataset]) -> OpenTraining:

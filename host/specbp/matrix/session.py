@@ -1,4 +1,4 @@
-"""A session: the arms of one comparison, trained in turns, block by block.
+"""A session: the arms of one comparison, trained in turns, block by block, and stored together.
 
 Noise of the machine then meets all arms alike. Which arm goes first changes from round to round,
 by a draw that depends on the workload only.
@@ -9,23 +9,24 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
+
+import pyarrow as pa
 
 from specbp.backends import Training
 from specbp.datasets.catalog import describe
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
-from specbp.frames import table
 from specbp.matrix.arm import Arm
-from specbp.matrix.checkpoint import Checkpoint, Saved
+from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Failure, Saved, steps_by_cell
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
-from specbp.matrix.store import Store
-from specbp.provenance import provenance
+from specbp.matrix.store import FinishedCell, Store
+from specbp.provenance import origin, provenance
 
 OpenTraining = Callable[[Experiment], Training]
 
@@ -40,13 +41,19 @@ class Stopped(Exception):  # noqa: N818
 class Session:
     """Cells of one workload, trained in turns from start to end.
 
+    Nothing of a session is stored before all of it is done: what its arms are compared with does
+    not depend on where it was stopped.
+
     Args:
-        cells: of equal workload.
+        cells: of equal workload; with `saved`, those that are in it.
         store: where finished cells go.
         checkpoint: where cells in flight are saved.
         saved: what to go on from; None to begin.
         open_training: makes the training of an experiment.
         listener: hears how it goes on.
+
+    Raises:
+        UsageError: `saved` does not fit its cells.
     """
 
     def __init__(
@@ -58,16 +65,21 @@ class Session:
         open_training: OpenTraining,
         listener: Listener,
     ) -> None:
+        self._cells = cells
         self._store = store
         self._checkpoint = checkpoint
         self._open_training = open_training
         self._listener = listener
         self._saved_at = time.monotonic()
-        self._saved = saved or Saved(uuid4().hex[:12], _now(), 0, {})
+        self._saved = saved or Saved(uuid4().hex[:12], _now(), 0, cells[0].matrix, origin())
         self._round = self._saved.round
         self._arms: list[Arm] = []
+        self._failures: dict[str, Failure] = dict(self._saved.failures)
         for cell in cells:
-            self._open(cell)
+            if cell.hash in self._failures:
+                self._tell_failed(cell)
+            else:
+                self._open(cell)
 
     def run(self, checkpoint_seconds: float, stop: Callable[[], bool]) -> None:
         """Train all arms to their end and store them.
@@ -103,13 +115,14 @@ class Session:
             copy.advance(min(WARM_UP_STEPS, copy.steps_per_epoch))
             copy.close()
             arm = Arm(cell, self._open_training(cell.experiment))
-            if cell.hash in self._saved.arms:
-                arm.restore(self._saved.arms[cell.hash])
-            self._arms.append(arm)
         except UsageError:
             raise
         except Exception as error:
-            self._store_failed(cell, error)
+            self._fail(cell, error)
+            return
+        if cell.hash in self._saved.arms:
+            restore(arm, self._saved.arms[cell.hash], self._store)
+        self._arms.append(arm)
 
     def _check_equal_work(self) -> None:
         for what in ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256"):
@@ -134,37 +147,53 @@ class Session:
             except Exception as error:
                 arm.training.close()
                 self._arms.remove(arm)
-                self._store_failed(arm.cell, error)
+                self._fail(arm.cell, error)
             else:
                 self._listener.advanced(arm.cell, steps)
         self._round += 1
 
+    def _fail(self, cell: Cell, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        details = "".join(traceback.format_exception(error))
+        self._failures[cell.hash] = Failure(reason, details)
+        self._tell_failed(cell)
+
+    def _tell_failed(self, cell: Cell) -> None:
+        self._listener.finished(cell, self._failed(cell).run)
+
+    def _failed(self, cell: Cell) -> FinishedCell:
+        failure = self._failures[cell.hash]
+        run = self._run_row(cell) | {"status": "failed", "reason": failure.reason}
+        return FinishedCell(run, traceback=failure.traceback)
+
     def _save(self) -> None:
-        arms = {arm.cell.hash: arm.state() for arm in self._arms}
-        saved = Saved(self._saved.session, self._saved.started, self._round, arms)
-        self._checkpoint.write(saved, {arm.cell.hash: arm.unsaved_steps for arm in self._arms})
+        saved = replace(
+            self._saved,
+            round=self._round,
+            arms={arm.cell.hash: arm.state() for arm in self._arms},
+            failures=self._failures,
+        )
+        self._checkpoint.write(saved, [row for arm in self._arms for row in arm.unsaved_steps])
         for arm in self._arms:
             arm.unsaved_steps = []
         self._saved_at = time.monotonic()
 
     def _finish(self) -> None:
-        steps = {arm.cell.hash: self._checkpoint.steps(arm.cell.hash) for arm in self._arms}
-        for arm in self._arms:
-            own = steps[arm.cell.hash]
-            baseline = next((one for one in self._arms if _is_baseline(one.cell, arm.cell)), arm)
-            measured = arm.run_row(own, steps[baseline.cell.hash])
-            run = self._run_row(arm.cell) | measured | {"status": "ok"}
-            self._store.write(run, arm.epochs, own)
+        """Store all cells at once."""
+        steps = steps_by_cell(self._checkpoint.steps())
+        finished = [self._finished(arm, steps) for arm in self._arms]
+        failed = [self._failed(cell) for cell in self._cells if cell.hash in self._failures]
+        self._store.write(self._cells[0].workload, [*finished, *failed])
+        for arm, cell in zip(self._arms, finished, strict=True):
             arm.training.close()
-            self._listener.finished(arm.cell, run)
-        self._checkpoint.delete()
+            self._listener.finished(arm.cell, cell.run)
 
-    def _store_failed(self, cell: Cell, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        run = self._run_row(cell) | {"status": "failed", "reason": reason}
-        details = "".join(traceback.format_exception(error))
-        self._store.write(run, [], table("steps", []), details)
-        self._listener.finished(cell, run)
+    def _finished(self, arm: Arm, steps: Mapping[str, pa.Table]) -> FinishedCell:
+        own = steps[arm.cell.hash]
+        baseline = next((one for one in self._arms if _is_baseline(one.cell, arm.cell)), arm)
+        measured = arm.run_row(own, steps[baseline.cell.hash])
+        run = self._run_row(arm.cell) | measured | {"status": "ok"}
+        return FinishedCell(run, arm.epochs, own)
 
     def _run_row(self, cell: Cell) -> dict[str, Any]:
         """Return the columns of `runs` that are known from the start."""
@@ -180,6 +209,21 @@ class Session:
             "started": self._saved.started,
             **provenance(),
         }
+
+
+def restore(arm: Arm, state: Mapping[str, Any], store: Store) -> None:
+    """Bring an arm to where it was saved.
+
+    Raises:
+        UsageError: `state` is not of this arm.
+    """
+    try:
+        arm.restore(state)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise UsageError(
+            f"{store.unfinished / arm.cell.workload}: damaged: its state does not fit the cell "
+            f"{arm.cell.hash} ({type(error).__name__}: {error}): {FROM_THE_START}"
+        ) from error
 
 
 def _is_baseline(cell: Cell, of: Cell) -> bool:

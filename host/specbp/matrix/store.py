@@ -1,20 +1,20 @@
-"""A results folder: frames on disk, one folder per cell, each there as a whole or not at all.
+"""A results folder: frames on disk, one folder per cell; comparisons appear whole or not at all.
 
 results/
 format.json                 version of this layout
 cells/HASH/runs.parquet     also epochs.parquet and steps.parquet
 cells/HASH/traceback.txt    of a failed cell
-unfinished/WORKLOAD/        checkpoints of cells in flight
+cells/HASH/SHA256SUMS       checksums of these, for sha256sum
+unfinished/WORKLOAD/        checkpoint of cells in flight
+unfinished/WORKLOAD/finished/HASH/    cells of a comparison that move to cells/ one by one
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,59 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from specbp import durable
+from specbp.durable import DamagedError, HalfMadeError
 from specbp.errors import UsageError
 from specbp.frames import FORMAT, SCHEMAS, Frames, arrow_schema, empty, table
 from specbp.provenance import installed_version
+
+STATUSES = ("ok", "failed", "skipped")
+_OWN = ("format.json", "cells", "unfinished", "report")
+_FINISHED = "finished"
+_READS = 5
+"""Attempts to read while another process may be moving cells to their place."""
+
+
+@dataclass(frozen=True)
+class FinishedCell:
+    """The frames of one cell.
+
+    Attributes:
+        run: row of the frame `runs`.
+        epochs: rows of the frame `epochs`.
+        steps: the frame `steps`.
+        traceback: of a failed cell.
+    """
+
+    run: Mapping[str, Any]
+    epochs: Sequence[Mapping[str, Any]] = ()
+    steps: pa.Table = field(default_factory=lambda: table("steps", []))
+    traceback: str | None = None
+
+    @property
+    def files(self) -> dict[str, bytes | memoryview]:
+        """The cell's files, by name."""
+        files: dict[str, bytes | memoryview] = {
+            "runs.parquet": parquet(table("runs", [dict(self.run)])),
+            "epochs.parquet": parquet(table("epochs", [dict(row) for row in self.epochs])),
+            "steps.parquet": parquet(self.steps.cast(arrow_schema("steps"))),
+        }
+        if self.traceback:
+            files["traceback.txt"] = self.traceback.encode()
+        return files
+
+
+@dataclass(frozen=True)
+class StoredRuns:
+    """What a results folder has.
+
+    Attributes:
+        runs: row of the frame `runs` of every finished cell, by hash.
+        half_made: folders of cells that are not whole, which count as missing.
+    """
+
+    runs: Mapping[str, Mapping[str, Any]]
+    half_made: Sequence[Path]
 
 
 class Store:
@@ -48,15 +98,14 @@ class Store:
         """
         store = cls(path)
         try:
-            if path.is_dir() and any(path.iterdir()):
-                store._check_format()
-            store._cells.mkdir(parents=True, exist_ok=True)
-            if not store._format_file.exists():
+            durable.make_folder(path)
+            if not store._has_format():
                 about = {"format": FORMAT, "specbp": installed_version("specbp")}
-                _write_atomically(store._format_file, json.dumps(about).encode())
-            probe = path / f".writable-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+                durable.write(store._format_file, json.dumps(about).encode())
+            durable.make_folder(store._cells)
+            durable.make_folder(store.unfinished)
+            with (path / ".lock").open("ab"):
+                pass
         except OSError as error:
             raise UsageError(f"{path}: cannot write results there: {error.strerror}") from error
         return store
@@ -71,102 +120,137 @@ class Store:
         store = cls(path)
         if not path.is_dir():
             raise UsageError(f"{path}: there is no such results folder")
-        store._check_format()
+        if not store._has_format() and not store._cells.is_dir():
+            raise UsageError(
+                f"{path}: this folder is not a results folder of specbp (no format.json)"
+            )
         return store
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others from writing to the folder meanwhile.
+        """Keep other processes from writing; finish and tidy what a killed one left.
 
         Raises:
             UsageError: another process is writing to it.
         """
         try:
             with FileLock(self.path / ".lock", timeout=0):
+                self._recover()
                 yield
         except Timeout:
             raise UsageError(
                 f"{self.path}: another specbp is writing there: wait for it, or use --results"
             ) from None
 
+    def stored(self) -> StoredRuns:
+        """Return what is there, every file held against its checksum.
+
+        Raises:
+            UsageError: a file is damaged; the message names it.
+        """
+        folders = self._folders()
+        runs = {cell: _run_row(cell, folder) for cell, folder in folders.items()}
+        return StoredRuns(
+            {cell: run for cell, run in runs.items() if run is not None},
+            [folders[cell] for cell, run in runs.items() if run is None],
+        )
+
     def statuses(self) -> dict[str, str]:
         """Return the status of every finished cell, by hash."""
-        return self.column("status")
+        return {cell: run["status"] for cell, run in self.stored().runs.items()}
 
-    def column(self, name: str) -> dict[str, Any]:
-        """Return a column of the frame `runs` of every finished cell, by hash."""
-        return {
-            folder.name: _read(folder / "runs.parquet", "runs").column(name)[0].as_py()
-            for folder in self._folders()
-        }
+    def write(self, workload: str, cells: Sequence[FinishedCell]) -> None:
+        """Store the cells of a comparison, replacing those there were; all appear at once.
 
-    def write(
-        self,
-        run: Mapping[str, Any],
-        epochs: list[dict[str, Any]],
-        steps: pa.Table,
-        traceback: str | None = None,
-    ) -> None:
-        """Write the frames of one cell, replacing any it had; all of them appear at once."""
-        cell = run["cell"]
-        temporary = self._cells / f".{cell}-{os.getpid()}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        frames = {
-            "runs": table("runs", [dict(run)]),
-            "epochs": table("epochs", epochs),
-            "steps": steps.cast(arrow_schema("steps")),
-        }
-        for name, frame in frames.items():
-            with (temporary / f"{name}.parquet").open("wb") as file:
-                pq.write_table(frame, file)
-        if traceback:
-            (temporary / "traceback.txt").write_text(traceback)
-        final = self._cells / cell
-        shutil.rmtree(final, ignore_errors=True)
-        temporary.rename(final)
+        The checkpoint of the comparison ends with that.
+
+        Args:
+            workload: what the cells have in common; see `Cell.workload`.
+            cells: all that were trained in turns.
+        """
+        folder = self.unfinished / workload
+        staged = folder / f".{_FINISHED}"
+        durable.make_folder(folder)
+        durable.discard(staged)
+        for cell in cells:
+            durable.write_folder(staged / str(cell.run["cell"]), cell.files)
+        durable.publish(staged, folder / _FINISHED)
+        self._move_finished(folder)
 
     def delete(self, cell: str) -> None:
         """Remove the frames of the cell with this hash, if there are any."""
-        shutil.rmtree(self._cells / cell, ignore_errors=True)
+        durable.discard(self._cells / cell)
 
     def load(self) -> Frames:
         """Return all finished cells as pandas frames.
 
         Raises:
-            UsageError: a file is damaged; the message names it.
+            UsageError: a file is damaged or missing; the message names it.
         """
-
-        def frame(name: str) -> pd.DataFrame:
-            tables = [_read(folder / f"{name}.parquet", name) for folder in self._folders()]
-            if not tables:
-                return empty(name)
-            loaded: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-            return loaded
-
-        return Frames(*(frame(name) for name in SCHEMAS))
+        for _ in range(_READS):
+            folders = self._folders()
+            try:
+                cells = [_read_cell(cell, folder) for cell, folder in folders.items()]
+            except HalfMadeError as error:
+                if folders == self._folders():
+                    raise UsageError(f"{error}: run the matrix again to train this cell") from error
+            else:
+                return Frames(*(_frame(name, cells) for name in SCHEMAS))
+        raise UsageError(f"{self.path}: another specbp is writing there: try again")
 
     @property
     def _format_file(self) -> Path:
         return self.path / "format.json"
 
-    def _folders(self) -> list[Path]:
-        return sorted(path for path in self._cells.iterdir() if not path.name.startswith("."))
+    def _folders(self) -> dict[str, Path]:
+        """Return the folders of the finished cells, by name; those on their way come first."""
+        places = [self._cells, *sorted(self.unfinished.glob(f"[!.]*/{_FINISHED}"))]
+        folders = {
+            folder.name: folder
+            for place in places
+            if place.is_dir()
+            for folder in sorted(place.iterdir())
+            if folder.is_dir() and not folder.name.startswith(".")
+        }
+        return dict(sorted(folders.items()))
 
-    def _check_format(self) -> None:
+    def _recover(self) -> None:
+        """Finish the storing of comparisons that was interrupted, and delete what is left over."""
+        durable.sweep(self._cells)
+        durable.sweep(self.unfinished)
+        for folder in sorted(self.unfinished.glob(f"*/{_FINISHED}")):
+            self._move_finished(folder.parent)
+
+    def _move_finished(self, folder: Path) -> None:
+        for cell in sorted((folder / _FINISHED).iterdir()):
+            durable.publish(cell, self._cells / cell.name)
+        durable.discard(folder)
+
+    def _has_format(self) -> bool:
+        """Return whether the folder says its version; one of which that was lost may be used.
+
+        Raises:
+            UsageError: it is of another version, or holds something else.
+        """
         try:
-            found = json.loads(self._format_file.read_text())["format"]
+            content = self._format_file.read_bytes()
         except FileNotFoundError:
+            content = b""
+        about = _parsed(content)
+        if about is None:
+            names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+            lost = self._format_file.exists() and self._cells.is_dir()
+            if not lost and names - set(_OWN):
+                raise UsageError(
+                    f"{self.path}: this folder is not a results folder of specbp (no format.json)"
+                )
+            return False
+        if about != FORMAT:
             raise UsageError(
-                f"{self.path}: this folder is not a results folder of specbp (no format.json)"
-            ) from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{self._format_file}: damaged: {error}") from error
-        if found != FORMAT:
-            raise UsageError(
-                f"{self.path}: written in results format {found}, this specbp reads {FORMAT}: "
+                f"{self.path}: written in results format {about}, this specbp reads {FORMAT}: "
                 "use another folder with --results, or the specbp that wrote it"
             )
+        return True
 
 
 def load(path: str | Path) -> Frames:
@@ -174,16 +258,86 @@ def load(path: str | Path) -> Frames:
     return Store.open(Path(path)).load()
 
 
-def _read(path: Path, frame: str) -> pa.Table:
+def parquet(frame: pa.Table) -> memoryview:
+    """Return a table as the content of a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(frame, sink)
+    return memoryview(sink.getvalue())
+
+
+def read_parquet(content: bytes, frame: str) -> pa.Table:
+    """Return the table in a Parquet file.
+
+    Args:
+        content: of the file.
+        frame: which one it is.
+
+    Raises:
+        ValueError: it does not hold such a frame.
+    """
     try:
-        return pq.read_table(io.BytesIO(path.read_bytes()), schema=arrow_schema(frame))
-    except (OSError, pa.ArrowInvalid) as error:
+        return pq.read_table(pa.BufferReader(content), schema=arrow_schema(frame))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+def _parsed(content: bytes) -> Any:
+    """Return the format that a format file names; None where the file is half-made."""
+    try:
+        return json.loads(content)["format"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _frame(name: str, cells: Sequence[Mapping[str, pa.Table]]) -> pd.DataFrame:
+    if not cells:
+        return empty(name)
+    loaded: pd.DataFrame = pa.concat_tables([cell[name] for cell in cells]).to_pandas()
+    return loaded
+
+
+def _read_cell(cell: str, folder: Path) -> dict[str, pa.Table]:
+    """Return the frames of one cell.
+
+    Raises:
+        HalfMadeError: a file is missing or empty.
+        UsageError: a file is damaged, or is not of this cell.
+    """
+    cure = f"delete the folder {folder} and run the matrix again, or run it with --fresh"
+    try:
+        contents = durable.read_folder(folder)
+        frames = {name: _content(contents, name, folder) for name in SCHEMAS}
+    except HalfMadeError:
+        raise
+    except DamagedError as error:
+        raise UsageError(f"{error}: {cure}") from error
+    runs = frames["runs"].select(["cell", "status"]).to_pylist()
+    if len(runs) == 1 and runs[0]["cell"] not in (cell, None):
         raise UsageError(
-            f"{path}: damaged or missing: delete the folder {path.parent} and run the matrix again"
-        ) from error
+            f"{folder}: a copy of the cell {runs[0]['cell']}: delete this folder; "
+            "a results folder has every cell once, under its own name"
+        )
+    whole = len(runs) == 1 and runs[0]["cell"] == cell and runs[0]["status"] in STATUSES
+    others = {name for frame in frames.values() for name in frame["cell"].unique().to_pylist()}
+    if not whole or others != {cell}:
+        raise UsageError(f"{folder}: damaged: it does not hold one cell {cell}: {cure}")
+    return frames
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _run_row(cell: str, folder: Path) -> Mapping[str, Any] | None:
+    """Return the cell's row of the frame `runs`, None where it is half-made."""
+    try:
+        row: Mapping[str, Any] = _read_cell(cell, folder)["runs"].to_pylist()[0]
+    except HalfMadeError:
+        return None
+    return row
+
+
+def _content(contents: Mapping[str, bytes], frame: str, folder: Path) -> pa.Table:
+    name = f"{frame}.parquet"
+    if name not in contents:
+        raise HalfMadeError(f"{folder / name}: missing")
+    try:
+        return read_parquet(contents[name], frame)
+    except ValueError as error:
+        raise DamagedError(f"{folder / name}: damaged: {error}") from error

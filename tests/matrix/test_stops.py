@@ -1,0 +1,80 @@
+"""Whatever happens between two changes of a file: nothing that was stored is lost, and the same
+command gives what an undisturbed run gives, in every column."""
+
+import random
+
+import pytest
+
+from tests.disk import CUTS, Disk, Model, put
+from tests.forked import start_forked
+from tests.matrix.scripted import REPEATS, differ, frames, run, run_until
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder in which the matrix ran, its changes, its frames, and its number of steps."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "results"
+    disk = Disk(fsync=False)
+    steps = run(folder, disk)
+    return folder, disk.log, frames(folder), steps
+
+
+def test_the_matrix_has_everything_that_can_go_wrong(undisturbed):
+    _, log, (runs, epochs, steps), _ = undisturbed
+    assert sorted(runs["status"]) == ["failed"] * REPEATS + ["ok"] * 2 * REPEATS
+    assert runs["session"].nunique() == REPEATS
+    assert runs["bound"].notna().any() and runs["over_passes_ms"].notna().any()
+    assert len(epochs) == 4 * REPEATS and len(steps) == 12 * REPEATS
+    assert {change[0] for change in log} == {
+        "create", "write", "fsync", "replace", "mkdir", "remove"
+    }  # fmt: skip
+
+
+def test_stopped_at_any_change_of_a_file_it_goes_on_as_if_never_stopped(undisturbed, tmp_path):
+    """A process that ends, by any signal, at any time: also between two cells of a comparison."""
+    _, log, expected, all_steps = undisturbed
+    for first in range(0, len(log), 4):
+        changes = range(first, min(first + 4, len(log)))
+        folders = {change: tmp_path / str(change) for change in changes}
+        children = [start_forked(run_until, folders[change], change) for change in changes]
+        for child in children:
+            child.join(60)
+            assert child.exitcode == 9
+        for change, folder in folders.items():
+            steps = run(folder)
+            assert differ(frames(folder), expected) == [], f"stopped at {change}: {log[change]}"
+            assert steps <= all_steps
+            assert not [*folder.glob("unfinished/*"), *folder.glob("cells/.*")]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_power_cut_at_any_change_of_a_file_loses_nothing_that_was_stored(
+    undisturbed, tmp_path, cut
+):
+    """A file system that loses what was not synced, keeps the names without it, or any part."""
+    folder, log, expected, all_steps = undisturbed
+    draw = random.Random(cut)
+    model, seen = Model(folder.parent), set()
+    for number, change in enumerate(log):
+        left = model.left(cut, draw)
+        if repr(left) not in seen:
+            seen.add(repr(left))
+            put(left, tmp_path / str(number))
+            again = tmp_path / str(number) / folder.name
+            steps = run(again)
+            where = f"power cut at {number}: {change}"
+            assert differ(frames(again), expected) == [], where
+            assert steps <= all_steps, where
+        model.apply(change)
+    assert len(seen) > 20
+
+
+def test_what_is_stored_survives_a_power_cut(undisturbed, tmp_path):
+    """Of the last change on, nothing is left to do: no step is trained again."""
+    folder, log, expected, _ = undisturbed
+    model = Model(folder.parent)
+    for change in log:
+        model.apply(change)
+    put(model.left("synced", random), tmp_path / "after")
+    assert differ(frames(tmp_path / "after" / folder.name), expected) == []
+    assert run(tmp_path / "after" / folder.name) == 0
