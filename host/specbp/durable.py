@@ -71,9 +71,7 @@ def publish(temporary: Path, final: Path) -> None:
     """Give a folder on the disk its name, in place of what had that name."""
     discard(final)
     os.replace(temporary, final)
-    sync_folder(final.parent)  # the new entry before the old one goes: it is in one of them
-    if temporary.parent != final.parent:
-        sync_folder(temporary.parent)
+    sync_folder(final.parent)
 
 
 def make_folder(folder: Path) -> None:

@@ -39,9 +39,9 @@ class ScriptedTraining:
 
     initial_weights_sha256 = sample_order_sha256 = dataset_sha256 = "same"
     steps_per_epoch = 3
-    about = {"simulated": False, "board": None}
 
     def __init__(self, experiment):
+        self.about = {"simulated": False, "board": None}
         self._experiment = experiment
         self._seed = experiment.arm
         self._weights = torch.zeros(4)

@@ -222,8 +222,19 @@ class Store:
             self._move_finished(folder.parent)
 
     def _move_finished(self, folder: Path) -> None:
+        """Copy finished cells to their place, then delete the checkpoint that they are in.
+
+        A rename from folder to folder would be one change on most file systems, but not on all.
+        """
         for cell in sorted((folder / _FINISHED).iterdir()):
-            durable.publish(cell, self._cells / cell.name)
+            try:
+                files = durable.read_folder(cell)
+            except DamagedError as error:
+                raise UsageError(f"{error}: {_cure(folder)}") from error
+            staged = self._cells / f".{cell.name}"
+            durable.discard(staged)
+            durable.write_folder(staged, files)
+            durable.publish(staged, self._cells / cell.name)
         durable.discard(folder)
 
     def _has_format(self) -> bool:
@@ -303,7 +314,7 @@ def _read_cell(cell: str, folder: Path) -> dict[str, pa.Table]:
         HalfMadeError: a file is missing or empty.
         UsageError: a file is damaged, or is not of this cell.
     """
-    cure = f"delete the folder {folder} and run the matrix again, or run it with --fresh"
+    cure = _cure(folder)
     try:
         contents = durable.read_folder(folder)
         frames = {name: _content(contents, name, folder) for name in SCHEMAS}
@@ -322,6 +333,10 @@ def _read_cell(cell: str, folder: Path) -> dict[str, pa.Table]:
     if not whole or others != {cell}:
         raise UsageError(f"{folder}: damaged: it does not hold one cell {cell}: {cure}")
     return frames
+
+
+def _cure(folder: Path) -> str:
+    return f"delete the folder {folder} and run the matrix again, or run it with --fresh"
 
 
 def _run_row(cell: str, folder: Path) -> Mapping[str, Any] | None:
