@@ -47,7 +47,7 @@ def run_forked(command, folder, environment, timeout=900):
 
 def start_forked(function, *arguments):
     """Start a function of a module in a process of its own, and return the process."""
-    process = _SERVER.Process(target=function, args=arguments)
+    process = SERVER.Process(target=function, args=arguments)
     process.start()
     return process
 
