@@ -23,6 +23,9 @@ from specbp.overlay.register import Field, Register
 from specbp.overlay.sources import HARDWARE
 
 NOTICE = "Generated from specbp.rdl by `python -m specbp.overlay.registers`; do not edit."
+LICENCE = "// SPDX-License-Identifier: Apache-2.0\n"
+"""First line of generated SystemVerilog. PeakRDL-regblock's documentation leaves all rights in what
+it generates to the author of the register description."""
 BUILDS = range(1, hwh.MOST_CORES + 1)
 """Numbers of cores; each has a hardware handoff of its own."""
 CODE_WIDTHS = {"error": 4, "response": 2, "opcode": 8}
@@ -137,11 +140,11 @@ def _register_block(root: Any) -> dict[str, str]:
             err_if_bad_addr=True,
             retime_read_fanin=True,
         )
-        return {path.name: path.read_text() for path in sorted(Path(folder).glob("*.sv"))}
+        return {path.name: LICENCE + path.read_text() for path in sorted(Path(folder).glob("*.sv"))}
 
 
 def _codes_package(register_map: Map) -> str:
-    lines = [f"// {NOTICE}", "", "package specbp_codes_pkg;"]
+    lines = [f"{LICENCE}// {NOTICE}", "", "package specbp_codes_pkg;"]
     for kind, codes in register_map.codes.items():
         width = CODE_WIDTHS[kind]
         lines.append("")

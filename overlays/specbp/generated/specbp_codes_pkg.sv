@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generated from specbp.rdl by `python -m specbp.overlay.registers`; do not edit.
 
 package specbp_codes_pkg;
