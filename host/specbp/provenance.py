@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from specbp.cores import available_cores
-from specbp.overlay.sources import HARDWARE, rtl_files
+from specbp.overlay import sources
 
 ORIGIN = {
     "source_sha256": "specbp",
@@ -26,6 +26,7 @@ ORIGIN = {
 
 A training that is gone on with after one of them changed would be a mix of two.
 """
+_PACKAGE = Path(__file__).parent
 _SHOWS_ONLY = ("cli", "doctor", "report")
 """Folders of the package that no result depends on."""
 
@@ -83,22 +84,27 @@ def _version(row: Mapping[str, Any], column: str) -> str:
 @cache
 def _source_sha256() -> str:
     """Return the SHA-256 of all sources that a result depends on, by name."""
-    package = Path(__file__).parent
-    sources = [
-        path
-        for path in package.rglob("*")
-        if path.suffix in (".py", ".cpp") and path.relative_to(package).parts[0] not in _SHOWS_ONLY
-    ]
     digest = hashlib.sha256()
-    for folder, paths in ((package, sources), (HARDWARE, [*rtl_files(), *_harness()])):
+    for folder, paths in ((_PACKAGE, package_sources()), (sources.HARDWARE, _hardware())):
         for path in sorted(paths):
             digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _harness() -> list[Path]:
-    return [path for path in (HARDWARE / "sim").rglob("*.[ch]*") if path.is_file()]
+def package_sources() -> list[Path]:
+    """Return the sources of the package that a result depends on, Python and C++ with headers."""
+    return [
+        path
+        for path in _PACKAGE.rglob("*")
+        if path.suffix in (".py", ".cpp", ".h")
+        and path.relative_to(_PACKAGE).parts[0] not in _SHOWS_ONLY
+    ]
+
+
+def _hardware() -> list[Path]:
+    harness = (sources.HARDWARE / "sim").rglob("*.[ch]*")
+    return [*sources.rtl_files(), *(path for path in harness if path.is_file())]
 
 
 def installed_version(package: str) -> str | None:

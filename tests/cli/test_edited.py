@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import specbp as package
+from specbp import durable
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
 
@@ -83,8 +84,12 @@ def stored_in(folder, row):
 
 
 def change_row(folder, row, **columns):
-    path = stored_in(folder, row) / "runs.parquet"
+    """Change what is stored, checksum included: as if it had been measured so."""
+    cell = stored_in(folder, row)
+    path = cell / "runs.parquet"
     pd.read_parquet(path).assign(**columns).to_parquet(path)
+    (cell / durable.SUMS).unlink()
+    durable.seal_folder(cell)
 
 
 def test_cells_that_were_measured_on_other_data_are_measured_again(specbp, edit, tmp_path):

@@ -98,21 +98,20 @@ def test_in_a_terminal_you_are_asked(foreign, monkeypatch, tmp_path, typed):
     """Only for a build of someone else, and not with --yes."""
     monkeypatch.setenv("SPECBP_CACHE", str(tmp_path / "cache"))
     import typer
-    from rich.console import Console
 
     from specbp.cli.board import _announce
 
-    version, console = version_of(foreign), Console(stderr=True)
+    version = version_of(foreign)
     terminal, other = pty.openpty()
     with os.fdopen(other, "r") as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         agreed = contextlib.nullcontext() if typed == b"y\n" else pytest.raises(typer.Abort)
         os.write(terminal, typed)
         with agreed:
-            _announce(console, version, "board", False)
-        _announce(console, version, "board", True)
+            _announce(version, "board", False)
+        _announce(version, "board", True)
         origin.remember(version.build)
-        _announce(console, version, "board", False)
+        _announce(version, "board", False)
     os.close(terminal)
 
 

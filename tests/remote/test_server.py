@@ -54,6 +54,8 @@ def test_training_over_the_protocol_is_that_of_pytorch(port, build, monkeypatch,
         "simulated": True,
         "board": "simulated, PYNQ.remote",
         "programmed": Parameters().described,
+        "test_samples": 8,
+        "chance": dataset.chance,
     }
     board.close()
 
