@@ -86,8 +86,11 @@ def stored_in(folder, row):
 def change_row(folder, row, **columns):
     """Change what is stored, checksum included: as if it had been measured so."""
     cell = stored_in(folder, row)
-    path = cell / "runs.parquet"
-    pd.read_parquet(path).assign(**columns).to_parquet(path)
+    for frame in ("runs", "epochs", "steps"):
+        path = cell / f"{frame}.parquet"
+        rows = pd.read_parquet(path)
+        changed = {name: columns[name] for name in columns if name in rows}
+        rows.assign(**changed).to_parquet(path)
     (cell / durable.SUMS).unlink()
     durable.seal_folder(cell)
 
