@@ -1,6 +1,11 @@
 """What rows say of where they came from."""
 
-from specbp.provenance import package_sources
+import shutil
+
+import pytest
+
+from specbp.overlay import sources
+from specbp.provenance import package_sources, provenance
 from specbp.runtime.native.library import FOLDER
 
 
@@ -12,3 +17,15 @@ def test_headers_count_as_sources_too():
 
 def test_what_only_shows_results_is_no_source_of_them():
     assert not any("report" in path.parts for path in package_sources())
+
+
+def test_other_hardware_is_another_source_and_only_while_it_is_used(tmp_path):
+    """Kind: a value that is kept although what it was made of was exchanged."""
+    before = provenance()["source_sha256"]
+    other = shutil.copytree(sources.HARDWARE, tmp_path / "hardware")
+    with (other / "rtl" / "watchdog.sv").open("a") as file:
+        file.write("// changed\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "HARDWARE", other)
+        assert provenance()["source_sha256"] != before
+    assert provenance()["source_sha256"] == before

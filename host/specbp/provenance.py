@@ -31,15 +31,19 @@ _SHOWS_ONLY = ("cli", "doctor", "report")
 """Folders of the package that no result depends on."""
 
 
-@cache
 def provenance() -> dict[str, Any]:
     """Return the columns of the frame `runs` that say where a row came from."""
+    return _provenance(sources.HARDWARE)
+
+
+@cache
+def _provenance(hardware: Path) -> dict[str, Any]:
     commit = _git("rev-parse", "HEAD")
     return {
         "specbp_version": installed_version("specbp"),
         "git_commit": commit,
         "git_dirty": None if commit is None else bool(_git("status", "--porcelain")),
-        "source_sha256": _source_sha256(),
+        "source_sha256": _source_sha256(hardware),
         "python_version": platform.python_version(),
         "torch_version": installed_version("torch"),
         "numpy_version": installed_version("numpy"),
@@ -81,11 +85,14 @@ def _version(row: Mapping[str, Any], column: str) -> str:
     return f"at commit {row['git_commit'][:10]}{changed}"
 
 
-@cache
-def _source_sha256() -> str:
-    """Return the SHA-256 of all sources that a result depends on, by name."""
+def _source_sha256(hardware: Path) -> str:
+    """Return the SHA-256 of all sources that a result depends on, by name.
+
+    Args:
+        hardware: the folder of the hardware; another one has another hash.
+    """
     digest = hashlib.sha256()
-    for folder, paths in ((_PACKAGE, package_sources()), (sources.HARDWARE, _hardware())):
+    for folder, paths in ((_PACKAGE, package_sources()), (hardware, _hardware())):
         for path in sorted(paths):
             digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
             digest.update(path.read_bytes())
