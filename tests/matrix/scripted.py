@@ -123,9 +123,13 @@ def run_until(folder, change):
 
 
 def frames(folder):
-    """Return all columns of all frames, sessions numbered in the order in which cells have them."""
+    """Return all columns of all frames, sessions numbered in the order in which cells have them.
+
+    An installed package looks for its commit from the folder a process is in, and the processes of
+    these tests are not all in the same one; the hash of the sources is the same in all of them.
+    """
     loaded = load(folder)
-    runs = loaded.runs.sort_values("cell").assign(started="")
+    runs = loaded.runs.sort_values("cell").assign(started="", git_commit="", git_dirty=False)
     runs["session"] = pd.factorize(runs["session"])[0]
     order = ["cell", "epoch", "step"]
     others = (
