@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,17 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> st
     if done.returncode:
         raise ToolError(f"{' '.join(command[:4])} ... failed:\n{done.stdout.strip()}")
     return done.stdout
+
+
+def processor() -> str:
+    """Return what tells processors apart that -march=native compiles differently for."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = ("model name", "flags", "Features", "CPU part")
+    said = {line for line in lines if line.startswith(named)}
+    return " ".join([platform.machine(), *sorted(said)])
 
 
 def cache_folder() -> Path:

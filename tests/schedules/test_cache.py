@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specbp.experiment import experiment_from
+from specbp.runtime.cache import expected_age
 from specbp.schedules.cache import (
     BatchCache,
     BatchSlots,
     KeyedCache,
-    expected_age,
     slots_of,
     without_inputs,
 )

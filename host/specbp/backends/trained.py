@@ -17,8 +17,8 @@ from specbp.backends.recipe import Recipe, count_correct
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
+from specbp.runtime.cache import expected_age
 from specbp.schedules import build as build_schedule
-from specbp.schedules.cache import expected_age
 from specbp.schedules.chain import Chain
 from specbp.schedules.device import Device
 from specbp.schedules.spans import Span

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from specbp.boards.toolchain import Verilator, find_verilator
-from specbp.compiling import Compiler, cached, find_compiler, run
+from specbp.compiling import Compiler, cached, find_compiler, processor, run
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import HARDWARE, rtl_files
 
@@ -160,18 +159,7 @@ def _includes(verilator: Verilator) -> tuple[str, ...]:
 
 def _tools(verilator: Verilator, compiler: Compiler) -> list[str]:
     command = [Path(compiler.command[0]).name, *compiler.command[1:]]
-    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, _processor()]
-
-
-def _processor() -> str:
-    """Return what tells processors apart that -march=native compiles differently for."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    named = ("model name", "flags", "Features", "CPU part")
-    said = {line for line in lines if line.startswith(named)}
-    return " ".join([platform.machine(), *sorted(said)])
+    return [verilator.version, compiler.version, *command, *_CXX_FLAGS, processor()]
 
 
 def _key(settings: Mapping[str, object], files: Iterable[Path]) -> str:

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from specbp.experiment import Experiment
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.outcome import Outcome, copy_all, put_rows
 from specbp.schedules.place import HOST
@@ -271,14 +270,3 @@ def without_inputs(outcome: Outcome, kept: int | None = None) -> Outcome:
     """Drop the layer inputs, all but that of layer `kept`: reuse `outcomes` does not read them."""
     inputs = (one if index == kept else None for index, one in enumerate(outcome.inputs))
     return replace(outcome, inputs=tuple(inputs))
-
-
-def expected_age(experiment: Experiment, classes: int) -> float:
-    """Return the mean age of a cached outcome, in steps, when it is used.
-
-    A key comes back after as many samples as there are keys, on average; the previous batch is
-    one step old, and nothing is younger.
-    """
-    if experiment.key == "batch":
-        return 1.0
-    return max(1.0, (experiment.buckets or classes) / experiment.batch_size)

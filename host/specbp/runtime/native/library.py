@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import platform
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from specbp.compiling import ToolError, cached, find_compiler, run
+from specbp.compiling import ToolError, cached, find_compiler, processor, run
 
 FOLDER = Path(__file__).parent
 _FLAGS = (
@@ -41,7 +40,7 @@ def library() -> Any:
     sources = sorted(path for path in FOLDER.iterdir() if path.suffix in (".h", ".cpp"))
     made_of = (
         [path.read_text() for path in sources], torch.__version__, str(torch_folder),
-        compiler.version, _FLAGS, _processor(),
+        compiler.version, _FLAGS, processor(),
     )  # fmt: skip
     key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
 
@@ -64,12 +63,3 @@ def library() -> Any:
     except OSError as error:
         raise ToolError(f"{path}: what {compiler.version} built does not load: {error}") from error
     return torch.ops.specbp
-
-
-def _processor() -> str:
-    """Return what names the instructions of the processor, which the code is compiled for."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    return next((line for line in text.splitlines() if line.startswith("flags")), "")

@@ -188,7 +188,6 @@ class Runtime {
       work(1);
       steps_ended_.store(seen, std::memory_order_release);
     }
-    has_left_ = true;
   }
 
   void close() {
@@ -644,7 +643,7 @@ class Runtime {
   std::mutex sleeping_;
   std::condition_variable wake_;
   std::atomic<int64_t> steps_begun_{0}, steps_ended_{0};
-  std::atomic<bool> is_closed_{false}, has_left_{false};
+  std::atomic<bool> is_closed_{false};
 };
 
 // ---- what Python calls -------------------------------------------------------------------------
