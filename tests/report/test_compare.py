@@ -194,12 +194,12 @@ def test_of_several_comparisons_one_must_be_chosen(cell: Make, gather: Make) -> 
     )
     both = compare_each(frames, "pipelined", "sequential, 1 thread")
     assert [round(found.time.ratio, 3) for found in both] == [0.7, 0.9]
-    with pytest.raises(UsageError, match="choose one of batch_size = 8; batch_size = 32"):
+    with pytest.raises(UsageError, match="choose one of Batch 8; Batch 32"):
         compare(frames, "pipelined", "sequential, 1 thread")
-    one = compare(frames, "pipelined", "sequential, 1 thread", comparison="batch_size = 32")
+    one = compare(frames, "pipelined", "sequential, 1 thread", comparison="Batch 32")
     assert one.time.ratio == pytest.approx(0.9)
     with pytest.raises(UsageError, match="no comparison"):
-        compare(frames, "pipelined", "sequential, 1 thread", comparison="batch_size = 9")
+        compare(frames, "pipelined", "sequential, 1 thread", comparison="Batch 9")
 
 
 def test_arms_of_different_comparisons_are_refused(cell: Make, gather: Make) -> None:

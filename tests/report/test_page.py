@@ -79,8 +79,8 @@ def test_every_section_is_there(shown: str) -> None:
     page = Page(shown)
     assert page.tags.count("figure") == page.tags.count("svg") == 2 * 5
     for words in (
-        "batch_size = 8",
-        "batch_size = 32",
+        "Batch 8",
+        "Batch 32",
         "Not measured",
         "the loss became infinite at step 31",
         "How it was measured",

@@ -28,7 +28,7 @@ def test_a_reader_can_recompute_a_ratio_from_the_written_frames(demo, tmp_path):
     assert len(runs) == len(demo.runs)
     assert len(epochs) == len(demo.epochs)
     arm, baseline = "pipelined", "sequential, 1 thread"
-    expected = compare(demo, arm, baseline, "batch_size = 8")
+    expected = compare(demo, arm, baseline, "Batch 8")
 
     def by_seed(name):
         cells = runs[(runs["arm"] == name) & (runs["batch_size"] == 8)]

@@ -17,11 +17,11 @@ from specbp.errors import UsageError
 from specbp.experiment import METHOD_FIELDS, WORK_FIELDS
 from specbp.frames import RUNS
 from specbp.report.overlay_time import SIMULATED
+from specbp.report.titles import NETWORK, sort_key, titles
 
 Row = Mapping[str, Any]
 """One row of the frame ``runs`` in plain values, ``None`` where it is null."""
 
-NETWORK = "network_sha256"
 SHARED_FIELDS = (*(name for name in WORK_FIELDS if name != "seed"), NETWORK)
 """The columns equal in every cell of a comparison; the seeds are its repeats.
 
@@ -31,7 +31,6 @@ The network counts beside the name of its model: who edits a model has another c
 EQUAL_WORK = (NETWORK, "initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
 """The columns that must be known, and equal between two arms at the same seed."""
 
-NETWORK_DIGITS = 12
 _KINDS = {column.name: column.kind for column in RUNS}
 
 
@@ -137,11 +136,10 @@ def comparisons(runs: pd.DataFrame) -> tuple[Comparison, ...]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in plain_rows(runs):
         groups.setdefault(tuple(row[name] for name in SHARED_FIELDS), []).append(row)
-    keys = sorted(groups, key=_sortable)
-    works = [dict(zip(SHARED_FIELDS, key, strict=True)) for key in keys]
+    works = sorted((dict(zip(SHARED_FIELDS, key, strict=True)) for key in groups), key=sort_key)
     return tuple(
-        _comparison(title, work, groups[key])
-        for title, work, key in zip(_titles(works), works, keys, strict=True)
+        _comparison(title, work, groups[tuple(work.values())])
+        for title, work in zip(titles(works), works, strict=True)
     )
 
 
@@ -244,29 +242,3 @@ def _sortable(values: Sequence[Any]) -> tuple[Any, ...]:
         else (1, float(value), "")
         for value in values
     )
-
-
-def _titles(works: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name each comparison by the fields that differ between them, or by what was trained."""
-    differing = [
-        name
-        for name in SHARED_FIELDS
-        if name != NETWORK and len({work[name] for work in works}) > 1
-    ]
-    if len({tuple(work[name] for name in differing) for work in works}) < len(works):
-        differing.append(NETWORK)
-    if not differing:
-        return [f"{work['model']} on {work['dataset']}" for work in works]
-    return [
-        ", ".join(
-            f"{name} = {'all' if work[name] is None else _word(name, work[name])}"
-            for name in differing
-        )
-        for work in works
-    ]
-
-
-def _word(name: str, value: Any) -> str:
-    if name == NETWORK:
-        return str(value)[:NETWORK_DIGITS]
-    return f"{value:g}" if isinstance(value, float) else str(value)
