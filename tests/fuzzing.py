@@ -4,6 +4,8 @@ import contextlib
 import sys
 import time
 
+import torch
+
 _watched = []
 _DANGEROUS = ("os.system", "subprocess.", "os.exec", "os.posix_spawn", "exec", "import", "socket.")
 
@@ -63,3 +65,59 @@ def within(seconds, work):
     found = work()
     assert time.monotonic() - began < seconds
     return found
+
+
+def leaves(value, path=()):
+    """Yield the path of every value in nested dictionaries, lists and tuples."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    else:
+        yield path
+        return
+    for key, part in items:
+        yield from leaves(part, (*path, key))
+
+
+def altered(value, path, new):
+    """Return nested containers with another value at a path; `value` stays as it is."""
+    if not path:
+        return new
+    key, *rest = path
+    changed = altered(value[key], rest, new)
+    if isinstance(value, dict):
+        return {**value, key: changed}
+    return type(value)([*value[:key], changed, *value[key + 1 :]])
+
+
+def wrong_values(state, path, ranges=True):
+    """Yield what the value at a path of a training's state cannot be.
+
+    Args:
+        state: nested containers.
+        path: of a value in them.
+        ranges: also values of the right type that are out of range.
+    """
+    value = state
+    for key in path:
+        value = value[key]
+    yield [value]
+    if isinstance(value, torch.Tensor):
+        yield value[None]
+        yield value.to(torch.int32 if value.dtype != torch.int32 else torch.int64)
+        yield value.tolist()
+        yield value.expand(2, *value.shape)[1:].squeeze(0).to_sparse() if value.dim() else None
+        if ranges and path[0] == "schedule" and value.numel():
+            floats = value.is_floating_point()
+            beyond = [float("inf"), float("-inf"), float("nan")] if floats else [2**62, -(2**62)]
+            for number in beyond:
+                changed = value.contiguous().clone()
+                changed.view(-1)[-1] = number
+                yield changed
+            if value.dim() > 1:
+                yield value.flatten()[:1].expand(value.shape)
+    else:
+        yield "x"
+        yield -1
+        yield float("nan")

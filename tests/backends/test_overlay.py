@@ -8,6 +8,8 @@ from specbp.backends.model import ModelTraining
 from specbp.backends.overlay import OverlayTraining
 from specbp.backends.pytorch import PytorchTraining
 from specbp.experiment import experiment_from
+from specbp.saved_state import StateError
+from tests.fuzzing import altered, leaves, wrong_values
 
 FIELDS = {"dataset": "digits", "train": 160, "test": 50, "batch_size": 16, "epochs": 2,
           "learning_rate_decay": "cosine", "weight_decay": 1e-3}  # fmt: skip
@@ -52,6 +54,34 @@ def test_a_resumed_training_goes_on_to_the_bit(dataset, tmp_path):
     assert second.step == 7
     assert second.weights_sha256() == whole.weights_sha256()
     assert second.advance(1)[0]["loss"] == whole.advance(1)[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"schedule": "speculative", "reuse": "replay", "gate_threshold": 0.3}], ids=str
+)
+def test_every_value_of_a_state_is_checked(dataset, fields):
+    """Kind: a checkpoint that is damaged, or not of this training, with the right checksum."""
+    training = on_overlay(dataset, **fields)
+    training.advance(3)
+    state = training.state()
+    for path in leaves(state):
+        ranges = "slots" in path  # of outcomes, the hardware compares what it does not bound
+        for value in () if path == ("step",) else wrong_values(state, path, ranges):
+            with pytest.raises(StateError):
+                training.restore(altered(state, path, value))
+                pytest.fail(f"{path} = {str(value)[:200]} was believed")
+    training.restore(state)
+    training.advance(1)
+
+
+def test_two_keys_in_one_slot_are_refused(dataset):
+    training = on_overlay(dataset, schedule="speculative", reuse="replay")
+    training.advance(3)
+    state = training.state()
+    held = state["schedule"]["slots"]["held"]
+    twice = torch.full_like(held, int(held.max()))
+    with pytest.raises(StateError, match="two keys have the same slot"):
+        training.restore(altered(state, ("schedule", "slots", "held"), twice))
 
 
 def test_the_model_predicts_cycles_and_trains_the_same(dataset):

@@ -23,6 +23,7 @@ from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
 from specbp.overlay.tensors import ArrayPair
+from specbp.saved_state import require_weights_like
 from specbp.schedules.spans import Recorder
 
 
@@ -103,7 +104,14 @@ class OverlayTraining:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state` as if never interrupted."""
+        """Go on from `state` as if never interrupted.
+
+        Raises:
+            StateError: it is none that this training could have saved.
+        """
+        masters = self._arithmetic.encode_weights(self._recipe.initial)
+        for name in ("weights", "momenta"):
+            require_weights_like(state[name], masters, name)
         self._step = state["step"]
         self._overlay.restore(state["weights"], state["momenta"], state["schedule"])
 

@@ -21,8 +21,9 @@ from specbp.network import Network
 from specbp.overlay.compiler import Method, compile_speculation
 from specbp.overlay.isa import MOST_LIMIT
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.slots import Slots
+from specbp.overlay.slots import NOTHING, Slots
 from specbp.overlay.tensors import Tensors
+from specbp.saved_state import StateError, fields, integers, tensor_like
 
 
 def method_of(experiment: Experiment, network: Network) -> Method:
@@ -128,8 +129,24 @@ class SpeculativeStep(Step):
         }
 
     def recall(self, state: Mapping[str, Any]) -> None:
-        """Write the cache."""
-        self._slots.restore({name: one.numpy() for name, one in state["slots"].items()})
-        outcomes = {name: one.numpy() for name, one in state["outcomes"].items()}
+        """Write the cache.
+
+        Raises:
+            StateError: `state` is none that this training could have saved.
+        """
+        parts = fields(state, ("slots", "outcomes"), "the cache")
+        slots = fields(parts["slots"], ("held", "labels"), "the cache")
+        keys, classes = self._slots.keys, self.tensors.compiled.stages[-1].result.channels
+        held = integers(slots["held"], keys, NOTHING, self._slots.spare - 1, "slots of keys")
+        labels = integers(slots["labels"], keys, 0, classes - 1, "labels of keys")
+        if len(held[held != NOTHING].unique()) != int((held != NOTHING).sum()):
+            raise StateError("two keys have the same slot")
+        self._slots.restore({"held": held.numpy(), "labels": labels.numpy()})
+        models = self.tensors.read_outcomes(self._slots.held)
+        saved = fields(parts["outcomes"], models, "the cache")
+        outcomes = {
+            name: tensor_like(saved[name], torch.from_numpy(model), name).numpy()
+            for name, model in models.items()
+        }
         self.tensors.write_outcomes(self._slots.held, outcomes)
         self.executor.set_valid(self._slots.valid)

@@ -53,6 +53,11 @@ class Slots:
         self._labels = np.zeros(keys, np.int64)
 
     @property
+    def keys(self) -> int:
+        """How many keys there are."""
+        return len(self._held)
+
+    @property
     def spare(self) -> int:
         """The slot that samples without a cached outcome read."""
         return self._total
