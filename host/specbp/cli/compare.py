@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specbp.cli.number_options import real
-from specbp.cli.terminal import say, say_json
-from specbp.errors import GateFellError
+from specbp.cli.terminal import note, say, say_json
+from specbp.errors import GateFellError, NothingMeasuredError
 
 if TYPE_CHECKING:
-    from specbp.report.statistics import MeanInterval
+    from specbp.frames import Frames
+    from specbp.report.statistics import MeanInterval, RatioInterval
     from specbp.report.summary import ArmComparison
 
 
@@ -23,9 +25,19 @@ def compare(
     baseline: Annotated[str, typer.Option(help="what it is held against")] = (
         "sequential, 1 thread"
     ),
+    comparison: Annotated[
+        str | None,
+        typer.Option(
+            help="judge only the comparison that the report gives this title",
+            show_default="all that have both arms",
+        ),
+    ] = None,
     max_ratio: Annotated[
         float | None,
-        real("fail with exit code 3 unless the whole 95% interval is below this", above=0),
+        real(
+            "fail with exit code 3 unless the whole 95% interval of total time is below this",
+            above=0,
+        ),
     ] = None,
     accuracy_margin: Annotated[
         float | None,
@@ -35,10 +47,17 @@ def compare(
             least=0,
         ),
     ] = None,
+    any_commit: Annotated[
+        bool,
+        typer.Option(
+            "--any-commit", help="judge results also if another commit of specbp measured them"
+        ),
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Print the ratio of two arms' training times with its 95% interval.
 
+    Where the timing allows no verdict, it says why and ends with exit code 4.
     Gates on time, and on accuracy by a test of non-inferiority:
 
     specbp compare results/demo --arm pipelined --max-ratio 0.9 --accuracy-margin 0.5
@@ -46,28 +65,80 @@ def compare(
     from specbp.matrix.store import load
     from specbp.report import compare_each
 
-    found = compare_each(load(results), arm, baseline)
+    gated = max_ratio is not None or accuracy_margin is not None
+    frames = load(results)
+    found = compare_each(frames, arm, baseline, comparison)
+    _name_origins(results, frames, found, refuse=gated and not any_commit)
     if json_output:
         say_json([asdict(one) for one in found])
-    fell = []
+    fell, withheld = [], []
     for one in found:
-        ratio = one.time
-        interval = (
-            "no interval, too few rounds"
-            if ratio.low is None or ratio.high is None
-            else f"95% interval {ratio.low:.3f} to {ratio.high:.3f}"
-        )
-        words = f"{ratio.ratio:.3f} ({interval})"
         if not json_output:
-            say(f"{one.comparison}: {one.arm} takes {words} of the time of {one.baseline}")
-        if max_ratio is not None and (ratio.high is None or ratio.high >= max_ratio):
-            fell.append(f"{one.comparison}: {words} is not below {max_ratio:g}")
-        if not json_output and one.accuracy is not None:
-            say(f"{one.comparison}: its test accuracy changes by {_points(one.accuracy)}")
+            for words in _sentences(one):
+                say(f"{one.comparison}: {words}")
+        if max_ratio is not None and (one.time.high is None or one.time.high >= max_ratio):
+            fell.append(f"{one.comparison}: {_ratio(one.time)} is not below {max_ratio:g}")
         if accuracy_margin is not None:
             fell += _accuracy_gate(one, accuracy_margin)
+        withheld += [f"{one.comparison}: {reason}" for reason in one.withheld]
+    if withheld and (max_ratio is not None or not gated):
+        raise NothingMeasuredError("no verdict on the time: " + "; ".join(withheld))
     if fell:
         raise GateFellError("; ".join(fell))
+
+
+def _name_origins(
+    results: Path, frames: Frames, found: Sequence[ArmComparison], refuse: bool
+) -> None:
+    """Say by what other means than those of now the arms were measured.
+
+    Args:
+        results: the results folder.
+        frames: its frames.
+        found: what is compared.
+        refuse: results of other sources of specbp are of no use.
+
+    Raises:
+        NothingMeasuredError: they are, and are to be refused.
+    """
+    from specbp.provenance import difference, origin
+
+    cells = {cell for one in found for cell in one.cells}
+    rows = frames.runs[frames.runs["cell"].isin(cells)].to_dict("records")
+    others = {words for words in map(difference, rows) if words is not None}
+    if not others:
+        return
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    words = f"{results}: measured by {min(others)}{more}"
+    now = origin()["source_sha256"]
+    if refuse and any(row["source_sha256"] != now for row in rows):
+        raise NothingMeasuredError(
+            f"{words}: measure again (specbp bench with --again), or judge the results as they "
+            "are with --any-commit"
+        )
+    note(words)
+
+
+def _sentences(one: ArmComparison) -> list[str]:
+    """Return what was found, in words."""
+    starts = len(one.time.by_start)
+    words = [f"{one.arm} takes {_ratio(one.time)} of the total time of {one.baseline}"]
+    words.append(f"its typical step takes {_ratio(one.typical)} of theirs")
+    if starts > 1:
+        each = ", ".join(f"{ratio:.3f}" for ratio in one.time.by_start)
+        words.append(f"total time in each of {starts} starts: {each}")
+    else:
+        words.append("one start: how starts differ is not in the interval (bench --starts 5)")
+    words += [f"no verdict on the time: {reason}" for reason in one.withheld]
+    if one.accuracy is not None:
+        words.append(f"its test accuracy changes by {_points(one.accuracy)}")
+    return words
+
+
+def _ratio(ratio: RatioInterval) -> str:
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.ratio:.3f} (no interval)"
+    return f"{ratio.ratio:.3f} (95% interval {ratio.low:.3f} to {ratio.high:.3f})"
 
 
 def _accuracy_gate(one: ArmComparison, margin: float) -> list[str]:

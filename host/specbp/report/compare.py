@@ -12,6 +12,7 @@ import pandas as pd
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.cycles import step_cycles
+from specbp.report.health import reasons_to_withhold, tail, typical_ms
 from specbp.report.learning import learning_notes
 from specbp.report.overlay_steps import OverlayStep, overlay_steps
 from specbp.report.overlay_time import SIMULATED, with_overlay_time
@@ -29,9 +30,11 @@ from specbp.report.pairing import (
 from specbp.report.provenance import provenance
 from specbp.report.statistics import (
     MeanInterval,
+    RatioInterval,
     mean_with_interval,
     paired_difference,
     ratio_with_interval,
+    typical_ratio,
 )
 from specbp.report.summary import (
     ACCURACY_MARGIN,
@@ -85,13 +88,21 @@ def summarise(frames: Frames, accuracy_margin: float = ACCURACY_MARGIN) -> Summa
     )
 
 
-def compare_each(frames: Frames, arm: str, baseline: str) -> tuple[ArmComparison, ...]:
-    """Hold `arm` against `baseline` in every comparison that has both.
+def compare_each(
+    frames: Frames, arm: str, baseline: str, title: str | None = None
+) -> tuple[ArmComparison, ...]:
+    """Hold `arm` against `baseline` in every comparison that has both, or in the one titled so.
 
     Raises:
-        UsageError: no such arm, or the two were nowhere timed together.
+        UsageError: no such arm or comparison, or the two were nowhere timed together.
     """
     found = comparisons(frames.runs)
+    titles = [comparison.title for comparison in found if comparison.arms]
+    if title is not None and title not in titles:
+        raise UsageError(
+            f'no comparison is called "{title}"{nearest(title, titles)}: '
+            f"there are {'; '.join(titles)}"
+        )
     names = {known.name for comparison in found for known in comparison.arms}
     if not names:
         raise NothingMeasuredError("no cell was measured: there is nothing to compare")
@@ -105,7 +116,8 @@ def compare_each(frames: Frames, arm: str, baseline: str) -> tuple[ArmComparison
     results = [
         _against(comparison, arms[arm], arms[baseline], steps)
         for comparison in found
-        if {arm, baseline} <= set(arms := {known.name: known for known in comparison.arms})
+        if title in (None, comparison.title)
+        and {arm, baseline} <= set(arms := {known.name: known for known in comparison.arms})
     ]
     done = tuple(result for result in results if isinstance(result, ArmComparison))
     if not done:
@@ -123,17 +135,11 @@ def compare(
     Raises:
         UsageError: no such arm or comparison, or several comparisons and no title.
     """
-    found = {result.comparison: result for result in compare_each(frames, arm, baseline)}
-    if comparison is None and len(found) == 1:
-        return next(iter(found.values()))
-    if comparison is None:
-        raise UsageError(f"several comparisons have both arms: choose one of {'; '.join(found)}")
-    if comparison not in found:
-        raise UsageError(
-            f'no comparison of both arms is called "{comparison}"{nearest(comparison, found)}: '
-            f"there are {'; '.join(found)}"
-        )
-    return found[comparison]
+    found = compare_each(frames, arm, baseline, comparison)
+    if len(found) > 1:
+        titles = "; ".join(result.comparison for result in found)
+        raise UsageError(f"several comparisons have both arms: choose one of {titles}")
+    return found[0]
 
 
 def _steps_by_cell(steps: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -212,17 +218,51 @@ def _against(
     pairs = timed_in_turns(common_seeds(arm, baseline))
     if not pairs:
         return NOT_IN_TURNS
-    rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
+    total, typical = _ratios(pairs, steps)
     accuracy = _accuracy_change(comparison, arm, baseline)
     return ArmComparison(
         comparison=comparison.title,
         arm=arm.name,
         baseline=baseline.name,
+        cells=tuple(run["cell"] for pair in pairs for run in pair),
         seeds=tuple(run["seed"] for run, _ in pairs),
-        time=ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds]),
+        time=total,
+        typical=typical,
         accuracy=accuracy if isinstance(accuracy, MeanInterval) else None,
         synthetic=comparison.synthetic,
+        withheld=_withheld(comparison, baseline, pairs, steps, (total, typical)),
     )
+
+
+def _ratios(
+    pairs: Sequence[tuple[Row, Row]], steps: Mapping[str, pd.DataFrame]
+) -> tuple[RatioInterval, RatioInterval]:
+    """Return the ratios of total time and of the typical step of runs timed in turns."""
+    rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
+    total = ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds])
+    ours, theirs = ([typical_ms(steps[run["cell"]]) for run in runs] for runs in zip(*pairs))
+    return total, typical_ratio(ours, theirs, total.rounds)
+
+
+def _withheld(
+    comparison: Comparison,
+    baseline: Arm,
+    pairs: Sequence[tuple[Row, Row]],
+    steps: Mapping[str, pd.DataFrame],
+    ratios: tuple[RatioInterval, RatioInterval],
+) -> tuple[str, ...]:
+    """Return why there is no verdict on the time; cycles of simulated overlays are always well."""
+    if baseline.backend in SIMULATED:
+        return ()
+    one_thread = None
+    if baseline.sequential and baseline.threads > 1:
+        single = one_thread_baseline(comparison, baseline)
+        beside = single and timed_in_turns(common_seeds(baseline, single))
+        if single and beside:
+            total, typical = _ratios(beside, steps)
+            one_thread = single.name, total.ratio, typical.ratio
+    baseline_steps = [steps[other["cell"]] for _, other in pairs]
+    return reasons_to_withhold(baseline.name, tail(baseline_steps), *ratios, one_thread)
 
 
 def _accuracy_change(

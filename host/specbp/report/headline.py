@@ -8,6 +8,7 @@ from specbp.report.learning import learning_sentences
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 from specbp.report.wording import (
+    WITHHELD,
     accuracy_verdict,
     count,
     interval_words,
@@ -54,6 +55,7 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
         for against in (arm.one_thread for arm in comparison.arms if arm.sequential)
         if isinstance(against, ArmComparison) and time_verdict(against) == "slower"
     ]
+    found += _withheld_sentences(comparison)
     noisiest = max(comparison.arms, key=_tail)
     if _tail(noisiest) > NOISY:
         found.append(
@@ -62,6 +64,19 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
             "Times from an idle machine would say more."
         )
     return found
+
+
+def _withheld_sentences(comparison: ComparisonSummary) -> list[str]:
+    """Return a sentence for each reason for which verdicts are withheld, with the arms it hits."""
+    arms_by_reason: dict[str, list[str]] = {}
+    for arm in comparison.arms:
+        for against in _held_against(arm):
+            for reason in against.withheld:
+                arms_by_reason.setdefault(reason, []).append(f'"{arm.name}"')
+    return [
+        f"No verdict on the time of {', '.join(arms)}: {reason}."
+        for reason, arms in arms_by_reason.items()
+    ]
 
 
 def _tail(arm: ArmSummary) -> float:
@@ -79,10 +94,14 @@ def _worst_ratio(arm: ArmSummary) -> float:
 
 
 def _time_verdict_of_both(arm: ArmSummary) -> str:
-    """Return ``faster`` than every baseline measured, ``slower`` than one of them, or neither."""
+    """Return ``faster`` than every baseline measured, ``slower`` than one of them, or neither.
+
+    A verdict that is withheld beside one baseline is withheld of both.
+    """
     verdicts = [time_verdict(against) for against in _held_against(arm)]
-    if "" in verdicts:
-        return ""
+    for missing in (WITHHELD, ""):
+        if missing in verdicts:
+            return missing
     if "slower" in verdicts:
         return "slower"
     return "faster" if set(verdicts) == {"faster"} else "not told apart"
@@ -97,7 +116,8 @@ def _took(arm: ArmSummary) -> str:
         time = against.time
         interval = interval_words(time.low, time.high, "{:.2f}")
         words = " ".join(part for part in (f"{time.ratio:.2f}", interval) if part)
-        return f"{words} of {of} ({time_verdict(against) or 'no interval from one round'})"
+        verdict = time_verdict(against) or "no interval from one round"
+        return f"{words} of {of} ({verdict}; a typical step {against.typical.ratio:.2f})"
 
     one = share(arm.one_thread, "the time of sequential training on one thread")
     equal = share(arm.equal_resources, "its time on equal threads")
@@ -125,6 +145,7 @@ def _time_counts(judged: Sequence[ArmSummary], arms: int) -> str:
             "faster": f"faster than {basis}",
             "slower": "slower than at least one",
             "not told apart": "not told apart from at least one",
+            WITHHELD: "without a verdict (the timing does not allow one)",
             "": "without an interval",
         },
     )

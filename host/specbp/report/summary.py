@@ -24,8 +24,11 @@ class ArmComparison:
         comparison: title of the comparison both belong to.
         arm: name of the arm.
         baseline: name of the arm it is held against.
+        cells: content hashes of the runs of both that enter `time`.
         seeds: the seeds at which both were timed in turns; only these enter `time`.
         time: total step time of `arm` over that of `baseline`.
+        typical: the time of a typical step of `arm` over that of `baseline`.
+        withheld: why no verdict is given on the time; empty where one is.
         accuracy: test accuracy of `arm` minus that of `baseline` over all seeds of both,
             percentage points; ``None`` where none may be claimed (synthetic data) or none was
             measured.
@@ -35,10 +38,13 @@ class ArmComparison:
     comparison: str
     arm: str
     baseline: str
+    cells: tuple[str, ...]
     seeds: tuple[int, ...]
     time: RatioInterval
+    typical: RatioInterval
     accuracy: MeanInterval | None
     synthetic: bool
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

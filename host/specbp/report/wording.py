@@ -22,6 +22,8 @@ from specbp.report.summary import (
 )
 
 SYNTHETIC = "synthetic data"
+WITHHELD = "no verdict"
+"""Instead of a verdict, where the timing does not allow one; see `ArmComparison.withheld`."""
 MINUS = "\N{MINUS SIGN}"
 PAPER = (
     'S. Park and T. Suh, "Speculative Backpropagation for CNN Parallel Training", '
@@ -51,7 +53,7 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
     (Heading("arm"), lambda arm, _: Cell(arm.name, "", _seeds(len(arm.seeds)))),
     (Heading("step time", "ms, median [p05, p95]"), lambda arm, _: _step_time(arm)),
     (
-        Heading("time / sequential, 1 thread", "ratio [95%]"),
+        Heading("total time / sequential, 1 thread", "ratio [95%]"),
         lambda arm, _: ratio_cell(arm, arm.one_thread),
     ),
     (
@@ -59,7 +61,7 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
         lambda arm, _: Cell(_or_dash(arm.bound, "{:.3f}")),
     ),
     (
-        Heading("time / sequential, equal threads", "ratio [95%]"),
+        Heading("total time / sequential, equal threads", "ratio [95%]"),
         lambda arm, _: ratio_cell(arm, arm.equal_resources),
     ),
     (Heading("accepted", "% of samples"), lambda arm, _: Cell(_accepted(arm))),
@@ -99,7 +101,7 @@ def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> Cell:
         return Cell("1", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
     time = against.time
     interval = interval_words(time.low, time.high, "{:.3f}") or "no interval: one round"
-    remarks = [time_verdict(against)]
+    remarks = [time_verdict(against), f"typical step {against.typical.ratio:.3f}"]
     if len(against.seeds) < len(arm.seeds):
         remarks.append(f"from {_seeds(len(against.seeds))}")
     return Cell(f"{time.ratio:.3f}", interval, ", ".join(word for word in remarks if word))
@@ -197,7 +199,9 @@ def _non_inferiority(arm: ArmSummary, synthetic: bool) -> Cell:
 
 
 def time_verdict(against: ArmComparison) -> str:
-    """Return ``faster``, ``slower`` or ``not told apart``; nothing without an interval."""
+    """Return ``faster``, ``slower``, ``not told apart`` or `WITHHELD`; nothing without interval."""
+    if against.withheld:
+        return WITHHELD
     return _verdict(against.time.low, against.time.high, 1.0, ("faster", "slower"))
 
 
