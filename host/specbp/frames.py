@@ -184,6 +184,12 @@ RUNS: tuple[Column, ...] = (
         False,
     ),
     Column("cores", int, "processor cores the process could use", False),
+    Column(
+        "omp_wait_policy",
+        str,
+        "OMP_WAIT_POLICY: whether OpenMP's threads spin while they wait; null where it is not set",
+        False,
+    ),
     Column("gpu", str, "GPU that the cell was trained on; null if on none", False),
     Column("memory_gib", float, "main memory, GiB", False),
 )

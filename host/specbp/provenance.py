@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ ORIGIN = {
     "torch_version": "PyTorch",
     "numpy_version": "NumPy",
     "cpu": "processor",
+    "omp_wait_policy": "OMP_WAIT_POLICY",
 }
 """The columns of `runs` in which rows agree that were measured by the same means, and their names.
 
@@ -50,6 +52,7 @@ def _provenance(hardware: Path) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": _cpu_model(),
         "cores": available_cores(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "").strip().lower() or None,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
 
@@ -70,14 +73,14 @@ def difference(row: Mapping[str, Any]) -> str | None:
     words = [
         f"{name} {_version(row, column)} (now {_version(now, column)})"
         for column, name in ORIGIN.items()
-        if row[column] != now[column]
+        if row.get(column) != now[column]
     ]
     return ", ".join(words) or None
 
 
 def _version(row: Mapping[str, Any], column: str) -> str:
     if column != "source_sha256":
-        return str(row[column])
+        return str(row.get(column))
     sources = f"sources {str(row[column])[:8]}"
     if row["git_commit"] is None:
         return f"{row['specbp_version']}, {sources}"

@@ -37,29 +37,14 @@ def test_frames_are_written_beside_the_report_when_asked_for(finished):
     }  # fmt: skip
 
 
-def test_compare_prints_the_ratio_with_its_interval(finished):
-    code, output, _ = finished("compare", "out", "--arm", "pipelined", "--json")
-    assert code == 0
+def test_compare_holds_what_was_trained_against_each_other(finished):
+    """Here the machine is busy, so that it may find no verdict to give; see test_compare.py."""
+    code, output, error = finished("compare", "out", "--arm", "pipelined", "--json")
+    assert code in (0, 4), error
     (comparison,) = json.loads(output)
     assert comparison["time"]["low"] < comparison["time"]["ratio"] < comparison["time"]["high"]
     assert comparison["seeds"] == [0, 1]
-
-
-def test_a_gate_falls_with_exit_code_3(finished):
-    assert finished("compare", "out", "--arm", "pipelined", "--max-ratio", "1000")[0] == 0
-    code, _, error = finished("compare", "out", "--arm", "pipelined", "--max-ratio", "0.001")
-    assert code == 3
-    assert "is not below 0.001" in error
-
-
-def test_a_loss_of_accuracy_that_is_not_ruled_out_is_exit_code_3(finished):
-    given = ("compare", "out", "--arm", "pipelined", "--accuracy-margin")
-    code, output, _ = finished(*given, "100")
-    assert code == 0
-    assert "test accuracy changes by" in output
-    code, _, error = finished(*given, "0")
-    assert code == 3
-    assert "a loss of 0 points or more is not ruled out" in error
+    assert bool(comparison["withheld"]) == (code == 4)
 
 
 def test_an_unknown_arm_is_named_with_the_nearest(finished):

@@ -31,7 +31,7 @@ def test_every_table_has_as_many_cells_in_every_row(demo: Frames) -> None:
 
 def test_the_numbers_are_those_of_the_summary(plain: Frames) -> None:
     text = render(summarise(plain), "A report")
-    assert r"0.700 \[0.700, 0.700\] (faster)" in text
+    assert r"0.700 \[0.700, 0.700\] (step 0.700, faster)" in text
     assert rf"{MINUS}2.00 \[{MINUS}4.48, +0.48\] (not told apart)" in text
     assert text.startswith("# A report\n\n1 comparison, 3 arms, 9 training runs")
     assert "## How it was measured" in text

@@ -30,14 +30,14 @@ def test_a_reader_can_recompute_a_ratio_from_the_written_frames(demo, tmp_path):
     arm, baseline = "pipelined", "sequential, 1 thread"
     expected = compare(demo, arm, baseline, "Batch 8")
 
-    def by_seed(name):
+    def by_start(name):
         cells = runs[(runs["arm"] == name) & (runs["batch_size"] == 8)]
         return [
             turns[turns["cell"] == cell]["step_ms"].tolist()
             for cell in cells.sort_values("seed")["cell"]
         ]
 
-    ratio = ratio_with_interval(by_seed(arm), by_seed(baseline))
+    ratio = ratio_with_interval(by_start(arm), by_start(baseline))
     assert ratio.ratio == pytest.approx(expected.time.ratio, rel=1e-4)
     assert ratio.low == pytest.approx(expected.time.low, rel=1e-3)
 

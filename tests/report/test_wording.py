@@ -45,8 +45,10 @@ def test_a_row_holds_the_numbers_of_its_arm(plain: Frames) -> None:
     found = row(plain, "pipelined")
     assert found["arm"] == Cell("pipelined", "", "3 seeds")
     assert found["step time"] == Cell("7.00", "[7.00, 7.00]")
-    assert found["time / sequential, 1 thread"] == Cell("0.700", "[0.700, 0.700]", "faster")
-    assert found["time / sequential, equal threads"].value == "0.800"
+    assert found["total time / sequential, 1 thread"] == Cell(
+        "0.700", "[0.700, 0.700]", "faster", "step 0.700"
+    )
+    assert found["total time / sequential, equal threads"].value == "0.800"
     assert found["ideal bound"] == Cell("0.600")
     assert found["accepted"] == Cell("75.0")
     assert found[CHANGE] == Cell(f"{MINUS}2.00", f"[{MINUS}4.48, +0.48]", "not told apart")
@@ -54,14 +56,14 @@ def test_a_row_holds_the_numbers_of_its_arm(plain: Frames) -> None:
 
 def test_the_baseline_is_marked_as_itself(plain: Frames) -> None:
     found = row(plain, "sequential, 1 thread")
-    assert found["time / sequential, 1 thread"] == Cell("1", "", "this arm")
+    assert found["total time / sequential, 1 thread"] == Cell("1", "", "this arm")
     assert found[CHANGE] == Cell("0", "", "this arm")
     assert found["accepted"] == Cell("\N{EN DASH}")
 
 
 def test_what_was_not_measured_is_never_an_empty_cell(cell: Make, gather: Make) -> None:
     found = row(gather(cell(schedule="pipelined", accuracy=None)), "pipelined")
-    for name in ("time / sequential, 1 thread", "time / sequential, equal threads"):
+    for name in ("total time / sequential, 1 thread", "total time / sequential, equal threads"):
         assert found[name] == Cell("not measured")
     assert found["test accuracy"] == Cell("not measured")
     assert found[CHANGE] == Cell("not measured")
@@ -75,14 +77,18 @@ def test_one_seed_is_said_to_have_no_interval(cell: Make, gather: Make) -> None:
 
 def test_one_round_is_said_to_have_no_interval(cell: Make, gather: Make) -> None:
     found = row(gather(cell(rounds=1), cell(rounds=1, schedule="pipelined")), "pipelined")
-    assert found["time / sequential, 1 thread"] == Cell("1.000", "no interval: one round")
+    assert found["total time / sequential, 1 thread"] == Cell(
+        "1.000", "no interval: one round", "", "step 1.000"
+    )
 
 
 def test_fewer_common_seeds_are_said(cell: Make, gather: Make) -> None:
     frames = gather(
         cell(10.0, seed=0), *(cell(7.0, seed=seed, schedule="pipelined") for seed in (0, 1))
     )
-    assert row(frames, "pipelined")["time / sequential, 1 thread"].remark == ("faster, from 1 seed")
+    assert row(frames, "pipelined")["total time / sequential, 1 thread"].remark == (
+        "faster, from 1 seed"
+    )
 
 
 def test_accuracies_of_synthetic_data_are_never_shown(cell: Make, gather: Make) -> None:

@@ -102,9 +102,10 @@ def _name_origins(
         NothingMeasuredError: they are, and are to be refused.
     """
     from specbp.provenance import difference, origin
+    from specbp.report.pairing import plain_rows
 
     cells = {cell for one in found for cell in one.cells}
-    rows = frames.runs[frames.runs["cell"].isin(cells)].to_dict("records")
+    rows = plain_rows(frames.runs[frames.runs["cell"].isin(cells)])
     others = {words for words in map(difference, rows) if words is not None}
     if not others:
         return

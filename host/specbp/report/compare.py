@@ -240,7 +240,9 @@ def _ratios(
     """Return the ratios of total time and of the typical step of runs timed in turns."""
     rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
     total = ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds])
-    ours, theirs = ([typical_ms(steps[run["cell"]]) for run in runs] for runs in zip(*pairs))
+    ours, theirs = (
+        [typical_ms(steps[run["cell"]]) for run in runs] for runs in zip(*pairs, strict=True)
+    )
     return total, typical_ratio(ours, theirs, total.rounds)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from specbp.report.statistics import RatioInterval
+from specbp.report.statistics import Floats, RatioInterval
 
 P95_LIMIT = 2.0
 """The most that the 95th percentile of a baseline's step may be over its median."""
@@ -87,7 +87,7 @@ def reasons_to_withhold(
     return tuple(found)
 
 
-def _by_kind(steps: pd.DataFrame) -> list[np.ndarray]:
+def _by_kind(steps: pd.DataFrame) -> list[Floats]:
     """Return the times of the steps, ms, apart by whether samples were accepted and rejected."""
     times = steps["step_ms"].to_numpy(dtype=np.float64)
     if steps["rejects"].isna().all():

@@ -104,4 +104,5 @@ def _lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _words(cell: Cell) -> str:
     number = " ".join(part for part in (cell.value, cell.interval) if part)
-    return f"{number} ({cell.remark})" if cell.remark else number
+    remark = ", ".join(part for part in (cell.also, cell.remark) if part)
+    return f"{number} ({remark})" if remark else number

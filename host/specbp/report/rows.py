@@ -216,7 +216,9 @@ def _ratios(arm: ArmSummary) -> list[tuple[str, ArmComparison | NotCompared]]:
 
 def _draw_ratio(axes: Axes, against: ArmComparison, y: float, style: Style, filled: bool) -> None:
     time = against.time
-    axes.plot(time.by_start, [y + 0.36] * len(time.by_start), "|", color=style.colour, ms=5, mew=1.0)
+    axes.plot(
+        time.by_start, [y + 0.36] * len(time.by_start), "|", color=style.colour, ms=5, mew=1.0
+    )
     if time.low is not None and time.high is not None:
         axes.plot([time.low, time.high], [y, y], color=style.colour, lw=2.2)
     face = style.colour if filled else PAPER

@@ -11,9 +11,23 @@ from rich.text import Text
 
 from specbp.report.headline import cautions, headline
 from specbp.report.summary import ComparisonSummary, Summary
-from specbp.report.wording import COLUMNS, Cell, full_title, summary_rows, totals, work_words
+from specbp.report.wording import (
+    COLUMNS,
+    WITHHELD,
+    Cell,
+    full_title,
+    summary_rows,
+    totals,
+    work_words,
+)
 
-STYLES = {"faster": "cyan", "higher": "cyan", "slower": "yellow", "lower": "yellow"}
+STYLES = {
+    WITHHELD: "yellow",
+    "faster": "cyan",
+    "higher": "cyan",
+    "slower": "yellow",
+    "lower": "yellow",
+}
 STYLES |= {"did not learn": "yellow", "fell apart": "yellow"}
 
 TIME, ACCURACY = (0, 1, 2, 3, 4), (0, 5, 6, 7, 8)
@@ -64,6 +78,8 @@ def _lines(cell: Cell) -> Text:
     text = Text(cell.value, "bold" if cell.interval else "")
     if cell.interval:
         text.append(f"\n{cell.interval}", "not bold")
+    if cell.also:
+        text.append(f"\n{cell.also}", "not bold")
     if cell.remark:
         style = STYLES.get(cell.remark.split(",")[0], "dim")
         text.append(f"\n{cell.remark}", f"not bold {style}")

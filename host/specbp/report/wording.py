@@ -34,11 +34,19 @@ DOI = "10.1109/ACCESS.2020.3040849"
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of the summary table: a value, its interval, and what follows from it."""
+    """One entry of the summary table: a value, its interval, and what follows from it.
+
+    Attributes:
+        value: the number.
+        interval: its interval.
+        remark: what follows from both.
+        also: a second number beside the value, with its name.
+    """
 
     value: str
     interval: str = ""
     remark: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
     (Heading("arm"), lambda arm, _: Cell(arm.name, "", _seeds(len(arm.seeds)))),
     (Heading("step time", "ms, median [p05, p95]"), lambda arm, _: _step_time(arm)),
     (
-        Heading("total time / sequential, 1 thread", "ratio [95%]"),
+        Heading("total time / sequential, 1 thread", "ratio [95%], typical step"),
         lambda arm, _: ratio_cell(arm, arm.one_thread),
     ),
     (
@@ -61,7 +69,7 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
         lambda arm, _: Cell(_or_dash(arm.bound, "{:.3f}")),
     ),
     (
-        Heading("total time / sequential, equal threads", "ratio [95%]"),
+        Heading("total time / sequential, equal threads", "ratio [95%], typical step"),
         lambda arm, _: ratio_cell(arm, arm.equal_resources),
     ),
     (Heading("accepted", "% of samples"), lambda arm, _: Cell(_accepted(arm))),
@@ -101,10 +109,11 @@ def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> Cell:
         return Cell("1", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
     time = against.time
     interval = interval_words(time.low, time.high, "{:.3f}") or "no interval: one round"
-    remarks = [time_verdict(against), f"typical step {against.typical.ratio:.3f}"]
+    remarks = [time_verdict(against)]
     if len(against.seeds) < len(arm.seeds):
         remarks.append(f"from {_seeds(len(against.seeds))}")
-    return Cell(f"{time.ratio:.3f}", interval, ", ".join(word for word in remarks if word))
+    words = ", ".join(word for word in remarks if word)
+    return Cell(f"{time.ratio:.3f}", interval, words, f"step {against.typical.ratio:.3f}")
 
 
 def full_title(comparison: ComparisonSummary) -> str:
