@@ -32,17 +32,28 @@ def run_forked(command, folder, environment, timeout=900):
         environment: of the process.
         timeout: in seconds.
     """
-    assert command[0] == "specbp"
     with tempfile.TemporaryDirectory() as made:
         files = [Path(made) / name for name in ("output", "error")]
-        arguments = command, str(folder), environment, *map(str, files)
-        process = SERVER.Process(target=_command, args=arguments)
-        process.start()
+        process = start_command(command, folder, environment, *files)
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
             raise TimeoutError(f"{command} did not end within {timeout} s")
         return Done(process.exitcode, *(path.read_text() for path in files))
+
+
+def start_command(command, folder, environment, output, error):
+    """Start ``specbp ...`` in `folder` and return the process.
+
+    Args:
+        command: its words; the first is "specbp".
+        folder: to run in.
+        environment: of the process.
+        output: file that takes its standard output.
+        error: file that takes its standard error.
+    """
+    assert command[0] == "specbp"
+    return start_forked(_command, command, str(folder), environment, str(output), str(error))
 
 
 def start_forked(function, *arguments):

@@ -1,6 +1,7 @@
 """A matrix from the command line: to its end, killed and resumed, stopped, refused."""
 
 import json
+import os
 import random
 import signal
 import time
@@ -9,6 +10,7 @@ import pytest
 
 import specbp as package
 from specbp.frames import repeatable_columns
+from tests.forked import start_command
 
 
 def repeatable(folder):
@@ -22,11 +24,15 @@ def repeatable(folder):
     ]
 
 
+def has_not_ended(process):
+    return process.poll() is None if hasattr(process, "poll") else process.is_alive()
+
+
 def wait_for_checkpoint(process, folder, checkpoints):
     """Wait until a number of checkpoints were written, or the process ended."""
     seen = set()
     deadline = time.monotonic() + 120
-    while len(seen) < checkpoints and process.poll() is None:
+    while len(seen) < checkpoints and has_not_ended(process):
         assert time.monotonic() < deadline, "no checkpoint appeared"
         seen |= {
             (p.parent.name, p.stat().st_mtime_ns) for p in folder.glob("unfinished/*/state.pt")
@@ -63,16 +69,34 @@ def test_killed_at_a_random_cell_and_restarted_it_gives_the_frames_of_an_undistu
     )
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(specbp, tiny, tmp_path):
-    process = specbp.start("bench", tiny, "--results", "out", "--checkpoint-seconds", 0)
+LONG = """
+[base]
+train = 320
+test = 10
+epochs = 4
+batch_size = 16
+block_steps = 1
+[axes]
+schedule = ["sequential", "speculative"]
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(specbp, tmp_path, number):
+    """Kind: Ctrl-C, a cluster's time limit, a terminal that is closed."""
+    (tmp_path / "long.toml").write_text(LONG)
+    words = ["specbp", "bench", "long.toml", "--results", "out", "--checkpoint-seconds", "0"]
+    process = start_command(words, tmp_path, dict(os.environ), tmp_path / "said", tmp_path / "err")
     wait_for_checkpoint(process, tmp_path / "out", 1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    os.kill(process.pid, number)
+    process.join(60)
+    error = (tmp_path / "err").read_text()
+    assert process.exitcode == 130, error
     assert "stopping after this block of steps; Ctrl-C again stops at once" in error
     assert "run the same command again to go on" in error
-    code, _, error = specbp("bench", tiny, "--results", "out")
-    assert code == 0
+    assert len([*tmp_path.glob("out/unfinished/*/state.pt")]) == 1
+    code, _, error = specbp("bench", "long.toml", "--results", "out")
+    assert code == 0, error
     assert "going on from step" in error
 
 

@@ -1,6 +1,7 @@
 """What a name names has changed, and the same command is given again."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -84,8 +85,13 @@ def stored_in(folder, row):
 
 
 def change_row(folder, row, **columns):
-    """Change what is stored, checksum included: as if it had been measured so."""
-    cell = stored_in(folder, row)
+    """Change what the only run stored."""
+    change_stored(folder / "results" / "run", row["cell"], **columns)
+
+
+def change_stored(results, name, **columns):
+    """Change a stored cell, checksum included: as if it had been measured so."""
+    cell = Path(results) / "cells" / name
     for frame in ("runs", "epochs", "steps"):
         path = cell / f"{frame}.parquet"
         rows = pd.read_parquet(path)

@@ -4,20 +4,14 @@ all is checked.
 
 import json
 import shutil
-import signal
-import sys
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specbp.cli import main
 from specbp.experiment import Experiment
+from tests.cli.inside import specbp
 
-SECONDS = 120
-"""After which a command counts as hanging."""
 SMALL = {"train": 20, "test": 10, "batch_size": 10, "epochs": 1}
 JUNK = [
     -1,
@@ -108,49 +102,6 @@ def toml(value):
     return json.dumps(value)
 
 
-@contextmanager
-def within(seconds):
-    """Fail what takes longer."""
-
-    def late(number, frame):
-        raise AssertionError(f"still running after {seconds} s")
-
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-        for one, handler in handlers.items():
-            signal.signal(one, handler)
-
-
-def specbp(*arguments):
-    """Run a command in this process; its exit code must be documented, its failure one line."""
-    output, error = StringIO(), StringIO()
-    argv, sys.argv = sys.argv, ["specbp", *arguments]
-    try:
-        with (
-            within(SECONDS),
-            redirect_stdout(output),
-            redirect_stderr(error),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main()
-    finally:
-        sys.argv = argv
-    code, text = ended.value.code, error.getvalue()
-    assert code in (0, 1, 2, 3, 4), text
-    assert "Traceback" not in text and "unforeseen" not in text, text
-    if code:
-        assert text.strip().splitlines()[-1].startswith("specbp: "), text
-    if code == 2:
-        assert len(text.strip().splitlines()) == 1, text
-    return code, text
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -167,7 +118,7 @@ def bench(folder, matrix):
     shutil.rmtree(folder / "out", ignore_errors=True)
     lines = [f"{json.dumps(key)} = {toml(value)}" for key, value in matrix.items()]
     (folder / "m.toml").write_text("\n".join(lines), "utf-8")
-    code, text = specbp("bench", "m.toml", "--results", "out")
+    code, _, text = specbp("bench", "m.toml", "--results", "out")
     trained = [*(folder / "out").glob("cells/*"), *(folder / "out").glob("unfinished/*/*")]
     assert not trained if code == 2 else trained or code == 4, text
 
@@ -229,5 +180,5 @@ def test_any_command_line_ends_with_a_documented_exit_code(folder, verb, rest):
 def test_any_file_as_a_matrix_is_one_line(folder, content):
     """Kind: a file that is no matrix."""
     (folder / "m.toml").write_bytes(content)
-    code, _ = specbp("bench", "m.toml", "--dry-run")
+    code, _, _ = specbp("bench", "m.toml", "--dry-run")
     assert code in (0, 2, 4)

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from specbp.errors import UsageError
+from specbp.frames import table
 from specbp.matrix.checkpoint import Checkpoint, Saved
+from specbp.matrix.store import parquet
 
 
 def saved(round_number, steps, value=0.0):
@@ -57,3 +59,48 @@ def test_after_deleting_the_next_checkpoint_is_the_first(tmp_path):
     assert checkpoint.read() is None
     checkpoint.write(saved(1, 1), rows(0))
     assert checkpoint.steps().column("step").to_pylist() == [0]
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def of_another_cell(path):
+    path.write_bytes(parquet(table("steps", [{"cell": "bb", "step": 1}])))
+
+
+DAMAGE = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": half,
+    "flipped": flip,
+    "of another cell": of_another_cell,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_damaged_part_of_the_steps_is_found_when_training_is_resumed(tmp_path, damage, part):
+    """Kind: found only after the resumed training has ended, when its rows are put together."""
+    checkpoint = Checkpoint(tmp_path)
+    for step in range(3):
+        checkpoint.write(saved(step, step + 1), rows(step))
+    DAMAGE[damage](tmp_path / f"steps-{part:05d}.parquet")
+    with pytest.raises(UsageError, match="train its cells from the start with --fresh") as error:
+        Checkpoint(tmp_path).read()
+    assert "\n" not in str(error.value) and f"steps-{part:05d}.parquet" in str(error.value)
+
+
+@pytest.mark.parametrize("written", [(0,), (0, 1, 2), (0, 0), (1, 0), (0, 2)])
+def test_rows_that_are_not_those_of_the_steps_done_are_found(tmp_path, written):
+    """Kind: files that are each as they were stored, and do not belong together."""
+    Checkpoint(tmp_path).write(saved(1, 2), rows(*written))
+    with pytest.raises(UsageError, match="steps of the cell aa are missing"):
+        Checkpoint(tmp_path).read()

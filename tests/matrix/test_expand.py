@@ -155,6 +155,22 @@ def test_a_bad_matrix_is_one_line_that_names_the_place(matrix, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../../x", "a/b", "/tmp/x", "a\\b", " a", "a ", "-a", ".a", "a\nb", "a\0b",
+     "a:b", "[red]", "x" * 101, "\N{SNOWMAN}", 3, None, ["a"], True],
+)  # fmt: skip
+def test_a_name_that_would_not_be_a_folder_of_its_own_is_refused(name):
+    """Kind: a name that is a path, an option, hidden, or none; results go to results/NAME."""
+    with pytest.raises(UsageError, match="it names the results folder: write a letter"):
+        cells(name=name, base={"epochs": 1})
+
+
+@pytest.mark.parametrize("name", ["a", "cifar100", "größe 2", "a.b-c_d+e", "_", "x" * 100])
+def test_a_name_is_a_plain_word(name):
+    assert cells(name=name, base={"epochs": 1})[0].matrix == name
+
+
 def test_a_matrix_file_that_is_missing_or_not_toml_is_named(tmp_path):
     with pytest.raises(UsageError, match="no such matrix file"):
         read_matrix(tmp_path / "missing.toml")

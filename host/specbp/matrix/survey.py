@@ -163,9 +163,9 @@ def _not_resumable(saved: Saved, cells: Sequence[Cell]) -> str | None:
     left_out = saved.cells - {cell.hash for cell in cells}
     if left_out:
         return (
-            f"{_count(len(left_out), 'half-trained cell')} that take turns with these are not "
-            "asked for now: run the matrix as it was, without --filter, to finish them, or "
-            + FROM_THE_START
+            f"{len(left_out)} of the half-trained cells that take turns with these "
+            f"{_are(len(left_out))} not asked for now: run the matrix as it was, without "
+            f"--filter, to finish them, or {FROM_THE_START}"
         )
     other = difference(saved.origin)
     if other:
@@ -222,13 +222,15 @@ def _not_of_matrix(matrix: Sequence[Cell], runs: Runs, store: Store) -> list[str
             f"{name} as it was before" if other == name else other for other in sorted(set(others))
         )
         remarks.append(
-            f"{_count(len(others), 'cell')} there are not of this matrix but of {names}; a report "
-            f"shows them too: --results takes another folder, --fresh deletes what is of {name}"
+            f"{_count(len(others), 'cell')} there {_are(len(others))} not of this matrix but of "
+            f"{names}; a report shows them too: --results takes another folder, --fresh deletes "
+            f"what is of {name}"
         )
     orphans = [saved for _, saved in _checkpoints(store) if not (saved and saved.cells & own)]
     if orphans:
         remarks.append(
-            f"{_count(len(orphans), 'half-trained comparison')} there are not of this matrix: "
+            f"{_count(len(orphans), 'half-trained comparison')} there {_are(len(orphans))} not of "
+            "this matrix: "
             f"the matrix that they are of finishes them, --fresh deletes what is of {name}"
         )
     return remarks
@@ -247,6 +249,10 @@ def _checkpoints(store: Store) -> list[tuple[Checkpoint, Saved | None]]:
             if saved is not None:
                 found.append((checkpoint, saved))
     return found
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _count(number: int, what: str) -> str:
