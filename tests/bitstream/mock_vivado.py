@@ -18,15 +18,20 @@ import tkinter
 from pathlib import Path
 
 from specbp.bitstream import handoff
+from specbp.boards.board import board_named, board_names
+from specbp.boards.processing_system import processing_system
 from specbp.onboard import bitfile
 from specbp.overlay.parameters import Parameters
 
 VERSIONS = {"2022.1": "srcs", "2024.1": "gen"}
 """Where each puts the wrapper of a block design in the projects of PYNQ's repositories."""
+FREQUENCIES = ("PCW_FPGA0_PERIPHERAL_FREQMHZ", "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ")
+PS8_MASTERS = {"M_AXI_HPM0_FPD": 0, "M_AXI_HPM1_FPD": 1, "M_AXI_HPM0_LPD": 2}
+"""PG201, "Zynq UltraScale+ MPSoC Processing System": which parameters open which port."""
 INTEGER_MOST = 2**31 - 1
 UTILISATION = (
-    "| Slice LUTs*             | 10559 |     0 |          0 |     53200 | 19.85 |\n"
-    "| Slice Registers         | 10053 |     0 |          0 |    106400 |  9.45 |\n"
+    "| {cells} LUTs*             | 10559 |     0 |          0 |     53200 | 19.85 |\n"
+    "| {cells} Registers         | 10053 |     0 |          0 |    106400 |  9.45 |\n"
     "| Block RAM Tile |   42.5 |     0 |          0 |       140 | 30.36 |\n"
     "| DSPs           |   39 |     0 |          0 |       220 | 17.73 |\n"
 )
@@ -34,7 +39,7 @@ COMMANDS = """
     add_files apply_bd_automation assign_bd_address close_project connect_bd_intf_net
     connect_bd_net create_bd_cell create_bd_design create_project current_fileset current_project
     get_bd_addr_segs get_bd_addr_spaces get_bd_cells get_bd_intf_pins get_bd_pins get_board_parts
-    get_files get_property get_runs get_timing_paths launch_runs make_wrapper open_run
+    get_files get_ipdefs get_property get_runs get_timing_paths launch_runs make_wrapper open_run
     report_timing_summary report_utilization save_bd_design set_property update_compile_order
     update_ip_catalog validate_bd_design version wait_on_run ipx::add_address_block
     ipx::add_bus_parameter ipx::add_field ipx::add_memory_map ipx::add_register
@@ -107,6 +112,7 @@ class Vivado:
     # Projects and sources.
 
     def _create_project(self, *words):
+        self.part = words[words.index("-part") + 1]
         self.project = Path(words[-1]), words[-2]
         self.project[0].mkdir(parents=True, exist_ok=True)
         self.sources, self.top = [], None
@@ -130,7 +136,12 @@ class Vivado:
                 self._check_parameter(name, value)
             self.properties.setdefault(target, {})[name] = value
 
-    def _get_property(self, name, *_):
+    def _get_ipdefs(self, pattern):
+        return pattern.replace(":*", ":9.9")
+
+    def _get_property(self, name, *words):
+        if name == "VLNV":
+            return words[-1]
         return {"PROGRESS": "45%" if self.fails else "100%", "SLACK": self.slack,
                 "DIRECTORY": str(self.folder("runs") / "impl_1")}.get(name, "")  # fmt: skip
 
@@ -192,6 +203,10 @@ class Vivado:
 
     def _create_bd_cell(self, *words):
         vlnv = words[3]
+        if "*" in vlnv:
+            raise RefusedError(f"ERROR: {vlnv} is not found")
+        if "processing" in vlnv or "zynq" in vlnv:
+            self.ps = words[-1]
         self.cells[words[-1]] = "xilinx" if vlnv.startswith("xilinx.com:") else "packaged"
         return words[-1]
 
@@ -204,7 +219,33 @@ class Vivado:
             self.cells[cell] == "packaged" and pin not in self.packaged[1]
         ):
             raise RefusedError(f"ERROR: Arguments to the connect_bd_net: {path} is empty")
+        if cell == self.ps and not self._has_pin(pin):
+            raise RefusedError(f"ERROR: Arguments to the connect_bd_net: {path} is empty")
         return path
+
+    def _has_pin(self, pin):
+        """Whether the processing system has a pin, as it is configured."""
+        if pin.endswith(("aclk", "_ACLK")):
+            return any(pin == clock for _, clock in self._ps_ports())
+        if self.ps == "ps7_0":
+            return pin in ("FCLK_CLK0", "FCLK_RESET0_N", "IRQ_F2P")
+        return pin in ("pl_clk0", "pl_resetn0", "pl_ps_irq0")
+
+    def _ps_ports(self):
+        """The ports to the logic that the properties open, each with its clock pin."""
+        said = {name.removeprefix("CONFIG."): value
+                for name, value in self.properties.get(self.ps, {}).items()}  # fmt: skip
+        if self.ps == "ps7_0":
+            used = ("PCW_USE_M_AXI", "PCW_USE_S_AXI")
+            names = [name.removeprefix("PCW_USE_") for name, value in said.items()
+                     if name.startswith(used) and value == "1"]  # fmt: skip
+            return [(name, f"{name}_ACLK") for name in names]
+        masters = [(port, port.lower().replace("m_axi_", "maxi") + "_aclk")
+                   for port, number in PS8_MASTERS.items()
+                   if said.get(f"PSU__USE__M_AXI_GP{number}") == "1"]  # fmt: skip
+        slaves = [(f"S_AXI_HP{number}_FPD", f"saxihp{number}_fpd_aclk") for number in range(4)
+                  if said.get(f"PSU__USE__S_AXI_GP{number + 2}") == "1"]  # fmt: skip
+        return masters + slaves
 
     def _get_bd_intf_pins(self, path):
         cell, _, port = path.partition("/")
@@ -212,6 +253,19 @@ class Vivado:
             self.cells[cell] == "packaged" and f"{port}_awaddr" not in self.packaged[1]
         ):
             raise RefusedError(f"ERROR: Arguments to the connect_bd_intf_net: {path} is empty")
+        if cell == self.ps and port not in dict(self._ps_ports()):
+            raise RefusedError(f"ERROR: Arguments to the connect_bd_intf_net: {path} is empty")
+        return path
+
+    def _get_bd_addr_segs(self, path):
+        """Refuse a range that a port of the processing system does not have."""
+        cell, _, rest = path.partition("/")
+        if cell == "ps7_0" and not re.fullmatch(r"S_AXI_HP(\d)/HP\1_DDR_LOWOCM", rest):
+            raise RefusedError(f"ERROR: no address segment {path}")
+        if cell == "zynq_ultra_ps_e_0":
+            match = re.fullmatch(r"SAXIGP(\d)/HP(\d)_DDR_LOW", rest)
+            if match is None or int(match[1]) != int(match[2]) + 2:
+                raise RefusedError(f"ERROR: no address segment {path}")
         return path
 
     def _save_bd_design(self):
@@ -238,7 +292,7 @@ class Vivado:
             raise RefusedError("ERROR: Command failed: no valid design with a top")
         hwh = self.design("gen") / "hw_handoff" / f"{self.bd}.hwh"
         hwh.parent.mkdir(parents=True)
-        hwh.write_text(handoff.text(self._built(), self._clock()))
+        hwh.write_text(handoff.text(self._built(), self.board, self._clock()))
         run = self.folder("runs") / "impl_1"
         run.mkdir(parents=True)
         (run / "runme.log").write_text("")
@@ -254,7 +308,9 @@ class Vivado:
             raise RefusedError("ERROR: Command failed: Run 'impl_1' failed. Unable to open")
 
     def _report_utilization(self, _, path):
-        Path(path).write_text(UTILISATION)
+        # Zynq-7000 has slices, UltraScale+ has CLBs.
+        cells = "Slice" if self.board.processing_system == "ps7" else "CLB"
+        Path(path).write_text(UTILISATION.format(cells=cells))
 
     def _report_timing_summary(self, _, path):
         Path(path).write_text("Design Timing Summary\n")
@@ -264,8 +320,16 @@ class Vivado:
         given = self.properties[packaged]
         return Parameters(int(given["CONFIG.Lanes"]), int(given["CONFIG.Cores"]))
 
+    @property
+    def board(self):
+        """The board whose part the project is for."""
+        boards = [board_named(name) for name in board_names()]
+        return next(one for one in boards if one.part == self.part)
+
     def _clock(self):
-        return float(self.properties["ps7_0"]["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"])
+        properties = self.properties[processing_system(self.board).instance]
+        return float(next(properties[f"CONFIG.{name}"] for name in FREQUENCIES
+                          if f"CONFIG.{name}" in properties))  # fmt: skip
 
     def _user_id(self):
         constraints = [path for path in self.sources if path.suffix == ".xdc"]

@@ -28,46 +28,56 @@ import pytest
 tkinter = pytest.importorskip("tkinter", reason="needs a Tcl interpreter")
 
 from specbp.bitstream import handoff, vivado
-from specbp.bitstream.targets import TARGETS
+from specbp.bitstream.targets import target_named
+from specbp.boards.board import board_names
+from specbp.boards.processing_system import processing_system
 from specbp.errors import SpecbpError
 from specbp.overlay import hwh, register_map
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.register import of_cores
 from specbp.overlay.sources import HARDWARE
-from tests.bitstream.mock_vivado import VERSIONS, Vivado
+from tests.bitstream.mock_vivado import FREQUENCIES, VERSIONS, Vivado
 
 
 class Recorder(Vivado):
     """Runs build.tcl in `work`."""
 
-    def __init__(self, work, parameters, clock_mhz, **arguments):
+    def __init__(self, work, parameters, clock_mhz, board="pynq-z2", **arguments):
         super().__init__(**arguments)
-        self.work, self.parameters = work, parameters
-        given = vivado.settings(TARGETS["pynq-z2"], parameters, clock_mhz, work)
+        self.work, self.parameters, self.target = work, parameters, target_named(board)
+        self.system = processing_system(self.target.board)
+        given = vivado.settings(self.target, parameters, clock_mhz, work)
         (work / "settings.tcl").write_text(vivado.tcl_list(given))
 
     def run(self):
         self.source(vivado.SCRIPTS / "build.tcl", self.work / "settings.tcl")
 
 
-@pytest.fixture(scope="module", params=zip((1, 2), VERSIONS, strict=True), ids=str)
+CASES = [("pynq-z2", 1, "2022.1"), *((name, 2, "2024.1") for name in board_names())]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
 def recorder(request, tmp_path_factory):
-    cores, version = request.param
+    board, cores, version = request.param
     parameters = Parameters(lanes=32, cores=cores)
-    found = Recorder(tmp_path_factory.mktemp("vivado"), parameters, 50.0, version=version)
+    found = Recorder(tmp_path_factory.mktemp("vivado"), parameters, 50.0, board, version=version)
     found.run()
     return found
 
 
-def generated(parameters, clock_mhz):
-    return ElementTree.fromstring(handoff.text(parameters, clock_mhz).partition("\n")[2])
+def generated(recorder, clock_mhz):
+    text = handoff.text(recorder.parameters, recorder.target.board, clock_mhz)
+    return ElementTree.fromstring(text.partition("\n")[2])
 
 
 def test_addresses_are_those_of_the_generated_handoff(recorder):
     expected = set()
-    for block in generated(recorder.parameters, 50.0).iter("MEMRANGE"):
+    for block in generated(recorder, 50.0).iter("MEMRANGE"):
         low, high = int(block.get("BASEVALUE"), 0), int(block.get("HIGHVALUE"), 0)
         slave = block.get("SLAVEBUSINTERFACE").lower()
+        if block.get("INSTANCE") == recorder.system.instance:
+            port = recorder.system.memory_port(block.get("SLAVEBUSINTERFACE"))
+            slave = port.segment.partition("/")[0].lower()
         ends = block.get("MASTERBUSINTERFACE"), block.get("INSTANCE"), slave
         expected.add((*ends, low, high - low + 1))
     found = set()
@@ -75,9 +85,9 @@ def test_addresses_are_those_of_the_generated_handoff(recorder):
         options = dict(zip(words[:-1:2], words[1:-1:2], strict=True))
         master = options["-target_address_space"].split("/")[1]
         instance, slave, _ = words[-1].split("/")
-        size = int(options["-range"].removesuffix("M"))
-        size <<= 20 * options["-range"].endswith("M")
-        ends = "M_AXI_GP0" if master == "Data" else master, instance, slave.lower()
+        size = int(options["-range"], 0)
+        control = recorder.target.board.control_port
+        ends = control if master == "Data" else master, instance, slave.lower()
         found.add((*ends, int(options["-offset"], 0), size))
     assert found == expected
 
@@ -85,7 +95,10 @@ def test_addresses_are_those_of_the_generated_handoff(recorder):
 def test_parameters_and_names_are_the_packages_own(recorder):
     cells = {words[-1]: words[3] for words in recorder.of("create_bd_cell")}
     modules = {one.get("INSTANCE"): one.get("VLNV")
-               for one in generated(recorder.parameters, 100).iter("MODULE")}  # fmt: skip
+               for one in generated(recorder, 100).iter("MODULE")}  # fmt: skip
+    # The newest version of an IP is what this Vivado has.
+    for one in (modules, cells):
+        one[recorder.system.instance] = one[recorder.system.instance].rpartition(":")[0]
     assert modules.items() <= cells.items()
     found = recorder.properties[hwh.INSTANCE]
     assert found == {f"CONFIG.{name}": value for name, value in recorder.parameters.ip.items()}
@@ -93,19 +106,39 @@ def test_parameters_and_names_are_the_packages_own(recorder):
 
 
 def test_the_clock_is_that_of_the_handoff(recorder):
-    found = recorder.properties["ps7_0"]
-    assert found["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"] == "50"
-    for parameter in generated(recorder.parameters, 50.0).iter("PARAMETER"):
+    ps, control = recorder.system.instance, recorder.target.board.control_port
+    found = recorder.properties[ps]
+    said = [found[f"CONFIG.{name}"] for name in FREQUENCIES if f"CONFIG.{name}" in found]
+    assert said == ["50"]
+    for parameter in generated(recorder, 50.0).iter("PARAMETER"):
         name = parameter.get("NAME")
-        if name.startswith("PCW_FCLK0"):
+        if name.startswith("PCW_FCLK0") or name == "PSU__CRL_APB__PL0_REF_CTRL__SRCSEL":
             assert found[f"CONFIG.{name}"] == parameter.get("VALUE"), name
-    clocked = {two for one, two in recorder.nets() if one == "ps7_0/FCLK_CLK0"}
-    assert {f"{hwh.INSTANCE}/clk_i", "axi_intc_0/s_axi_aclk", "ps7_0/M_AXI_GP0_ACLK"} <= clocked
+    clocked = {two for one, two in recorder.nets() if one == f"{ps}/{recorder.system.clock_pin}"}
+    clock = recorder.system.control_clock(control)
+    assert {f"{hwh.INSTANCE}/clk_i", "axi_intc_0/s_axi_aclk", f"{ps}/{clock}"} <= clocked
+
+
+def test_ports_are_as_wide_as_the_board_says(recorder):
+    """And the handoff, by whose parameters pynq sets the widths on a board, says the same."""
+    board, cores = recorder.target.board, recorder.parameters.cores
+    said = {name: value for name, value in recorder.properties[recorder.system.instance].items()
+            if name.endswith("DATA_WIDTH")}  # fmt: skip
+    ports = ("HP0", "HP2")[:cores]
+    if board.processing_system == "ps7":
+        assert said == {f"CONFIG.PCW_S_AXI_{port}_DATA_WIDTH": "64" for port in ports}
+    else:
+        slaves = {f"CONFIG.PSU__SAXIGP{int(port[2]) + 2}__DATA_WIDTH": "64" for port in ports}
+        assert said == slaves | {"CONFIG.PSU__MAXIGP0__DATA_WIDTH": "32"}
+    interfaces = generated(recorder, 50.0).iter("BUSINTERFACE")
+    widths = {one.get("NAME"): int(one.get("DATAWIDTH") or 0) for one in interfaces}
+    assert widths[board.control_port] == board.control_width
+    assert {widths[port] for port in board.memory_ports[:cores]} == {board.memory_width}
 
 
 def test_the_interrupt_goes_as_in_the_handoff(recorder):
     expected = set()
-    for module in generated(recorder.parameters, 100).iter("MODULE"):
+    for module in generated(recorder, 100).iter("MODULE"):
         for port in module.iter("PORT"):
             for connection in port.iter("CONNECTION"):
                 ends = (f"{module.get('INSTANCE')}/{port.get('NAME')}",
@@ -116,14 +149,15 @@ def test_the_interrupt_goes_as_in_the_handoff(recorder):
     assert expected == {frozenset(net) for net in recorder.nets() if ends & set(net)}
 
 
-def test_every_memory_port_has_an_hp_port(recorder):
-    cores = recorder.parameters.cores
-    ports = list(zip(vivado.memory_ports(), hwh.HP_PORTS, strict=True))
+def test_every_memory_port_has_a_port_of_its_own(recorder):
+    cores, ps = recorder.parameters.cores, recorder.system.instance
+    ports = list(zip(vivado.memory_ports(), recorder.target.board.memory_ports, strict=True))
     for number, (port, target) in enumerate(ports[:cores]):
         assert (f"{hwh.INSTANCE}/{port}", f"memory_{number}/S00_AXI") in recorder.nets()
-        assert (f"memory_{number}/M00_AXI", f"ps7_0/{target}") in recorder.nets()
-    used = {name for name in recorder.properties["ps7_0"] if "USE_S_AXI_HP" in name}
-    assert used == {f"CONFIG.PCW_USE_{target}" for _, target in ports[:cores]}
+        assert (f"memory_{number}/M00_AXI", f"{ps}/{target}") in recorder.nets()
+    used = {name for name, value in recorder.properties[ps].items()
+            if "USE_S_AXI_HP" in name or "USE__S_AXI_GP" in name}  # fmt: skip
+    assert len(used) == cores
 
 
 def test_registers_are_those_of_the_description(recorder):
@@ -186,7 +220,7 @@ def test_what_vivado_refuses_the_mock_refuses(tmp_path, kind):
     """The rules of the mock, each broken once."""
     name, value, said = BROKEN[kind]
     found = Recorder(tmp_path, Parameters(), 100.0)
-    given = vivado.settings(TARGETS["pynq-z2"], found.parameters, 100.0, tmp_path)
+    given = vivado.settings(found.target, found.parameters, 100.0, tmp_path)
     (tmp_path / "settings.tcl").write_text(vivado.tcl_list(given | {name: value}))
     with pytest.raises(tkinter.TclError, match=said):
         found.run()
@@ -225,7 +259,7 @@ def program(tmp_path, monkeypatch, repository):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_build_comes_out(tmp_path, program, version):
     program(version=version)
-    done = vivado.build_with_vivado(tmp_path / "out", TARGETS["pynq-z2"], Parameters(), 100.0)
+    done = vivado.build_with_vivado(tmp_path / "out", target_named("pynq-z2"), Parameters(), 100.0)
     done.check()
     assert done.manifest["tool"] == f"Vivado {version}" and done.manifest["slack_ns"] == 0.812
     assert not (tmp_path / "out" / vivado.WORK).exists()
@@ -242,7 +276,7 @@ def test_a_build_comes_out(tmp_path, program, version):
 def test_a_build_that_fails_keeps_what_it_made(tmp_path, program, given, said, kept):
     program(**given)
     with pytest.raises(SpecbpError, match=said) as failed:
-        vivado.build_with_vivado(tmp_path / "out", TARGETS["pynq-z2"], Parameters(), 100.0)
+        vivado.build_with_vivado(tmp_path / "out", target_named("pynq-z2"), Parameters(), 100.0)
     work = tmp_path / "out" / vivado.WORK
     assert str(work) in str(failed.value)
     for name in (*kept, "vivado.log", "settings.tcl"):
@@ -253,4 +287,4 @@ def test_without_vivado_it_says_what_does_not_need_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("SPECBP_VIVADO", raising=False)
     with pytest.raises(SpecbpError, match=r"needs Vivado 2022.1 to 2024.1.*works without"):
-        vivado.build_with_vivado(tmp_path, TARGETS["pynq-z2"], Parameters(), 100.0)
+        vivado.build_with_vivado(tmp_path, target_named("pynq-z2"), Parameters(), 100.0)

@@ -5,7 +5,7 @@ import pytest
 
 from specbp.boards import build
 from specbp.boards.memory import DeviceMemory, OutOfMemoryError
-from specbp.boards.peripherals import ClockRegisters, Window
+from specbp.boards.peripherals import UltrascaleClocks, Window, ZynqClocks
 from specbp.boards.toolchain import find_verilator
 from specbp.boards.verilated import BusError, Model
 from specbp.errors import SpecbpError
@@ -127,14 +127,25 @@ def test_memory_is_reused_and_runs_out():
 
 def test_clock_registers_start_at_100_mhz_and_follow_writes():
     changes = []
-    clocks = ClockRegisters(lambda: changes.append(1))
+    clocks = ZynqClocks(lambda: changes.append(1))
     assert clocks.fabric_hz == 100e6
-    clocks.write(ClockRegisters.FPGA0, 10 << 8 | 4 << 20)
+    clocks.write(ZynqClocks.FPGA0, 10 << 8 | 4 << 20)
     assert clocks.fabric_hz == 25e6 and changes
 
 
+@pytest.mark.parametrize(("pll", "mhz"), [("IOPLL", 1500), ("RPLL", 1000)])
+def test_clocks_of_an_ultrascale_start_at_100_mhz_and_follow_writes(pll, mhz):
+    changes = []
+    clocks = UltrascaleClocks(lambda: changes.append(1), pll, mhz * 1e6)
+    assert clocks.fabric_hz == pytest.approx(100e6, rel=1e-4)
+    clocks.write(UltrascaleClocks.PL0, 1 << 24 | 5 << 16 | mhz // 250 << 8)
+    assert clocks.fabric_hz == pytest.approx(50e6, rel=1e-4) and changes
+    clocks.spoil(30)
+    assert clocks.fabric_hz == pytest.approx(33.333e6 * 15 / (mhz // 50), rel=1e-4)
+
+
 def test_a_window_keeps_its_bounds():
-    window = Window(ClockRegisters(lambda: None), 0x100, 4)
+    window = Window(ZynqClocks(lambda: None), 0x100, 4)
     assert len(window[1:3]) == 2 and window[2:][0] == window[2]
     with pytest.raises(IndexError):
         window[4]

@@ -55,8 +55,9 @@ if any(argument.endswith("runner.pyz") for argument in sys.orig_argv):
         @classmethod
         def _probe_(cls):
             # The runner brings its own modules; the simulation's come from the package.
-            import specbp, specbp.overlay
+            import specbp, specbp.boards, specbp.overlay
             specbp.__path__.append({package!r})
+            specbp.boards.__path__.append({package!r} + "/boards")
             specbp.overlay.__path__.append({package!r} + "/overlay")
             from specbp.boards.programmable import ProgrammableDevice
             device = ProgrammableDevice(memory_bytes=8 << 20)
@@ -68,7 +69,7 @@ if any(argument.endswith("runner.pyz") for argument in sys.orig_argv):
         from specbp.boards.verilated import Model, NO_ANSWER
         faults = json.loads((home / "faults.json").read_text())
         if "pll" in faults:
-            device._clocks._words[device._clocks.IO_PLL] = faults["pll"] << 12
+            device._clocks.spoil(faults["pll"])
         if "no_answer" in faults:
             device.model.add_fault(MEMORY_BASE, MEMORY_BASE + (8 << 20), NO_ANSWER)
         if "other_bits" in faults:

@@ -41,7 +41,11 @@ def about(**changes):
     [
         ({"python": "3.6.5"}, "Python", "wrong", "3.8"),
         ({"pynq": None}, "pynq", "wrong", "never pip-install"),
-        ({"pynq": "4.0.0"}, "pynq", "wrong", "know this board"),
+        ({"pynq": "4.0.0"}, "pynq", "wrong", "dropped Zynq-7000: images 2.7 and 3.0 and 3.1"),
+        ({"board": "ZCU104", "pynq": "2.6.0"}, "pynq", "wrong", "know AMD ZCU104"),
+        ({"board": "AUP-ZU3", "pynq": "3.0.1"}, "pynq", "wrong", "images 3.1 and 4.0"),
+        ({"board": "Ultra96"}, "board", "missing", "EXTENDING.md"),
+        ({"board": None}, "board", "wrong", "it sets BOARD"),
         ({"free_bytes": 10**6}, "free space", "wrong", "delete"),
         ({"devices": []}, "devices", "wrong", "XRT"),
         (
@@ -59,6 +63,28 @@ def test_what_a_board_lacks(changes, what, state, cure):
     assert all(one.state == "ok" for one in _findings(about(), True))
     found = {one.what: one for one in _findings(about(**changes), True)}
     assert found[what].state == state and cure in found[what].cure
+
+
+@pytest.mark.parametrize("version", ["3.1.2", "4.0.0"])
+def test_each_board_wants_the_pynq_of_its_images(version):
+    from specbp.boards.board import board_named, board_names
+    from specbp.doctor.board import _findings
+
+    good = set()
+    for name in board_names():
+        found = {one.what: one for one in _findings(about(board=name, pynq=version), True)}
+        if found["pynq"].state == "ok":
+            good.add(name)
+        assert board_named(name).part in found["board"].found
+    assert ("pynq-z2" in good) == (version == "3.1.2")
+    assert {"aup-zu3", "kv260", "zcu104"} <= good
+
+
+def test_this_machine_says_which_boards_have_its_pynq(monkeypatch):
+    for version, board, other in (("3.1.2", "pynq-z1", "none"), ("4.0.0", "aup-zu3", "pynq-z1")):
+        monkeypatch.setattr(machine, "installed_version", lambda _, version=version: version)
+        found = machine._pynq().found
+        assert version in found and board in found and other not in found
 
 
 def test_a_board_on_loopback(tmp_path):
@@ -80,7 +106,10 @@ def test_a_board_on_loopback(tmp_path):
         found = {one.what: one for one in asyncio.run(look())}
     finally:
         board.close()
-    assert found["pynq"].found == "3.1.2" and found["board"].found == "Pynq-Z2"
+    import pynq
+
+    assert found["pynq"].found == pynq.__version__
+    assert found["board"].found.startswith("Pynq-Z2: TUL PYNQ-Z2")
     assert found["sudo"].found == "asks for a password"
     assert found["deployed"].state == "missing"
     assert not list(board.home.glob("specbp*"))

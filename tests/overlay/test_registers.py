@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from specbp.bitstream import handoff
+from specbp.boards.board import board_named
 from specbp.overlay import hwh
 from specbp.overlay import register_map as registers
+from specbp.overlay.parameters import Parameters
 from specbp.overlay.register import Field, of_cores
 from specbp.overlay.sources import HARDWARE
 
@@ -40,7 +43,7 @@ def test_a_field_reads_its_bits():
 
 @pytest.mark.parametrize("cores", [1, 2])
 def test_the_handoff_has_every_register_and_port(cores):
-    text = hwh.text(registers.REGISTERS, cores)
+    text = handoff.text(Parameters(cores=cores), board_named("pynq-z2"))
     names = re.findall(r'<REGISTER NAME="(\w+)"', text)
     every = of_cores(registers.REGISTERS, cores)
     assert len(names) == sum(register.bits // 32 for register in every)

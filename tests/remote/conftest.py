@@ -23,14 +23,15 @@ class ServedBoard:
         guarded: as `specbp board serve`; else as PYNQ's own server: whoever calls is served, and
             what is allocated stays.
         programming_s: how long it takes to program it at least.
+        board: name of the simulated board.
     """
 
-    def __init__(self, deadline=20.0, guarded=True, programming_s=0.0):
+    def __init__(self, deadline=20.0, guarded=True, programming_s=0.0, board="simulated"):
         self._folder = tempfile.TemporaryDirectory()
         self._error = Path(self._folder.name) / "error"
         listening, answer = SERVER.Pipe(duplex=False)
         self.process = SERVER.Process(
-            target=_serve, args=(answer, self._error, deadline, guarded, programming_s)
+            target=_serve, args=(answer, self._error, deadline, guarded, programming_s, board)
         )
         self.process.start()
         answer.close()
@@ -46,7 +47,7 @@ class ServedBoard:
         return self._error.read_text()
 
 
-def _serve(answer, error, deadline, guarded, programming_s):
+def _serve(answer, error, deadline, guarded, programming_s, board):
     os.dup2(os.open(error, os.O_WRONLY | os.O_CREAT), 2)
     from specbp.boards.programmable import ProgrammableDevice
     from specbp.remote import clients, services
@@ -62,7 +63,7 @@ def _serve(answer, error, deadline, guarded, programming_s):
         time.sleep(programming_s),
         configure(device, data),
     )
-    serve(Server(port=0), answer.send)
+    serve(Server(port=0, board=board), answer.send)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from typing import Any
 from specbp.bitstream import handoff, vectors
 from specbp.bitstream.configuration import configuration
 from specbp.bitstream.origin import remember
-from specbp.bitstream.targets import Target
+from specbp.bitstream.targets import Target, target_named
+from specbp.boards.board import SIMULATED
 from specbp.onboard import bitfile
 from specbp.onboard.build import FORMAT, MANIFEST, Build, open_build, sha256
 from specbp.overlay import hwh, register_map
@@ -21,31 +22,44 @@ from specbp.overlay.parameters import Parameters
 SELFTEST = "selftest.bin"
 
 
-def make_simulated(folder: Path, parameters: Parameters, clock_mhz: float = hwh.CLOCK_MHZ) -> Build:
+def make_simulated(
+    folder: Path,
+    parameters: Parameters,
+    clock_mhz: float = hwh.CLOCK_MHZ,
+    target: Target | None = None,
+) -> Build:
     """Make a build for the simulated board in `folder`: its bitstream holds the parameters.
 
     Everything else is as in a build for a real board, so that all that is done with one can be
     done without Vivado.
 
+    Args:
+        folder: made where it is missing.
+        parameters: of the overlay.
+        clock_mhz: of the overlay.
+        target: the simulation of some board; that of a PYNQ-Z2 if None.
+
     Raises:
         UsageError: there is no such clock.
     """
+    target = target or target_named(SIMULATED)
     content = bitfile.write(
         bitfile.Bitfile(
             f"{hwh.DESIGN}_wrapper",
             parameters.build_identifier,
-            "specbp-simulation",
-            "simulated",
+            # pynq's client keeps what it knows of a handoff by the bitstream's bytes alone.
+            f"specbp-simulation, {clock_mhz:g} MHz",
+            target.name,
             configuration(parameters),
         )
     )
     return finish(
         folder,
-        Target("simulated", "", "", ""),
+        target,
         parameters,
         clock_mhz,
         content,
-        handoff.text(parameters, clock_mhz).encode(),
+        handoff.text(parameters, target.board, clock_mhz).encode(),
         {"tool": "specbp simulation"},
     )
 

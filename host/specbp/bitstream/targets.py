@@ -1,52 +1,48 @@
-"""The boards that a bitstream can be built for."""
+"""What a bitstream can be built for: each board, and the simulation of each board."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specbp.boards.board import SIMULATED, Board, board_named, board_names
 from specbp.errors import UsageError, nearest
 
 
 @dataclass(frozen=True)
 class Target:
-    """A board.
+    """A board, or its simulation.
 
     Attributes:
-        name: as the command line has it.
-        part: the device, as Vivado has it; empty for the simulation.
-        board_part: as Vivado's board files call it; the build does without where they are absent.
-        preset: DDR, clocks and pins of the processing system, as Tcl of `vivado/`.
+        name: as the command line and manifests have it.
+        board: the board.
+        simulated: whether its bitstreams are for the simulated overlay only.
     """
 
     name: str
-    part: str
-    board_part: str
-    preset: str
+    board: Board
+    simulated: bool
 
     @property
-    def simulated(self) -> bool:
-        """Whether its bitstreams are for the simulated overlay only."""
-        return not self.part
+    def part(self) -> str:
+        """The FPGA, as Vivado has it; empty for the simulation."""
+        return "" if self.simulated else self.board.part
 
 
-ZYNQ_7020 = "xc7z020clg400-1"
-TARGETS = {
-    target.name: target
-    for target in (
-        Target("pynq-z1", ZYNQ_7020, "www.digilentinc.com:pynq-z1:part0:1.0", "pynq-z1"),
-        Target("pynq-z2", ZYNQ_7020, "tul.com.tw:pynq-z2:part0:1.0", "pynq-z2"),
-        Target("simulated", "", "", ""),
-    )
-}
+def target_names() -> list[str]:
+    """Return the names of all targets."""
+    boards = board_names()
+    return [*boards, SIMULATED, *(f"{SIMULATED}-{name}" for name in boards)]
 
 
 def target_named(name: str) -> Target:
-    """Return the board with this name.
+    """Return what is called `name`.
 
     Raises:
-        UsageError: there is none.
+        UsageError: nothing is.
     """
-    if name not in TARGETS:
-        choices = ", ".join(TARGETS)
-        raise UsageError(f'unknown board "{name}"{nearest(name, TARGETS)}: choose one of {choices}')
-    return TARGETS[name]
+    names = target_names()
+    if name not in names:
+        raise UsageError(
+            f'unknown board "{name}"{nearest(name, names)}: choose one of {", ".join(names)}'
+        )
+    return Target(name, board_named(name), name.startswith(SIMULATED))

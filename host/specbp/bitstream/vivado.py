@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from specbp.bitstream.handoff import clock_divisors
 from specbp.bitstream.making import finish
 from specbp.bitstream.targets import Target
+from specbp.boards.processing_system import clock_divisors, processing_system
 from specbp.doctor.machine import VIVADO_VERSIONS, find_vivado
 from specbp.errors import SpecbpError
 from specbp.onboard.build import Build
@@ -27,18 +27,9 @@ TOP = "specbp_overlay_ip"
 WORK = "vivado"
 """The folder of a build in which Vivado works; kept when it fails."""
 CONTROL_PORT, CLOCK_PIN, RESET_PIN, INTERRUPT_PIN = "s_axil", "clk_i", "rst_ni", "interrupt_o"
-DDR = {
-    # PYNQ-Z1 and PYNQ-Z2: 512 MB of DDR3 on 16 bits, for where their board files are missing.
-    "PCW_UIPARAM_DDR_MEMORY_TYPE": "DDR 3",
-    "PCW_UIPARAM_DDR_BUS_WIDTH": "16 Bit",
-    "PCW_UIPARAM_DDR_PARTNO": "MT41J256M16 RE-125",
-    "PCW_CRYSTAL_PERIPHERAL_FREQMHZ": "50",
-    "PCW_APU_PERIPHERAL_FREQMHZ": "650",
-    "PCW_UIPARAM_DDR_FREQ_MHZ": "525",
-}
 _UTILISATION = {
-    "lut": "Slice LUTs",
-    "ff": "Slice Registers",
+    "lut": "(?:Slice|CLB) LUTs",
+    "ff": "(?:Slice|CLB) Registers",
     "bram": "Block RAM Tile",
     "dsp": "DSPs",
 }
@@ -103,35 +94,52 @@ def _run(program: str, work: Path) -> None:
 def settings(
     target: Target, parameters: Parameters, clock_mhz: float, work: Path
 ) -> dict[str, Any]:
-    """Return what the scripts are told, as `build.tcl` says; `work` is where they write."""
+    """Return what the scripts are told, as `build.tcl` says; `work` is where they write.
+
+    Raises:
+        UsageError: the board has no such clock.
+    """
+    board = target.board
+    system = processing_system(board)
+    clock_divisors(board, clock_mhz)
+    targets = [system.memory_port(name) for name in board.memory_ports[: parameters.cores]]
     return {
         "design": hwh.DESIGN,
         "instance": hwh.INSTANCE,
         "vlnv": hwh.VLNV,
         "top": TOP,
         "part": target.part,
-        "board_part": target.board_part,
+        "board_part": board.board_part,
         "rtl": [str(path) for path in (*rtl_files(), SCRIPTS / f"{TOP}.v")],
         "parameters": [part for pair in parameters.ip.items() for part in pair],
         "user_id": f"0x{parameters.build_identifier:08X}",
-        "clock_mhz": f"{clock_mhz:g}",
-        "clock_divisors": list(clock_divisors(clock_mhz)),
-        "base": f"0x{hwh.BASE_ADDRESS:08X}",
+        "families": [system.architecture, "Production"],
+        "ps": system.instance,
+        "ps_vlnv": system.vlnv,
+        "ps_rule": system.rule,
+        "ps_properties": system.properties(board, parameters.cores, clock_mhz),
+        "ps_clock_pin": system.clock_pin,
+        "ps_reset_pin": system.reset_pin,
+        "ps_interrupt_pin": system.interrupt_pin,
+        "ps_control_port": board.control_port,
+        "ps_control_clock": system.control_clock(board.control_port),
+        "base": f"0x{board.base:08X}",
         "span": hwh.SPAN,
-        "controller_base": f"0x{hwh.CONTROLLER_BASE_ADDRESS:08X}",
+        "controller_base": f"0x{board.controller_base:08X}",
         "controller_span": hwh.CONTROLLER_SPAN,
         "control_port": CONTROL_PORT,
         "memory_ports": memory_ports(),
         # Those of cores that are not built stay open.
         "memory_connections": [
-            list(pair)
-            for pair in zip(memory_ports()[: parameters.cores], hwh.HP_PORTS, strict=False)
+            [port, target.name, target.clock_pin, target.segment]
+            for port, target in zip(memory_ports(), targets, strict=False)
         ],
+        "memory_bytes": f"0x{board.memory_bytes:08X}",
         "clock_pin": CLOCK_PIN,
         "reset_pin": RESET_PIN,
         "interrupt_pin": INTERRUPT_PIN,
         "registers": list(_registers(of_cores(register_map.REGISTERS, parameters.cores))),
-        "ddr": [part for pair in DDR.items() for part in pair],
+        "ddr": board.ddr,
         "ip_folder": str(work / "package"),
         "project_folder": str(work / "project"),
         "output": str(work),

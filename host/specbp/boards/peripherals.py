@@ -1,12 +1,12 @@
-"""What lies around the overlay on a Zynq-7000: clock registers, an AXI interrupt controller."""
+"""What lies around the overlay on a board: clock registers, an AXI interrupt controller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-REFERENCE_CLOCK_HZ = 50e6
-"""The crystal that pynq assumes for PYNQ-Z1 and PYNQ-Z2."""
+ZYNQ_CRYSTAL_HZ, ULTRASCALE_CRYSTAL_HZ = 50e6, 33.333e6
+"""The crystals that pynq assumes."""
 
 
 class Peripheral(Protocol):
@@ -19,21 +19,11 @@ class Peripheral(Protocol):
         """Set the register at `offset`."""
 
 
-class ClockRegisters:
-    """The registers of the SLCR that set the clocks; all others read as what was written last.
+class PlainRegisters:
+    """Registers that read as what was written last, 0 before."""
 
-    Args:
-        changed: called after each write.
-    """
-
-    IO_PLL, FPGA0 = 0x108, 0x170
-    _FEEDBACK_LOW, _DIVISOR_LOW = 12, (8, 20)
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
-        # IO PLL at 20 x 50 MHz, ARM PLL at 26 x, DDR PLL at 21 x; the fabric clocks at 1 GHz / 10.
-        self._words = {0x100: 26 << 12, 0x104: 21 << 12, self.IO_PLL: 20 << 12, 0x120: 2 << 8}
-        self._words |= {self.FPGA0 + 0x10 * clock: 5 << 8 | 2 << 20 for clock in range(4)}
+    def __init__(self) -> None:
+        self._words: dict[int, int] = {}
 
     def read(self, offset: int) -> int:
         """Return the register at `offset`."""
@@ -42,7 +32,46 @@ class ClockRegisters:
     def write(self, offset: int, value: int) -> None:
         """Set the register at `offset`."""
         self._words[offset] = value
+
+
+class ClockRegisters(PlainRegisters):
+    """Registers that set the overlay's clock, and others beside them.
+
+    Args:
+        changed: called after each write.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def write(self, offset: int, value: int) -> None:
+        """Set the register at `offset`."""
+        super().write(offset, value)
         self._changed()
+
+    @property
+    def fabric_hz(self) -> float:
+        """The overlay's clock."""
+        raise NotImplementedError
+
+
+class ZynqClocks(ClockRegisters):
+    """Those of the SLCR of a Zynq-7000: fabric clocks at 1 GHz / 10 to begin with.
+
+    Args:
+        changed: called after each write.
+    """
+
+    BASE = 0xF8000000
+    IO_PLL, FPGA0 = 0x108, 0x170
+    _FEEDBACK_LOW, _DIVISOR_LOW = 12, (8, 20)
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__(changed)
+        # IO PLL at 20 x 50 MHz, ARM PLL at 26 x, DDR PLL at 21 x.
+        self._words = {0x100: 26 << 12, 0x104: 21 << 12, self.IO_PLL: 20 << 12, 0x120: 2 << 8}
+        self._words |= {self.FPGA0 + 0x10 * clock: 5 << 8 | 2 << 20 for clock in range(4)}
 
     @property
     def fabric_hz(self) -> float:
@@ -50,7 +79,51 @@ class ClockRegisters:
         feedback = self._words[self.IO_PLL] >> self._FEEDBACK_LOW & 0x7F
         word = self._words[self.FPGA0]
         divisors = [max(1, word >> low & 0x3F) for low in self._DIVISOR_LOW]
-        return REFERENCE_CLOCK_HZ * feedback / (divisors[0] * divisors[1])
+        return ZYNQ_CRYSTAL_HZ * feedback / (divisors[0] * divisors[1])
+
+    def spoil(self, feedback: int) -> None:
+        """Set the feedback divisor of the PLL, as software of others may."""
+        self._words[self.IO_PLL] = feedback << self._FEEDBACK_LOW
+
+
+class UltrascaleClocks(ClockRegisters):
+    """Those of CRL_APB of a Zynq UltraScale+: PL clocks at 100 MHz to begin with.
+
+    Args:
+        changed: called after each write.
+        pll: which PLL they are divided from, ``IOPLL`` or ``RPLL``.
+        pll_hz: its frequency.
+    """
+
+    BASE = 0xFF5E0000
+    PL0 = 0xC0
+    _PLLS: Mapping[str, tuple[int, int]] = {"IOPLL": (0x20, 0), "RPLL": (0x30, 2)}
+    """Control register of each PLL, and its number among the sources of a clock."""
+    _FEEDBACK_LOW, _HALF, _DIVISOR_LOW = 8, 1 << 16, (8, 16)
+
+    def __init__(self, changed: Callable[[], None], pll: str, pll_hz: float) -> None:
+        super().__init__(changed)
+        self._pll, source = self._PLLS[pll]
+        for control, _ in self._PLLS.values():
+            self._words[control] = self._HALF
+            self.spoil(round(2 * pll_hz / ULTRASCALE_CRYSTAL_HZ), control)
+        ratio = round(pll_hz / 100e6)
+        for clock in range(4):
+            self._words[self.PL0 + 4 * clock] = 1 << 24 | 1 << 16 | ratio << 8 | source
+
+    @property
+    def fabric_hz(self) -> float:
+        """The overlay's clock, PL0."""
+        control, word = self._words[self._pll], self._words[self.PL0]
+        feedback = control >> self._FEEDBACK_LOW & 0x7F
+        half = 2 if control & self._HALF else 1
+        divisors = [max(1, word >> low & 0x3F) for low in self._DIVISOR_LOW]
+        return ULTRASCALE_CRYSTAL_HZ * feedback / half / (divisors[0] * divisors[1])
+
+    def spoil(self, feedback: int, control: int | None = None) -> None:
+        """Set the feedback divisor of the PLL, as software of others may."""
+        control = self._pll if control is None else control
+        self._words[control] = self._words[control] & ~0x7F00 | feedback << self._FEEDBACK_LOW
 
 
 class InterruptController:

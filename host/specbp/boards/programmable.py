@@ -14,7 +14,6 @@ from specbp.boards.simulated import MEMORY_BASE, SimulatedDevice
 from specbp.boards.verilated import Model
 from specbp.errors import SpecbpError
 from specbp.onboard import bitfile
-from specbp.overlay import hwh
 from specbp.overlay.parameters import Parameters
 
 
@@ -35,7 +34,7 @@ class ProgrammableDevice(SimulatedDevice):
             self.configure(bitfile.parse(content).data)
         except bitfile.BitfileError as error:
             raise SpecbpError(f"{bitstream.bitfile_name}: {error}") from error
-        self.post_download(bitstream, parser, self.name)
+        self._programmed(bitstream, parser)
 
     def configure(self, data: bytes) -> None:
         """Make the logic what the configuration `data` says.
@@ -48,13 +47,13 @@ class ProgrammableDevice(SimulatedDevice):
         except (ValueError, TypeError) as error:
             raise SpecbpError(
                 "this bitstream is not for the simulated board: "
-                "specbp overlay build --board simulated"
+                f"specbp overlay build --board {self.name}"
             ) from error
         self._become(parameters)
 
-    def _handoff(self, bitfile_name: str) -> Path:
-        """Return the hardware handoff beside a bitstream."""
-        return Path(bitfile_name).with_suffix(".hwh")
+    def _handoff(self, bitfile_name: str) -> str:
+        """Return where the hardware handoff beside a bitstream is."""
+        return str(Path(bitfile_name).with_suffix(".hwh"))
 
     def _become(self, parameters: Parameters) -> None:
         if parameters == self.model.parameters:
@@ -65,7 +64,7 @@ class ProgrammableDevice(SimulatedDevice):
         self.model.memory[:] = before.memory
         before.close()
         self._memory.use(self.model.memory)
-        self._peripherals[hwh.BASE_ADDRESS] = self.model
+        self._peripherals[self.board.base] = self.model
         # pynq holds on to the waiting room.
         self._waiting.model = self.model
         self._clock_changed()

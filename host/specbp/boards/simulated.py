@@ -17,35 +17,46 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from specbp.bitstream import handoff
+from specbp.boards.board import SIMULATED, board_named
 from specbp.boards.build import Kind
 from specbp.boards.memory import DeviceMemory
-from specbp.boards.peripherals import ClockRegisters, InterruptController, Peripheral, Window
+from specbp.boards.peripherals import (
+    InterruptController,
+    Peripheral,
+    PlainRegisters,
+    UltrascaleClocks,
+    Window,
+    ZynqClocks,
+)
+from specbp.boards.processing_system import processing_system
 from specbp.boards.verilated import BusError, Model
 from specbp.overlay import hwh
 from specbp.overlay.clocks import forget_clocks
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
-from specbp.overlay.sources import HARDWARE
 from specbp.overlay.timing import MemoryTiming
 
 with pynq_imports():
     from pynq.interrupt import _InterruptController
     from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
     from pynq.pl_server.device import Device
+    from pynq.pl_server.embedded_device import EmbeddedDevice
     from pynqmetadata.frontends import Metadata
 
 import specbp.overlay.driver  # noqa: F401  registers the driver with pynq
 
 MEMORY_BASE = 0x10000000
-SLCR_BASE = 0xF8000000
-IRQ = 61
-"""The number of IRQ_F2P[0]."""
+PORT_REGISTERS = (0xFD615000, 0xFF419000, *range(0xFD360000, 0xFD3C0000, 0x10000), 0xFF9B0000)
+"""Where a Zynq UltraScale+ has the widths of the ports to its logic: FPD_SLCR, LPD_SLCR, AFIFM0 to
+AFIFM6."""
+CRF_BASE = 0xFD1A0000
 CYCLES_AT_ONCE = 200_000
 """The event loop gets its turn after so many cycles of waiting for the interrupt."""
 
 
 class SimulatedDevice(Device):  # type: ignore[misc]
-    """A PYNQ-Z1 or PYNQ-Z2 whose programmable logic is the Verilated overlay.
+    """A board whose programmable logic is the Verilated overlay.
 
     Every register access of the overlay takes clock cycles; between accesses simulated time
     stands still. Waiting for the interrupt runs the simulation at full speed.
@@ -53,10 +64,12 @@ class SimulatedDevice(Device):  # type: ignore[misc]
     Args:
         parameters: those of the overlay.
         memory_bytes: memory for buffers.
-        timing: how the memory behind the overlay answers.
+        timing: how the memory behind the overlay answers; as that of the board if None.
         kind: the build of the model: fast or checked.
+        name: of the simulated board: ``simulated`` for a PYNQ-Z2, ``simulated-aup-zu3``.
 
     Attributes:
+        board: what its file says.
         model: the Verilated overlay: faults, stalls, waveforms.
         bitstream: what to give to `pynq.Overlay`.
         simulated: true; pynq's own devices have no such attribute.
@@ -70,21 +83,27 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         memory_bytes: int = 64 << 20,
         timing: MemoryTiming | None = None,
         kind: Kind = "fast",
+        name: str = SIMULATED,
     ) -> None:
         super().__init__("specbp-simulated")
-        self.name = "simulated"
-        self.arch = "armv7l"
+        self.name = name
+        self.board = board_named(name)
+        self._system = processing_system(self.board)
+        self.arch = self._system.machine
         self.capabilities = {"MEMORY_MAPPED": True}
         self.model = Model(parameters or Parameters(), memory_bytes, MEMORY_BASE, kind)
-        self._timing = timing or MemoryTiming()
+        self._timing = timing or MemoryTiming(bytes_per_s=self.board.bytes_per_s)
         self._memory = DeviceMemory(self.model.memory, MEMORY_BASE)
-        self._clocks = ClockRegisters(self._clock_changed)
+        self._clocks = self._clock_registers()
         self._controller = controller = InterruptController(lambda: self.model.interrupt)
         self._peripherals: dict[int, Peripheral] = {
-            hwh.BASE_ADDRESS: self.model,
-            hwh.CONTROLLER_BASE_ADDRESS: controller,
-            SLCR_BASE: self._clocks,
+            self.board.base: self.model,
+            self.board.controller_base: controller,
+            self._clocks.BASE: self._clocks,
         }
+        if self.board.processing_system == "ps8":
+            for base in (CRF_BASE, *PORT_REGISTERS):
+                self._peripherals[base] = PlainRegisters()
         self._waiting = _WaitingRoom(self.model, controller)
         self._clock_changed()
         self._folder = tempfile.TemporaryDirectory(prefix="specbp-")
@@ -97,7 +116,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
     @property
     def clock_hz(self) -> float:
         """The overlay's clock, as the clock registers set it."""
-        return self._clocks.fabric_hz
+        return float(self._clocks.fabric_hz)
 
     def seconds(self, cycles: int) -> float:
         """Return the time that `cycles` take at the clock that is set now."""
@@ -135,7 +154,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """Return what the hardware handoff says, in pynq's form."""
-        parser = RuntimeMetadataParser(Metadata(input=str(self._handoff(bitfile_name))))
+        parser = RuntimeMetadataParser(Metadata(input=self._handoff(bitfile_name)))
         parser.mem_dict["PSDDR"] = {
             "fullpath": "PSDDR",
             "type": "DDR",
@@ -148,6 +167,12 @@ class SimulatedDevice(Device):  # type: ignore[misc]
     def download(self, bitstream: Any, parser: Any = None) -> None:
         """Program the logic, which resets it."""
         self.model.reset()
+        self._programmed(bitstream, parser)
+
+    def _programmed(self, bitstream: Any, parser: Any) -> None:
+        """Do what pynq does on a board after the logic is programmed."""
+        if parser is not None:
+            EmbeddedDevice.set_axi_port_width(self, parser)
         self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream: Any, parser: Any = None) -> None:
@@ -159,7 +184,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         Who waits for its interrupt is woken, and finds it closed.
         """
         if _active() is self:
-            _InterruptController._uio_devices.pop(IRQ, None)
+            _InterruptController._uio_devices.pop(self._system.interrupt, None)
             _InterruptController._controllers.clear()
             del Device._active_device
             forget_clocks()
@@ -181,11 +206,18 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         Device.active_device = self
         forget_clocks()
         _InterruptController._controllers[:] = self._interrupts
-        _InterruptController._uio_devices[IRQ] = self._waiting
+        _InterruptController._uio_devices[self._system.interrupt] = self._waiting
 
-    def _handoff(self, bitfile_name: str) -> Path:
-        """Return the hardware handoff of a bitstream: the generated one."""
-        return HARDWARE / "generated" / hwh.file_name(self.model.parameters.cores)
+    def _handoff(self, bitfile_name: str) -> str:
+        """Return where the hardware handoff of a bitstream is: written beside it."""
+        path = Path(bitfile_name).with_suffix(".hwh")
+        path.write_text(handoff.text(self.model.parameters, self.board))
+        return str(path)
+
+    def _clock_registers(self) -> Any:
+        if self.board.processing_system == "ps7":
+            return ZynqClocks(self._clock_changed)
+        return UltrascaleClocks(self._clock_changed, self.board.pll, self.board.pll_mhz * 1e6)
 
     def _clock_changed(self) -> None:
         self.model.set_timing(self._timing, self.clock_hz)

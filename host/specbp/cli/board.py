@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from specbp.boards.board import SIMULATED, USUAL, board_named
 from specbp.cli.number_options import real, whole
 from specbp.cli.terminal import console, note, say, say_json
 from specbp.deploy.address import REMOTE_PORT
@@ -126,6 +127,7 @@ def doctor(
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, whole("0 for any free one", most=65535)] = REMOTE_PORT,
+    board: Annotated[str, typer.Option(help="the board to simulate")] = USUAL,
     lanes: Annotated[int, whole("of the overlay until one is programmed", least=1)] = 16,
     allow_anyone: Annotated[
         bool,
@@ -150,7 +152,8 @@ def serve(
     from specbp.remote.server import Server, is_loopback
     from specbp.remote.server import serve as serve_until_stopped
 
-    server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone)
+    name = SIMULATED if board == USUAL else f"{SIMULATED}-{board_named(board).name}"
+    server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone, board=name)
     if not is_loopback(host):
         note(
             f"warning: {host} can be reached from other machines, and PYNQ.remote has no "
@@ -159,7 +162,7 @@ def serve(
         )
     serve_until_stopped(
         server,
-        lambda bound: say(f"a simulated PYNQ.remote board on {host}:{bound}"),
+        lambda bound: say(f"a simulated {board_named(name).title} on {host}:{bound}, PYNQ.remote"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from specbp.boards.board import board_names
 from specbp.cli.number_options import real, whole
 from specbp.cli.terminal import say
 from specbp.overlay.hwh import CLOCK_MHZ
@@ -14,7 +15,10 @@ from specbp.overlay.hwh import CLOCK_MHZ
 
 def build(
     board: Annotated[
-        str, typer.Option(help="pynq-z1, pynq-z2, or simulated (needs no Vivado)")
+        str,
+        typer.Option(
+            help=f"{', '.join(board_names())}; simulated, or simulated-BOARD, needs no Vivado"
+        ),
     ] = "pynq-z2",
     lanes: Annotated[int, whole("multiply-accumulate lanes: 16, 32 or 64", least=1)] = 32,
     cores: Annotated[int, whole("1, or 2 for speculation", least=1)] = 1,
@@ -39,7 +43,7 @@ def build(
     target, parameters = target_named(board), Parameters(lanes=lanes, cores=cores)
     folder = output or usual_folder(target.name, parameters)
     if target.simulated:
-        done = make_simulated(folder, parameters, clock)
+        done = make_simulated(folder, parameters, clock, target)
     else:
         done = build_with_vivado(folder, target, parameters, clock)
     say(

@@ -13,6 +13,8 @@ NAME = "runner.pyz"
 PACKAGE = Path(__file__).parents[1]
 MODULES = (
     "__init__.py",
+    "boards/__init__.py",
+    "boards/board.py",
     "errors.py",
     "overlay/__init__.py",
     "overlay/driver.py",
@@ -31,6 +33,7 @@ def sources() -> dict[str, bytes]:
     """Return the runner's files by their name in the archive."""
     onboard = sorted(path.name for path in (PACKAGE / "onboard").glob("*.py"))
     names = sorted([*MODULES, *(f"onboard/{name}" for name in onboard)])
+    names += sorted(f"boards/files/{path.name}" for path in (PACKAGE / "boards/files").iterdir())
     files = {f"specbp/{name}": (PACKAGE / name).read_bytes() for name in names}
     return {"__main__.py": _MAIN, **files}
 

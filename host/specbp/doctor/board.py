@@ -8,18 +8,21 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from specbp.boards.board import Board, board_named, board_names
 from specbp.deploy.archive import NAME, archive
 from specbp.deploy.connection import Connection, Output
 from specbp.deploy.runner import PROFILE, ROOT
 from specbp.deploy.upload import send
 from specbp.doctor.finding import Finding
+from specbp.errors import UsageError
 from specbp.onboard import messages
 from specbp.onboard.protocol import ABOUT
 from specbp.onboard.untrusted import UntrustedError
 
 LEAST_PYTHON = (3, 8)
 LEAST_FREE_BYTES = 50_000_000
-PYNQ_VERSIONS = ("2.7", "3.0", "3.1")
+IMAGES = ("2.7", "3.0", "3.1", "4.0")
+"""Versions of PYNQ's images that were looked at."""
 
 
 async def examine(connection: Connection) -> list[Finding]:
@@ -69,11 +72,11 @@ def _findings(about: Mapping[str, Any], free_sudo: bool) -> Iterator[Finding]:
         "ok" if about["image"] else "missing",
         about["image"] or "unknown",
         "",
-        "" if about["image"] else "PYNQ images 2.7 to 3.1 were looked at",
+        "" if about["image"] else f"PYNQ images {IMAGES[0]} to {IMAGES[-1]} were looked at",
     )
-    yield Finding("board", "ok" if about["board"] else "wrong", about["board"] or "unknown",
-                  "pynq", "" if about["board"] else "use a PYNQ image: it sets BOARD")  # fmt: skip
-    yield _pynq(about["pynq"])
+    board = _known(about["board"])
+    yield _board(about["board"], board)
+    yield _pynq(about["pynq"], board)
     yield Finding("numpy", "ok", about["numpy"])
     yield Finding("sudo", "ok", "asks for no password" if free_sudo else "asks for a password")
     yield Finding("XRT", "ok" if about["xrt"] else "missing", about["xrt"] or "XILINX_XRT not set",
@@ -120,15 +123,31 @@ def _at_least(what: str, found: str, least: tuple[int, int]) -> Finding:
                    "" if enough else f"use an image with Python {wanted} or newer")  # fmt: skip
 
 
-def _pynq(found: str | None) -> Finding:
+def _known(name: str | None) -> Board | None:
+    try:
+        return board_named(name or "")
+    except UsageError:
+        return None
+
+
+def _board(name: str | None, board: Board | None) -> Finding:
+    if board is not None:
+        return Finding("board", "ok", f"{name}: {board.title}, {board.part}")
+    if name:
+        return Finding("board", "missing", name, "overlay build --board",
+                       f"files are about {', '.join(board_names())}: EXTENDING.md says how to add "
+                       "a board")  # fmt: skip
+    return Finding("board", "wrong", "unknown", "pynq", "use a PYNQ image: it sets BOARD")
+
+
+def _pynq(found: str | None, board: Board | None) -> Finding:
     cure = "use a PYNQ image; never pip-install pynq on a board"
     if found is None:
         return Finding("pynq", "wrong", "", "everything", cure)
-    tested = found.startswith(PYNQ_VERSIONS)
-    return Finding(
-        "pynq",
-        "ok" if tested else "wrong",
-        found,
-        "the runner",
-        "" if tested else f"versions {', '.join(PYNQ_VERSIONS)} know this board",
-    )
+    versions = IMAGES if board is None else board.pynq
+    if found.startswith(tuple(versions)):
+        return Finding("pynq", "ok", found, "the runner")
+    wanted = f"images {' and '.join(versions)} know {board.title if board else 'boards'}"
+    if board is not None and board.processing_system == "ps7" and found.startswith("4"):
+        wanted = f"pynq 4.0 has dropped Zynq-7000: {wanted}"
+    return Finding("pynq", "wrong", found, "the runner", f"{wanted}: {cure}")

@@ -8,8 +8,10 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from specbp.boards.board import board_named, board_names
 from specbp.doctor.finding import Finding, State
 from specbp.errors import SpecbpError
 from specbp.provenance import installed_version
@@ -36,8 +38,18 @@ def _software() -> Iterator[Finding]:
         yield Finding("Python", "missing", version, "the overlay, boards",
                       "pynq's pins need Python 3.10 to 3.12")  # fmt: skip
     yield _package("torch", "training", "pip install torch")
-    yield _package("pynq", "the overlay, boards", 'pip install "specbp[fpga]"')
+    yield _pynq()
     yield _package("asyncssh", "boards over SSH", 'pip install "specbp[boards]"')
+
+
+def _pynq() -> Finding:
+    """Return which pynq is here, and which boards have an image with it."""
+    found = _package("pynq", "the overlay, boards", 'pip install "specbp[fpga]"')
+    version = ".".join(found.found.split(".")[:2])
+    boards = [name for name in board_names() if version in board_named(name).pynq]
+    if found.state != "ok" or not boards:
+        return found
+    return replace(found, found=f"{found.found}, as on {', '.join(boards)}")
 
 
 def _simulation() -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specbp.boards.board import Board, board_named
 from specbp.errors import SpecbpError, UsageError
 from specbp.onboard import bitfile
 from specbp.onboard.handoff import build_identifier_in
@@ -94,6 +95,15 @@ class Build:
         return self.folder / str(self.manifest["selftest"])
 
     @property
+    def board(self) -> Board:
+        """The board that it was built for, or whose simulation.
+
+        Raises:
+            UsageError: this package knows no such board.
+        """
+        return board_named(str(self.manifest["board"]))
+
+    @property
     def clock_mhz(self) -> float:
         """The clock that it was built for."""
         return float(self.manifest["clock_mhz"])
@@ -129,7 +139,7 @@ class Build:
         for what, found in (
             ("the manifest", int(self.manifest["build_identifier"], 16)),
             (bitstream.name, _of_bitstream(bitstream, contents[bitstream.name])),
-            (handoff.name, _of_handoff(handoff, contents[handoff.name])),
+            (handoff.name, _of_handoff(handoff, contents[handoff.name], self.board)),
         ):
             if found != expected_id:
                 said = "no build identifier" if found is None else f"build identifier 0x{found:08X}"
@@ -226,8 +236,8 @@ def _of_bitstream(path: Path, content: bytes) -> int | None:
         raise UsageError(f"{path}: {error}: build the overlay again") from error
 
 
-def _of_handoff(path: Path, content: bytes) -> int | None:
+def _of_handoff(path: Path, content: bytes, board: Board) -> int | None:
     try:
-        return build_identifier_in(content)
+        return build_identifier_in(content, board)
     except UntrustedError as error:
         raise UsageError(f"{path}: {error}: build the overlay again") from error

@@ -15,21 +15,25 @@ from specbp.overlay import hwh
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from specbp.boards.board import Board
+
 IDENTIFIER_PARAMETER = "BuildIdentifier"
 """Of the IP; `Parameters.verilog` has it by this name."""
-LOGIC = (0x40000000, 0xBFFFFFFF)
-"""Where the programmable logic of a Zynq-7000 answers; memory and peripherals lie elsewhere."""
 MOST_DEPTH, MOST_ELEMENTS = 64, 1 << 18
 
 
-def build_identifier_in(content: bytes) -> int | None:
+def build_identifier_in(content: bytes, board: Board) -> int | None:
     """Return the build identifier in the handoff `content`, None where it has none.
+
+    Args:
+        content: the XML.
+        board: the board that the build is for, whose file says where the logic answers.
 
     Raises:
         UntrustedError: it is no such XML, declares a document type or entities, or maps registers
-            where the programmable logic is not.
+            where the programmable logic of `board` is not.
     """
-    reader = _Reader()
+    reader = _Reader(board.logic)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_document_type
     parser.StartElementHandler = reader.start
@@ -49,9 +53,13 @@ class _Reader:
     Attributes:
         overlays: modules that are the overlay.
         identifier: the build identifier.
+
+    Args:
+        logic: first and last address at which the programmable logic answers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, logic: tuple[int, int]) -> None:
+        self._logic = logic
         self.overlays = 0
         self.identifier: int | None = None
         self._depth = self._elements = 0
@@ -89,10 +97,11 @@ class _Reader:
             return
         low = _integer(attributes.get("BASEVALUE", ""), "BASEVALUE")
         high = _integer(attributes.get("HIGHVALUE", ""), "HIGHVALUE")
-        if not LOGIC[0] <= low <= high <= LOGIC[1]:
+        first, last = self._logic
+        if not first <= low <= high <= last:
             raise UntrustedError(
                 f"the registers of {printable(instance, 60)} are at 0x{low:08X} to 0x{high:08X}, "
-                f"the programmable logic is at 0x{LOGIC[0]:08X} to 0x{LOGIC[1]:08X}"
+                f"the programmable logic is at 0x{first:08X} to 0x{last:08X}"
             )
 
 

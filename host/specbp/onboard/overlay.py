@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specbp.boards.board import Board, board_named
+from specbp.errors import UsageError
 from specbp.onboard.build import Build
 from specbp.onboard.ranges import gathered, scatter
 from specbp.onboard.vectors import read_vectors
@@ -39,6 +41,7 @@ class LoadedOverlay:
     """
 
     def __init__(self, build: Build) -> None:
+        _require_board(build.board)
         self.vectors = read_vectors(build.check()[build.selftest.name])
         with pynq_imports():
             import pynq
@@ -116,6 +119,25 @@ class LoadedOverlay:
                 f"the overlay's clock is {found:g} MHz, it was built for {expected:g} MHz: "
                 "other software has changed the clocks of this board: restart it and deploy again"
             )
+
+
+def _require_board(built_for: Board) -> None:
+    """Refuse a build for another FPGA than that of this board, as far as its image names it.
+
+    Raises:
+        UsageError: it is.
+    """
+    name = os.environ.get("BOARD", "")
+    try:
+        here = board_named(name)
+    except UsageError:
+        # A board that no file is about: the FPGA refuses what is not for it.
+        return
+    if here.part != built_for.part:
+        raise UsageError(
+            f"this build is for {built_for.name} ({built_for.part}), this board is {name} "
+            f"({here.part}): specbp overlay build --board {here.name}"
+        )
 
 
 def by_core(words: NDArray[np.uint32], lengths: Sequence[int]) -> list[NDArray[np.uint32]]:

@@ -26,6 +26,7 @@ from specbp.overlay.faults import (
     BuildMismatchError,
     DeadlineError,
     ForeignUseError,
+    OutOfReachError,
     OverlayError,
     from_registers,
 )
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     """Descriptors, or their words."""
 
 IDENTIFIER = 0x53504250
+LAST_ADDRESS = (1 << 32) - 1
+"""The overlay's memory ports have 32 address bits."""
 DRAIN_DEADLINE_S = 1.0
 POLL_S = 0.002
 LABELS = 1 << registers.LABEL.field("value").width
@@ -129,8 +132,21 @@ class OverlayDriver(DefaultIP):  # type: ignore[misc]
             )
 
     def allocate(self, shape: Any, dtype: Any = np.uint8) -> Any:
-        """Return a buffer that the overlay can reach; flush and invalidate are the caller's."""
-        return allocate(shape, dtype, target=self.device)
+        """Return a buffer that the overlay can reach; flush and invalidate are the caller's.
+
+        Raises:
+            OutOfReachError: the board's memory for buffers lies beyond the overlay's addresses.
+        """
+        buffer = allocate(shape, dtype, target=self.device)
+        last = int(buffer.device_address) + int(buffer.nbytes) - 1
+        if last > LAST_ADDRESS:
+            buffer.freebuffer()
+            raise OutOfReachError(
+                f"pynq gave a buffer that ends at 0x{last:X}, the overlay reaches memory up to "
+                f"0x{LAST_ADDRESS:X}: let the board's kernel reserve its contiguous memory (CMA) "
+                "below 4 GB, as PYNQ's images do"
+            )
+        return buffer
 
     def run(
         self,
@@ -421,6 +437,7 @@ __all__ = [
     "DeadlineError",
     "ForeignUseError",
     "LabelTable",
+    "OutOfReachError",
     "OverlayDriver",
     "OverlayError",
     "Run",

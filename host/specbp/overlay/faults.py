@@ -43,6 +43,10 @@ class ForeignUseError(OverlayError):
     """Somebody else has used or programmed the overlay meanwhile."""
 
 
+class OutOfReachError(OverlayError):
+    """Memory lies where the overlay's addresses do not reach."""
+
+
 class DeadlineError(OverlayError):
     """The overlay did not end, or did not stop, in time."""
 

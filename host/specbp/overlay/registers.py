@@ -1,9 +1,9 @@
 """Generate everything that follows from the register map `specbp.rdl`.
 
 `python -m specbp.overlay.registers` rewrites, in a checkout: the SystemVerilog register block and
-codes, the hardware handoff and the documentation in `overlays/specbp/generated/`, and
-`register_map.py` beside this file. They are committed, so that neither a board nor a simulation
-needs the generator; a test checks that they are current.
+codes and the documentation in `overlays/specbp/generated/`, and `register_map.py` beside this
+file. They are committed, so that neither a board nor a simulation needs the generator; a test
+checks that they are current.
 
 Needs systemrdl-compiler and peakrdl-regblock (the extra `fpga`).
 """
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specbp.overlay import hwh
 from specbp.overlay.register import Field, Register
 from specbp.overlay.sources import HARDWARE
 
@@ -26,8 +25,6 @@ NOTICE = "Generated from specbp.rdl by `python -m specbp.overlay.registers`; do 
 LICENCE = "// SPDX-License-Identifier: Apache-2.0\n"
 """First line of generated SystemVerilog. PeakRDL-regblock's documentation leaves all rights in what
 it generates to the author of the register description."""
-BUILDS = range(1, hwh.MOST_CORES + 1)
-"""Numbers of cores; each has a hardware handoff of its own."""
 CODE_WIDTHS = {"error": 4, "response": 2, "opcode": 8}
 
 
@@ -79,7 +76,6 @@ def generate(rdl: Path) -> dict[str, str]:
     return {
         **_register_block(root),
         "specbp_codes_pkg.sv": _codes_package(register_map),
-        **{hwh.file_name(cores): hwh.text(register_map.registers, cores) for cores in BUILDS},
         "REGISTERS.md": _markdown(register_map),
         "register_map.py": _python(register_map),
     }

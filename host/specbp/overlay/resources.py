@@ -1,4 +1,4 @@
-"""What the overlay takes of an XC7Z020, as Yosys estimates it: no place and route, no clock."""
+"""What the overlay takes of an FPGA, as Yosys estimates it: no place and route, no clock."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from specbp.boards.board import Board
 from specbp.errors import SpecbpError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import rtl_files
 
 TOP = "specbp_overlay"
-Family = Literal["xc7", "ecp5"]
-MEMORY_LUTS = 4
-"""LUTs of a RAM32M or a RAM64M."""
+MEMORY_LUTS = {"RAM32M16": 8, "RAM64M8": 8, "RAM32M": 4, "RAM64M": 4}
+"""LUTs of memories in LUTs, by the start of their cells' names."""
 _SYNTHESIS = """
 import sys
 from pyosys import libyosys
@@ -39,7 +38,7 @@ class Resources:
         memory_luts: of these, as memory.
         flip_flops: registers outside of block RAM and DSPs.
         block_rams: RAMB36; a RAMB18 is half of one.
-        dsps: DSP48E1.
+        dsps: DSP48E1, or DSP48E2.
     """
 
     luts: int
@@ -58,26 +57,33 @@ class Resources:
         }
 
 
-XC7Z020 = Resources(luts=53_200, memory_luts=17_400, flip_flops=106_400, block_rams=140, dsps=220)
+def resources_of(board: Board) -> Resources:
+    """Return what the FPGA of `board` has."""
+    return Resources(**board.resources)  # type: ignore[arg-type]
 
 
-def estimate(parameters: Parameters) -> Resources:
+def estimate(parameters: Parameters, family: str = "xc7") -> Resources:
     """Synthesise the overlay with Yosys and count its cells; this takes minutes.
+
+    Args:
+        parameters: those of the overlay.
+        family: of the FPGA, as Yosys has it: ``xc7``, ``xcup``.
 
     Raises:
         SpecbpError: Yosys is missing or failed.
     """
     with tempfile.TemporaryDirectory(prefix="specbp-") as folder:
-        return count(synthesise(parameters, Path(folder)))
+        return count(synthesise(parameters, Path(folder), family))
 
 
-def synthesise(parameters: Parameters, folder: Path, family: Family = "xc7") -> Path:
+def synthesise(parameters: Parameters, folder: Path, family: str = "xc7") -> Path:
     """Synthesise the overlay with Yosys into `folder`; return its flat netlist, in JSON.
 
     Args:
         parameters: those of the overlay.
         folder: where the netlist goes.
-        family: Xilinx 7-series, or Lattice ECP5, for which there is an open place and route.
+        family: ``xc7`` or ``xcup`` of Xilinx, or ``ecp5`` of Lattice, for which there is an open
+            place and route.
 
     Raises:
         SpecbpError: Yosys is missing or failed.
@@ -99,23 +105,22 @@ def synthesise(parameters: Parameters, folder: Path, family: Family = "xc7") -> 
 
 
 def count(netlist: Path) -> Resources:
-    """Return the cells of a flat netlist for 7-series."""
+    """Return the cells of a flat netlist for an FPGA of Xilinx."""
     modules = json.loads(netlist.read_text())["modules"].values()
     (top,) = [module for module in modules if module.get("attributes", {}).get("top")]
     return _counted(Counter(cell["type"] for cell in top["cells"].values()))
 
 
-def _commands(parameters: Parameters, netlist: Path, family: Family) -> tuple[str, ...]:
+def _commands(parameters: Parameters, netlist: Path, family: str) -> tuple[str, ...]:
     # A plain number is signed there; the identifier needs all 32 bits.
     given = " ".join(f"-G {name}=32'd{value}" for name, value in parameters.verilog.items())
     files = " ".join(map(str, rtl_files()))
-    synthesis = {
-        "xc7": f"synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {TOP}",
-        "ecp5": f"synth_ecp5 -top {TOP}",
-    }
+    synthesis = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {TOP}"
+    if family == "ecp5":
+        synthesis = f"synth_ecp5 -top {TOP}"
     return (
         f"read_slang --top {TOP} {given} {files}",
-        synthesis[family],
+        synthesis,
         f"write_json {netlist}",
     )
 
@@ -124,7 +129,11 @@ def _counted(cells: Mapping[str, int]) -> Resources:
     def of(*prefixes: str) -> int:
         return sum(number for name, number in cells.items() if name.startswith(prefixes))
 
-    memory = MEMORY_LUTS * of("RAM32M", "RAM64M")
+    memory = sum(
+        number * next(size for start, size in MEMORY_LUTS.items() if name.startswith(start))
+        for name, number in cells.items()
+        if name.startswith(tuple(MEMORY_LUTS))
+    )
     return Resources(
         luts=of("LUT") + memory,
         memory_luts=memory,

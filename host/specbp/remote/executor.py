@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.backends.executors import DriverExecutor, Program
+from specbp.boards.board import SIMULATED
 from specbp.errors import SpecbpError
 from specbp.overlay.parameters import Parameters
 from specbp.remote.board import board_at
@@ -44,7 +45,7 @@ class RemoteExecutor(DriverExecutor):
         """What the board calls itself, and what was programmed."""
         board = self._board
         return {
-            "simulated": board.name == "simulated",
+            "simulated": board.name.startswith(SIMULATED),
             "board": f"{board.name}, PYNQ.remote",
             "programmed": board.programmed.described,
         }

@@ -48,17 +48,18 @@ class BoardFiles:
 
     Args:
         board: name of the board.
+        machine: what its kernel calls its processor.
         program: programs a configuration, given as a .bin file's content.
 
     Attributes:
         reserved: bytes of uploads that are not complete.
     """
 
-    def __init__(self, board: str, program: Callable[[bytes], None]) -> None:
+    def __init__(self, board: str, machine: str, program: Callable[[bytes], None]) -> None:
         self._program = program
         self.reserved = 0
         self._files = {
-            "/proc/version": b"Linux version 5.15.19 (specbp) armv7l, simulated\n",
+            "/proc/version": f"Linux version 5.15.19 (specbp) {machine}, simulated\n".encode(),
             "/proc/device-tree/chosen/pynq_board": board.encode() + b"\0",
             f"{MANAGER}state": b"operating\n",
             f"{MANAGER}flags": b"0\n",

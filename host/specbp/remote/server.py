@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 
+from specbp.boards.board import SIMULATED
 from specbp.boards.programmable import ProgrammableDevice
 from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import UsageError
@@ -26,7 +27,6 @@ from specbp.remote.files import BoardFiles
 from specbp.remote.lease import LEASE_FILE
 from specbp.remote.services import Served, swapped
 
-BOARD = "simulated"
 LOOK_S = 0.5
 """Between two looks for clients that are gone."""
 MOST_CALLS = 256
@@ -52,6 +52,7 @@ class Server:
         parameters: of the overlay that is there before anything is programmed.
         memory_bytes: of the board.
         anywhere: allow an address that others can reach.
+        board: name of the simulated board: ``simulated``, ``simulated-aup-zu3``.
 
     Attributes:
         port: where it listens.
@@ -67,6 +68,7 @@ class Server:
         parameters: Parameters | None = None,
         memory_bytes: int = 64 << 20,
         anywhere: bool = False,
+        board: str = SIMULATED,
     ) -> None:
         if not (anywhere or is_loopback(host)):
             raise UsageError(
@@ -76,6 +78,7 @@ class Server:
             )
         self.port = port
         self._host, self._parameters, self._memory_bytes = host, parameters, memory_bytes
+        self._board = board
 
     async def start(self) -> None:
         """Begin to answer.
@@ -83,8 +86,12 @@ class Server:
         Raises:
             UsageError: the address is in use.
         """
-        self._device = device = ProgrammableDevice(self._parameters, self._memory_bytes)
-        files = BoardFiles(BOARD, lambda content: device.configure(swapped(content)))
+        self._device = device = ProgrammableDevice(
+            self._parameters, self._memory_bytes, name=self._board
+        )
+        files = BoardFiles(
+            self._board, device.arch, lambda content: device.configure(swapped(content))
+        )
         self._clients = Clients(lambda: connections_to(self.port), lambda: files.remove(LEASE_FILE))
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
         Served(device, files, self._clients).add_to(self._server)

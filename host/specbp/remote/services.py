@@ -39,6 +39,9 @@ CHUNK_DEADLINE_S = 20.0
 """A client that neither sends nor takes the next chunk for so long is given up."""
 CYCLES_BETWEEN = 200_000
 """At most so many cycles pass between two accesses: the simulation is slower than a board."""
+_DATA = mmio_pb2.ReadResponse.DESCRIPTOR.fields_by_name["data"]
+_REGISTER = np.int32 if _DATA.type == _DATA.TYPE_INT32 else np.uint32
+"""How pynq's message holds a register: pynq 3.1 with a sign, 4.0 without."""
 REFUSED = (SpecbpError, OSError, LookupError, ValueError, OverflowError)
 """What a bad request raises."""
 
@@ -188,9 +191,8 @@ class _Registers(mmio_pb2_grpc.MmioServicer):  # type: ignore[misc]
                 raise ValueError(f"{request.length} bytes: a register has 4")
             value = self._window(client, request)[request.offset // 4]
             mask = (1 << 8 * request.length) - 1
-            # The message has a signed field.
-            data = int(np.array(value & mask, np.uint32).astype(np.int32))
-            return mmio_pb2.ReadResponse(status=True, data=data)
+            data = np.array(value & mask, np.uint32).astype(_REGISTER)
+            return mmio_pb2.ReadResponse(status=True, data=int(data))
 
         return await self._board.do(
             context, work, lambda said: mmio_pb2.ReadResponse(status=False, msg=said)

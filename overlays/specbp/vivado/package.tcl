@@ -17,7 +17,7 @@ proc package_ip {settings} {
     set_property name $name $core
     set_property version $version $core
     set_property display_name {specbp overlay} $core
-    set_property supported_families {zynq Production} $core
+    set_property supported_families [dict get $settings families] $core
 
     # AXI ports are found by their names; the clock has to be told which of them are its own.
     set buses [list [dict get $settings control_port] {*}[dict get $settings memory_ports]]
