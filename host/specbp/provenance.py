@@ -84,8 +84,9 @@ def _version(row: Mapping[str, Any], column: str) -> str:
     sources = f"sources {str(row[column])[:8]}"
     if row["git_commit"] is None:
         return f"{row['specbp_version']}, {sources}"
-    changed = f" with changes, {sources}" if row["git_dirty"] else ""
-    return f"at commit {row['git_commit'][:10]}{changed}"
+    # The commit alone does not say it: the hardware may be that of another folder.
+    changed = " with changes" if row["git_dirty"] else ""
+    return f"at commit {row['git_commit'][:10]}{changed}, {sources}"
 
 
 def _source_sha256(hardware: Path) -> str:
