@@ -28,7 +28,7 @@ TRAIN = """
 import gc, json, sys, tempfile
 from pathlib import Path
 import psutil
-from specbp.cli.training import dataset_reader
+from specbp.matrix.run import dataset_reader
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
 from specbp.matrix.run import backend_opener, run_cells

@@ -83,10 +83,11 @@ _OVER_BOUND = {
 """What the difference between the mean step and its bound is made of."""
 
 RUNS: tuple[Column, ...] = (
-    Column("cell", str, "content hash of the experiment, seed included, and of its network"),
+    Column("cell", str, "content hash of the experiment with its seed, its network and the start"),
     Column("matrix", str, "name of the matrix the cell belongs to"),
     Column("arm", str, "short name of the method, the same in every comparison"),
     Column("repeat", int, "number of the repeat; its seed is the base seed plus this"),
+    Column("start", int, "number of the start, from 0: each trains the same in a new process"),
     *_experiment_columns(),
     Column("status", str, "ok, failed or skipped"),
     Column("reason", str, "why the cell failed or was skipped"),
@@ -158,6 +159,7 @@ RUNS: tuple[Column, ...] = (
         "cells with the same one were trained in turns, so their times can be compared",
         False,
     ),
+    Column("process", str, "cells with the same one were begun by the same process", False),
     Column("started", str, "when the cell was begun, UTC", False),
     Column("specbp_version", str, "version of specbp", False),
     Column("git_commit", str, "commit of the checkout specbp ran from, if it was one", False),

@@ -63,6 +63,12 @@ def origin() -> dict[str, Any]:
     return {name: now[name] for name in (*ORIGIN, "specbp_version", "git_commit", "git_dirty")}
 
 
+def process_name() -> str:
+    """Return what tells this process from all others of this machine."""
+    process = psutil.Process()
+    return f"{process.pid} of {process.create_time():.2f}"
+
+
 def difference(row: Mapping[str, Any]) -> str | None:
     """Return in which of `ORIGIN` a row differs from what would be measured now, in words.
 

@@ -19,12 +19,11 @@ from specbp.backends.executors import SimulatedExecutor
 from specbp.boards import build
 from specbp.boards.simulated import SimulatedDevice
 from specbp.boards.verilated import AxiViolationError
-from specbp.cli.training import dataset_reader
 from specbp.experiment import experiment_from
 from specbp.lockstep.compare import Difference, Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.matrix.expand import Cell
-from specbp.matrix.run import backend_opener, run_cells
+from specbp.matrix.run import backend_opener, dataset_reader, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay import sources
 from specbp.overlay.isa import Copy, End

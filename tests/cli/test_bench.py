@@ -81,11 +81,20 @@ schedule = ["sequential", "speculative"]
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(specbp, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "starts"),
+    [
+        (signal.SIGINT, ()),
+        (signal.SIGTERM, ()),
+        (signal.SIGHUP, ()),
+        (signal.SIGINT, ("--starts", "2")),
+    ],
+)
+def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(specbp, tmp_path, number, starts):
     """Kind: Ctrl-C, a cluster's time limit, a terminal that is closed."""
     (tmp_path / "long.toml").write_text(LONG)
     words = ["specbp", "bench", "long.toml", "--results", "out", "--checkpoint-seconds", "0"]
+    words += starts
     process = start_command(words, tmp_path, dict(os.environ), tmp_path / "said", tmp_path / "err")
     wait_for_checkpoint(process, tmp_path / "out", 1)
     os.kill(process.pid, number)
@@ -95,9 +104,18 @@ def test_a_stop_keeps_what_is_done_and_says_how_to_go_on(specbp, tmp_path, numbe
     assert "stopping after this block of steps; Ctrl-C again stops at once" in error
     assert "run the same command again to go on" in error
     assert len([*tmp_path.glob("out/unfinished/*/state.pt")]) == 1
-    code, _, error = specbp("bench", "long.toml", "--results", "out")
+    code, _, error = specbp("bench", "long.toml", "--results", "out", *starts)
     assert code == 0, error
     assert "going on from step" in error
+    if starts:
+        runs = package.load(tmp_path / "out").runs
+        assert (runs.groupby("arm")["start"].nunique() == 2).all()
+        assert (runs.groupby("arm")["final_weights_sha256"].nunique() == 1).all()
+        code, _, error = specbp("bench", "long.toml", "--results", "out")
+        assert code == 0 and "2 of 2 cells are there already" in error
+        assert "not of this matrix" not in error, "further starts are of it"
+        code, output, _ = specbp("bench", "long.toml", "--results", "out", *starts, "--dry-run")
+        assert code == 0 and "4 done" in output
 
 
 def test_a_dry_run_prints_the_cells_and_writes_nothing(specbp, tiny, tmp_path):

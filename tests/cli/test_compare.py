@@ -20,7 +20,9 @@ def measured(tmp_path):
     def store(starts=3, two_threads=8.0, columns=None, **fields):
         cells = []
         for seed in range(starts):
-            common = {"seed": seed, "columns": provenance() | (columns or {}), "rounds": 8} | fields
+            own = {"process": f"{seed} of 1"}
+            common = {"seed": seed, "columns": provenance() | own | (columns or {}), "rounds": 8}
+            common |= fields
             cells += [
                 make_cell(10.0, 0.9, **common),
                 make_cell(two_threads, 0.9, threads=2, **common),
@@ -46,7 +48,14 @@ def test_both_ratios_are_printed_and_every_start(measured):
 def test_a_single_start_is_said_to_know_nothing_of_others(measured):
     code, output, _ = measured(starts=1)(*COMPARE)
     assert code == 0
-    assert "one start: how starts differ is not in the interval" in output
+    assert "how starts of a process differ is not in the interval" in output
+
+
+def test_seeds_that_shared_a_process_are_said_to(measured):
+    """Kind: an interval that seems to know more than it does."""
+    words = "how starts of a process differ is not in the interval"
+    assert words in measured(columns={"process": "1 of 2"})(*COMPARE)[1]
+    assert words not in measured()(*COMPARE)[1], "each seed is of a process of its own"
 
 
 def test_a_gate_on_time_falls_with_exit_code_3(measured):

@@ -129,7 +129,9 @@ def frames(folder):
     these tests are not all in the same one; the hash of the sources is the same in all of them.
     """
     loaded = load(folder)
-    runs = loaded.runs.sort_values("cell").assign(started="", git_commit="", git_dirty=False)
+    runs = loaded.runs.sort_values("cell").assign(
+        started="", process="", git_commit="", git_dirty=False
+    )
     runs["session"] = pd.factorize(runs["session"])[0]
     order = ["cell", "epoch", "step"]
     others = (

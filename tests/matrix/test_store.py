@@ -3,9 +3,10 @@ import json
 import pytest
 
 import specbp
+from specbp import durable
 from specbp.errors import UsageError
 from specbp.frames import FORMAT, table
-from specbp.matrix.store import FinishedCell, Store
+from specbp.matrix.store import FinishedCell, Store, parquet
 
 
 def run_row(cell, status="ok"):
@@ -98,3 +99,16 @@ def test_two_processes_do_not_write_at_once(tmp_path):
         other.locked(),
     ):
         pass
+
+
+def test_frames_written_before_a_column_was_added_can_be_read(tmp_path):
+    """Kind: results that an update makes useless. What they do not have is null."""
+    frames = {name: table(name, []) for name in ("epochs", "steps")}
+    run = table("runs", [{"cell": "a", "status": "ok", "seed": 0}])
+    frames["runs"] = run.drop_columns(["start", "process", "omp_wait_policy"])
+    store = Store.create(tmp_path)
+    files = {f"{name}.parquet": parquet(frame) for name, frame in frames.items()}
+    durable.write_folder(tmp_path / "cells" / "a", files)
+    (row,) = store.stored().runs.values()
+    assert (row["cell"], row["start"], row["process"]) == ("a", None, None)
+    assert specbp.load(tmp_path).runs["seed"].tolist() == [0]

@@ -3,11 +3,10 @@
 import pytest
 
 from specbp.bitstream.making import make_simulated
-from specbp.cli.training import dataset_reader
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
-from specbp.matrix.run import backend_opener, run_cells
+from specbp.matrix.run import backend_opener, dataset_reader, run_cells
 from specbp.matrix.store import Store
 from specbp.onboard.build import usual_folder
 from specbp.overlay.parameters import Parameters

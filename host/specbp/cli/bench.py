@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from specbp.cli.arguments import Anew, CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.cli.number_options import whole
 from specbp.cli.terminal import say
 from specbp.errors import NothingMeasuredError
-from specbp.matrix.expand import expand, read_matrix
+from specbp.matrix.expand import expand, in_starts, read_matrix
 from specbp.matrix.filters import picked
 
 
@@ -50,6 +51,15 @@ def bench(
         ),
     ] = False,
     fresh: Fresh = False,
+    starts: Annotated[
+        int | None,
+        whole(
+            "train every comparison so many times, each time in a new process: the start is the "
+            "unit of an interval, and starts differ more than what is within one",
+            least=1,
+            show_default="once, all in this process",
+        ),
+    ] = None,
     checkpoint_seconds: CheckpointSeconds = 30.0,
     json_output: JsonOutput = False,
 ) -> None:
@@ -59,11 +69,14 @@ def bench(
     Stop it at any time: the same command goes on where it was. Example:
 
     specbp bench bench/matrices/demo.toml
+    specbp bench bench/matrices/cifar100-time.toml --starts 5
     specbp report results/demo
     """
     read = read_matrix(matrix)
     every_cell = expand(read, matrix.name)
     cells = picked(every_cell, filters or [], matrix.name)
+    if starts:
+        every_cell, cells = in_starts(every_cell, starts), in_starts(cells, starts)
     if not cells:
         raise NothingMeasuredError(
             f"{matrix.name}: [[exclude]] leaves no cell: nothing was measured"
@@ -79,7 +92,9 @@ def bench(
     from specbp.cli.training import train
     from specbp.matrix.store import load
 
-    train(cells, folder, data_root, retry_failed, anew, checkpoint_seconds, every_cell)
+    train(
+        cells, folder, data_root, retry_failed, anew, checkpoint_seconds, every_cell, bool(starts)
+    )
     runs = rows_of(load(folder), cells)
     if json_output:
         print_json(runs)

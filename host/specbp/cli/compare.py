@@ -124,12 +124,15 @@ def _sentences(one: ArmComparison) -> list[str]:
     """Return what was found, in words."""
     starts = len(one.time.by_start)
     words = [f"{one.arm} takes {_ratio(one.time)} of the total time of {one.baseline}"]
-    words.append(f"its typical step takes {_ratio(one.typical)} of theirs")
+    words.append(f"its typical step takes {_ratio(one.typical)} of that of {one.baseline}")
     if starts > 1:
         each = ", ".join(f"{ratio:.3f}" for ratio in one.time.by_start)
         words.append(f"total time in each of {starts} starts: {each}")
-    else:
-        words.append("one start: how starts differ is not in the interval (bench --starts 5)")
+    if 1 in (starts, one.processes):
+        words.append(
+            "all in one process: how starts of a process differ is not in the interval "
+            "(specbp bench --starts 5 measures it)"
+        )
     words += [f"no verdict on the time: {reason}" for reason in one.withheld]
     if one.accuracy is not None:
         words.append(f"its test accuracy changes by {_points(one.accuracy)}")

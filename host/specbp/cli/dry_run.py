@@ -58,6 +58,7 @@ def show_plan(
                     "cell": cell.hash,
                     "arm": cell.experiment.arm,
                     "repeat": cell.repeat,
+                    "start": cell.start,
                     "state": state,
                     "expected_s": seconds,
                     **cell.experiment.model_dump(),
@@ -99,10 +100,13 @@ def _table(cells: Sequence[Cell], states: Sequence[str]) -> Table:
     """Return a table of `cells`: their arm, and the fields of the work in which they differ."""
     described = [cell.experiment.model_dump() for cell in cells]
     varied = [name for name in WORK_FIELDS if len({str(fields[name]) for fields in described}) > 1]
+    if any(cell.start for cell in cells):
+        varied.append("start")
     table = Table(box=None, pad_edge=False)
     for heading in ("cell", "state", "arm", *varied):
         table.add_column(heading, overflow="fold")
     for cell, state, fields in zip(cells, states, described, strict=True):
+        fields["start"] = cell.start
         values = ["" if fields[name] is None else str(fields[name]) for name in varied]
         table.add_row(cell.hash, state, cell.experiment.arm, *values)
     return table

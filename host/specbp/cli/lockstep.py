@@ -69,8 +69,8 @@ def lockstep(
     )
 
     from specbp.backends.recipe import Recipe
-    from specbp.cli.training import dataset_reader
     from specbp.lockstep.compare import Difference, compare
+    from specbp.matrix.run import dataset_reader
 
     dataset = dataset_reader(data_root)(experiment)
     one, other = (

@@ -128,7 +128,7 @@ def _explained(experiment: Experiment, data_root: Path | None, rejects: int) -> 
     """Return the steps of an experiment, compiled, where so many samples can be rejected."""
     from specbp.backends.explained import explained
     from specbp.backends.recipe import Recipe
-    from specbp.cli.training import dataset_reader
+    from specbp.matrix.run import dataset_reader
 
     if rejects and experiment.schedule != "speculative":
         raise UsageError("--rejects says nothing here: only a speculative step rejects samples")

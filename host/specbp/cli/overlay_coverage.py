@@ -41,7 +41,7 @@ def coverage(
     from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
     from specbp.boards.coverage import ranges, read_coverage
-    from specbp.cli.training import dataset_reader
+    from specbp.matrix.run import dataset_reader
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))

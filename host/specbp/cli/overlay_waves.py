@@ -33,8 +33,8 @@ def waves(
 
     from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
-    from specbp.cli.training import dataset_reader
     from specbp.errors import UsageError
+    from specbp.matrix.run import dataset_reader
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))

@@ -86,4 +86,5 @@ class ProgressDisplay:
 
 def _where(cell: Cell) -> str:
     experiment = cell.experiment
-    return f"{experiment.dataset}, batch {experiment.batch_size}, seed {experiment.seed}"
+    start = f", start {cell.start}" if cell.start else ""
+    return f"{experiment.dataset}, batch {experiment.batch_size}, seed {experiment.seed}{start}"

@@ -31,7 +31,7 @@ def timeline(
     specbp timeline --dataset digits --schedule pipelined
     """
     from specbp.backends.opening import open_in_pytorch
-    from specbp.cli.training import dataset_reader
+    from specbp.matrix.run import dataset_reader
     from specbp.timeline import chrome_trace
 
     require_writable(output)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from specbp.cli.arguments import Anew
 from specbp.cli.progress import ProgressDisplay
 from specbp.cli.terminal import console, note, note_at_once
-from specbp.datasets.loading import Dataset, load
+from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
-from specbp.matrix.run import backend_opener, check_cells, run_cells
+from specbp.matrix.run import (
+    backend_opener,
+    check_cells,
+    dataset_reader,
+    opener_of_files,
+    run_cells,
+)
 from specbp.matrix.session import Stopped
+from specbp.matrix.starts import STOPPING, run_in_processes
 from specbp.matrix.store import Store
 from specbp.matrix.survey import Runs, forget, forget_matrix, incomparable, survey
-
-STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""The signals that ask a run to stop."""
 
 
 def train(
@@ -33,6 +37,7 @@ def train(
     anew: Anew,
     checkpoint_seconds: float,
     matrix: Sequence[Cell] | None = None,
+    own_processes: bool = False,
 ) -> None:
     """Train those of `cells` that the results folder does not have yet.
 
@@ -46,6 +51,7 @@ def train(
         anew: what is deleted first: comparisons that are not whole, or everything asked for.
         checkpoint_seconds: time between checkpoints.
         matrix: all cells of the matrix they are of; None for a single experiment.
+        own_processes: train every comparison in a new process.
 
     Raises:
         UsageError: a data set is missing or damaged, a cell cannot be trained, the folder cannot
@@ -77,41 +83,17 @@ def train(
             _stop_on_signals() as stop,
         ):
             try:
-                run_cells(there.to_do, store, open_training, display, checkpoint_seconds, stop)
+                if own_processes:
+                    opener = partial(opener_of_files, data_root)
+                    run_in_processes(there.to_do, store, opener, display, checkpoint_seconds, stop)
+                else:
+                    run_cells(there.to_do, store, open_training, display, checkpoint_seconds, stop)
             except (Stopped, KeyboardInterrupt):
                 again = ", without --fresh," if anew is Anew.EVERYTHING else ""
                 raise StoppedError(
                     f"stopped; what is done is kept in {results}: "
                     f"run the same command again{again} to go on"
                 ) from None
-
-
-def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
-    """Return what loads the data set of an experiment, each once."""
-
-    @cache
-    def read(
-        name: str, train: int | None, test: int | None, subset_seed: int, held_out: int | None
-    ) -> Dataset:
-        return load(
-            name,
-            data_root=data_root,
-            train=train,
-            test=test,
-            subset_seed=subset_seed,
-            held_out=held_out,
-        )
-
-    def dataset(experiment: Experiment) -> Dataset:
-        return read(
-            experiment.dataset,
-            experiment.train,
-            experiment.test,
-            experiment.subset_seed,
-            experiment.held_out,
-        )
-
-    return dataset
 
 
 def _of_changed_data(

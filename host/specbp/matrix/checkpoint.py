@@ -52,6 +52,7 @@ class Saved:
         round: rounds done.
         matrix: name of the matrix that its cells belong to.
         origin: what must be the same to go on; see `specbp.provenance.origin`.
+        process: name of the process that began it.
         arms: for each cell in training, by hash, what its arm needs to go on.
         failures: for each cell that failed, by hash, why.
     """
@@ -61,6 +62,7 @@ class Saved:
     round: int
     matrix: str
     origin: Mapping[str, Any]
+    process: str = ""
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
 
@@ -171,7 +173,7 @@ def _checked(state: Mapping[str, Any]) -> Saved:
     """
     failures = {cell: Failure(**failure) for cell, failure in state["failures"].items()}
     saved = Saved(**{**state, "failures": failures})
-    for name in ("session", "started", "matrix"):
+    for name in ("session", "started", "matrix", "process"):
         if not isinstance(getattr(saved, name), str):
             raise ValueError(f"{name} is not text")
     if type(saved.round) is not int or saved.round < 0:

@@ -32,7 +32,7 @@ import itertools
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,11 +67,13 @@ class Cell:
         matrix: name of the matrix.
         repeat: 0 for the base seed, 1 for the next one.
         experiment: what to run.
+        start: 0 for the first start, 1 for the next one: the same again in another process.
     """
 
     matrix: str
     repeat: int
     experiment: Experiment
+    start: int = 0
 
     @cached_property
     def identity(self) -> Identity:
@@ -87,13 +89,18 @@ class Cell:
 
     @cached_property
     def hash(self) -> str:
-        """Content hash of the experiment and its network: names the cell's folder."""
-        return content_hash({**self.experiment.model_dump(), **asdict(self.identity)})
+        """Content hash of experiment, network and start: names the cell's folder."""
+        return self._hash_of(self.experiment.model_dump())
 
     @cached_property
     def workload(self) -> str:
         """Hash of what the arms of a comparison share; cells that have it in common take turns."""
-        return content_hash({**self.experiment.workload, **asdict(self.identity)})
+        return self._hash_of(self.experiment.workload)
+
+    def _hash_of(self, fields: Mapping[str, Any]) -> str:
+        """Return a hash of `fields`, the network, and which start it is, unless it is the first."""
+        start = {"start": self.start} if self.start else {}
+        return content_hash({**fields, **asdict(self.identity), **start})
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,11 @@ def expand(matrix: Matrix, where: str) -> list[Cell]:
             cell = Cell(matrix.name, repeat, experiment)
             cells.setdefault(experiment.hash, cell)
     return list(cells.values())
+
+
+def in_starts(cells: Sequence[Cell], starts: int) -> list[Cell]:
+    """Return `cells` once for every start, all of a start before the next."""
+    return [replace(cell, start=start) for start in range(starts) for cell in cells]
 
 
 def _combinations(matrix: Matrix) -> list[Written]:

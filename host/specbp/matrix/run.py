@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 
 from specbp.backends import Training
 from specbp.backends.opening import open_training as open_on_backend
-from specbp.datasets.loading import Dataset
+from specbp.datasets.loading import Dataset, load
 from specbp.errors import NothingMeasuredError
 from specbp.experiment import Experiment
 from specbp.matrix.arm import Arm
@@ -26,12 +28,17 @@ def check_cells(cells: Sequence[Cell], store: Store, open_training: OpenTraining
     Raises:
         UsageError: a cell cannot be trained, or not from its checkpoint.
     """
+    opened: set[Experiment] = set()
     for workload, together in comparisons(cells).items():
         saved = Checkpoint(store.unfinished / workload).read()
         for cell in together:
+            begun = saved is not None and cell.hash in saved.arms
+            if cell.experiment in opened and not begun:
+                continue  # another start of it
+            opened.add(cell.experiment)
             training = open_training(cell.experiment)
             try:
-                if saved and cell.hash in saved.arms:
+                if saved and begun:
                     restore(Arm(cell, training), saved.arms[cell.hash], store)
             finally:
                 training.close()
@@ -84,3 +91,36 @@ def backend_opener(datasets: Callable[[Experiment], Dataset]) -> OpenTraining:
         return open_on_backend(experiment, datasets(experiment))
 
     return open_training
+
+
+def opener_of_files(data_root: Path | None) -> OpenTraining:
+    """Return what makes trainings on the data sets in a folder, each loaded once."""
+    return backend_opener(dataset_reader(data_root))
+
+
+def dataset_reader(data_root: Path | None) -> Callable[[Experiment], Dataset]:
+    """Return what loads the data set of an experiment, each once."""
+
+    @cache
+    def read(
+        name: str, train: int | None, test: int | None, subset_seed: int, held_out: int | None
+    ) -> Dataset:
+        return load(
+            name,
+            data_root=data_root,
+            train=train,
+            test=test,
+            subset_seed=subset_seed,
+            held_out=held_out,
+        )
+
+    def dataset(experiment: Experiment) -> Dataset:
+        return read(
+            experiment.dataset,
+            experiment.train,
+            experiment.test,
+            experiment.subset_seed,
+            experiment.held_out,
+        )
+
+    return dataset

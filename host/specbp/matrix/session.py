@@ -26,7 +26,7 @@ from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Failure, Saved,
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
 from specbp.matrix.store import FinishedCell, Store
-from specbp.provenance import origin, provenance
+from specbp.provenance import origin, process_name, provenance
 
 OpenTraining = Callable[[Experiment], Training]
 
@@ -71,7 +71,9 @@ class Session:
         self._open_training = open_training
         self._listener = listener
         self._saved_at = time.monotonic()
-        self._saved = saved or Saved(uuid4().hex[:12], _now(), 0, cells[0].matrix, origin())
+        self._saved = saved or Saved(
+            uuid4().hex[:12], _now(), 0, cells[0].matrix, origin(), process_name()
+        )
         self._round = self._saved.round
         self._arms: list[Arm] = []
         self._failures: dict[str, Failure] = dict(self._saved.failures)
@@ -202,10 +204,12 @@ class Session:
             "matrix": cell.matrix,
             "arm": cell.experiment.arm,
             "repeat": cell.repeat,
+            "start": cell.start,
             **cell.experiment.model_dump(),
             **asdict(cell.identity),
             "synthetic": describe(cell.experiment.dataset).synthetic,
             "session": self._saved.session,
+            "process": self._saved.process,
             "started": self._saved.started,
             **provenance(),
         }

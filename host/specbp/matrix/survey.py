@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from specbp.errors import UsageError
@@ -214,7 +214,9 @@ def _not_in_turns(cells: Sequence[Cell], there: Runs) -> list[str]:
 def _not_of_matrix(matrix: Sequence[Cell], runs: Runs, store: Store) -> list[str]:
     """Say what the folder has that is not of the matrix as it is now."""
     name = matrix[0].matrix
+    starts = 1 + max((run["start"] or 0 for run in runs.values()), default=0)
     own = {cell.hash for cell in matrix}
+    own |= {replace(cell, start=start).hash for cell in matrix for start in range(starts)}
     remarks = []
     others = [str(run["matrix"]) for cell, run in runs.items() if cell not in own]
     if others:

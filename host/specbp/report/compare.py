@@ -22,9 +22,11 @@ from specbp.report.pairing import (
     Comparison,
     Row,
     common_seeds,
+    common_starts,
     comparisons,
     equal_resources_baseline,
     one_thread_baseline,
+    processes,
     timed_in_turns,
 )
 from specbp.report.provenance import provenance
@@ -184,7 +186,7 @@ def _summarise_arm(
 ) -> ArmSummary:
     times = np.concatenate([_step_times(run, steps) for run in arm.runs])
     p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
-    accuracy = _accuracies(arm.runs, comparison.synthetic)
+    accuracy = _accuracies(arm.once_per_seed, comparison.synthetic)
     one_thread = one_thread_baseline(comparison, arm)
     equal_resources = equal_resources_baseline(comparison, arm)
     return ArmSummary(
@@ -201,6 +203,7 @@ def _summarise_arm(
         equal_resources=_against(comparison, arm, equal_resources, steps),
         accuracy_change=_accuracy_change(comparison, arm, one_thread),
         accuracy_margin=accuracy_margin,
+        repeatable=arm.is_repeatable,
     )
 
 
@@ -215,7 +218,7 @@ def _against(
         return OTHER_SEEDS
     if arm.shares_cores or baseline.shares_cores:
         return SHARES_CORES
-    pairs = timed_in_turns(common_seeds(arm, baseline))
+    pairs = timed_in_turns(common_starts(arm, baseline))
     if not pairs:
         return NOT_IN_TURNS
     total, typical = _ratios(pairs, steps)
@@ -225,7 +228,8 @@ def _against(
         arm=arm.name,
         baseline=baseline.name,
         cells=tuple(run["cell"] for pair in pairs for run in pair),
-        seeds=tuple(run["seed"] for run, _ in pairs),
+        seeds=tuple(sorted({run["seed"] for run, _ in pairs})),
+        processes=processes(pairs),
         time=total,
         typical=typical,
         accuracy=accuracy if isinstance(accuracy, MeanInterval) else None,
@@ -259,7 +263,7 @@ def _withheld(
     one_thread = None
     if baseline.sequential and baseline.threads > 1:
         single = one_thread_baseline(comparison, baseline)
-        beside = single and timed_in_turns(common_seeds(baseline, single))
+        beside = single and timed_in_turns(common_starts(baseline, single))
         if single and beside:
             total, typical = _ratios(beside, steps)
             one_thread = single.name, total.ratio, typical.ratio

@@ -66,9 +66,9 @@ def epoch_curves(frames: Frames, comparison: Comparison) -> pd.DataFrame:
     """
     labels = pd.DataFrame(
         [
-            {"cell": cell, "arm": arm.name, "seed": seed}
+            {"cell": run["cell"], "arm": arm.name, "seed": run["seed"]}
             for arm in comparison.arms
-            for cell, seed in zip(arm.cells, arm.seeds, strict=True)
+            for run in arm.once_per_seed
         ]
     )
     curves = labels.merge(frames.epochs, on="cell", how="inner")

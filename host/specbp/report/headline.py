@@ -55,6 +55,12 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
         for against in (arm.one_thread for arm in comparison.arms if arm.sequential)
         if isinstance(against, ArmComparison) and time_verdict(against) == "slower"
     ]
+    found += [
+        f'"{arm.name}" did not come to the same weights at every start of the same seed: it does '
+        "not do the same work each time."
+        for arm in comparison.arms
+        if not arm.repeatable
+    ]
     found += _withheld_sentences(comparison)
     noisiest = max(comparison.arms, key=_tail)
     if _tail(noisiest) > NOISY:

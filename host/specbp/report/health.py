@@ -43,8 +43,7 @@ def tail(steps: Sequence[pd.DataFrame]) -> float:
     Args:
         steps: rows of the frame `steps` of each training of an arm.
     """
-    kinds = [kind for training in steps for kind in _by_kind(training)]
-    enough = [kind for kind in kinds if len(kind) >= SMALLEST_KIND]
+    enough = [kind for kind in _by_kind(pd.concat(steps)) if len(kind) >= SMALLEST_KIND]
     return max((float(np.quantile(kind, 0.95) / np.median(kind)) for kind in enough), default=1.0)
 
 

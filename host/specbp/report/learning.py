@@ -33,7 +33,7 @@ def learning_notes(comparison: Comparison) -> list[LearningNote]:
     found = []
     for arm in comparison.arms:
         baseline = _runs_by_seed(one_thread_baseline(comparison, arm))
-        notes = (_note(arm.name, run, baseline.get(run["seed"])) for run in arm.runs)
+        notes = (_note(arm.name, run, baseline.get(run["seed"])) for run in arm.once_per_seed)
         found += [note for note in notes if note is not None]
     return found
 

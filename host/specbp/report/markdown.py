@@ -18,6 +18,7 @@ from specbp.report.tables import (
     machine_table,
     over_bound_table,
     software_table,
+    starts_table,
 )
 from specbp.report.wording import (
     COLUMNS,
@@ -55,7 +56,7 @@ def render(summary: Summary, title: str) -> str:
 
 def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
     """Return heading, headline, summary tables and hashes of one comparison."""
-    over = over_bound_table(comparison.arms)
+    over, starts = over_bound_table(comparison.arms), starts_table(comparison)
     headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
     rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
     return [
@@ -66,6 +67,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         _lines(headings, rows),
         *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         *_two_cores(comparison),
+        *(["Every start:", table(starts)] if starts.rows else []),
         "Equal work:",
         table(hash_table(comparison)),
     ]

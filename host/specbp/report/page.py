@@ -27,6 +27,7 @@ from specbp.report.tables import (
     machine_table,
     over_bound_table,
     software_table,
+    starts_table,
     work_table,
 )
 from specbp.report.wording import (
@@ -119,6 +120,8 @@ def _section(
         if times.rows:
             details.append(("Two cores: where the cycles go, core 0 / core 1", times))
     details.append(("What the arms share", work_table(found)))
+    if (starts := starts_table(found)).rows:
+        details.append(("Every start of the process", starts))
     details.append(("Proof of equal work", hash_table(found)))
     return Section(
         name=name,

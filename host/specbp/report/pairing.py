@@ -36,7 +36,7 @@ _KINDS = {column.name: column.kind for column in RUNS}
 
 @dataclass(frozen=True)
 class Arm:
-    """The measured runs of one method within a comparison, one per seed."""
+    """The measured runs of one method within a comparison, one per seed and start."""
 
     name: str
     runs: tuple[Row, ...]
@@ -44,11 +44,26 @@ class Arm:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were measured, ascending."""
-        return tuple(run["seed"] for run in self.runs)
+        return tuple(run["seed"] for run in self.once_per_seed)
+
+    @property
+    def once_per_seed(self) -> tuple[Row, ...]:
+        """Its runs without further starts, which train the same again."""
+        by_seed = {run["seed"]: run for run in reversed(self.runs)}
+        return tuple(by_seed[seed] for seed in sorted(by_seed))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether all starts at a seed came to the same weights, as far as they are known."""
+        weights: dict[int, set[str]] = {}
+        for run in self.runs:
+            if run["final_weights_sha256"] is not None:
+                weights.setdefault(run["seed"], set()).add(run["final_weights_sha256"])
+        return all(len(hashes) == 1 for hashes in weights.values())
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The content hashes of the runs, in the order of the seeds."""
+        """The content hashes of the runs, in the order of seeds and starts."""
         return tuple(run["cell"] for run in self.runs)
 
     @property
@@ -157,9 +172,26 @@ def equal_resources_baseline(comparison: Comparison, arm: Arm) -> Arm | None:
 
 
 def common_seeds(arm: Arm, baseline: Arm) -> tuple[tuple[Row, Row], ...]:
-    """Return the runs of `arm` and `baseline` that share a seed, pair by pair."""
-    by_seed = {run["seed"]: run for run in baseline.runs}
-    return tuple((run, by_seed[run["seed"]]) for run in arm.runs if run["seed"] in by_seed)
+    """Return runs of `arm` and `baseline` that share a seed, a pair for each seed."""
+    by_seed = {run["seed"]: run for run in baseline.once_per_seed}
+    ours = arm.once_per_seed
+    return tuple((run, by_seed[run["seed"]]) for run in ours if run["seed"] in by_seed)
+
+
+def common_starts(arm: Arm, baseline: Arm) -> tuple[tuple[Row, Row], ...]:
+    """Return the runs of `arm` and `baseline` that share seed and start, pair by pair."""
+    by_start = {_start(run): run for run in baseline.runs}
+    return tuple((run, by_start[_start(run)]) for run in arm.runs if _start(run) in by_start)
+
+
+def processes(pairs: Sequence[tuple[Row, Row]]) -> int | None:
+    """Return in how many processes `pairs` were begun, None where that is not known."""
+    names = {run["process"] for pair in pairs for run in pair}
+    return None if None in names else len(names)
+
+
+def _start(run: Row) -> tuple[int, int]:
+    return run["seed"], run["start"] or 0
 
 
 def timed_in_turns(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], ...]:
@@ -202,7 +234,7 @@ def _comparison(title: str, work: Mapping[str, Any], rows: Sequence[Row]) -> Com
 
 def _check_one_run_per_seed(arm: Arm) -> None:
     for earlier, later in zip(arm.runs, arm.runs[1:], strict=False):
-        if earlier["seed"] == later["seed"]:
+        if _start(earlier) == _start(later):
             raise UsageError(
                 f"{_named(earlier)} and {_named(later)} are the same run: "
                 "leave one of them out of the result set"
@@ -229,7 +261,7 @@ def _named(run: Row) -> str:
 
 def _method_order(row: Row) -> tuple[Any, ...]:
     method = _sortable(tuple(row[name] for name in METHOD_FIELDS))
-    return (row["schedule"] != "sequential", method, str(row["arm"]), row["seed"])
+    return (row["schedule"] != "sequential", method, str(row["arm"]), *_start(row))
 
 
 def _sortable(values: Sequence[Any]) -> tuple[Any, ...]:

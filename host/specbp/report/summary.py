@@ -26,6 +26,7 @@ class ArmComparison:
         baseline: name of the arm it is held against.
         cells: content hashes of the runs of both that enter `time`.
         seeds: the seeds at which both were timed in turns; only these enter `time`.
+        processes: in how many processes these starts were begun; ``None`` where it is not known.
         time: total step time of `arm` over that of `baseline`.
         typical: the time of a typical step of `arm` over that of `baseline`.
         withheld: why no verdict is given on the time; empty where one is.
@@ -40,6 +41,7 @@ class ArmComparison:
     baseline: str
     cells: tuple[str, ...]
     seeds: tuple[int, ...]
+    processes: int | None
     time: RatioInterval
     typical: RatioInterval
     accuracy: MeanInterval | None
@@ -108,6 +110,7 @@ class ArmSummary:
         accuracy_change: test accuracy minus that of the sequential arm with one thread, over the
             seeds of both, percentage points.
         accuracy_margin: loss of accuracy, percentage points, that non-inferiority is tested at.
+        repeatable: whether all starts at a seed came to the same weights.
         verdict: ``did not learn`` or ``fell apart`` where a training of it did, else empty.
     """
 
@@ -124,6 +127,7 @@ class ArmSummary:
     equal_resources: ArmComparison | NotCompared
     accuracy_change: MeanInterval | NotCompared
     accuracy_margin: float
+    repeatable: bool = True
     verdict: str = ""
 
 

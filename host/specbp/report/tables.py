@@ -11,7 +11,7 @@ from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
 from specbp.report.cycles import StepCycles
 from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
-from specbp.report.summary import ArmSummary, ComparisonSummary, LeftOut
+from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, LeftOut
 from specbp.report.wording import milliseconds, number_words
 
 DASH = "\N{EN DASH}"
@@ -127,6 +127,33 @@ def epoch_table(curves: pd.DataFrame) -> Table:
                 ),
             )
             for row in means.to_dict("records")
+        ),
+    )
+
+
+def starts_table(comparison: ComparisonSummary) -> Table:
+    """Return the ratios of total time of every single start, by which intervals are made."""
+    return Table(
+        (
+            "arm",
+            "held against",
+            "starts",
+            "processes",
+            "total time of the arm over that of the other, start by start",
+            "within a start, 95%",
+        ),
+        tuple(
+            (
+                arm.name,
+                against.baseline,
+                str(len(against.time.by_start)),
+                "not recorded" if against.processes is None else str(against.processes),
+                ", ".join(f"{ratio:.3f}" for ratio in against.time.by_start),
+                DASH if against.time.within is None else f"\u00b1{100 * against.time.within:.1f}%",
+            )
+            for arm in comparison.arms
+            for against in (arm.one_thread, arm.equal_resources)
+            if isinstance(against, ArmComparison)
         ),
     )
 
