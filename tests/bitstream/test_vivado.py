@@ -259,8 +259,13 @@ def program(tmp_path, monkeypatch, repository):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_build_comes_out(tmp_path, program, version):
     program(version=version)
-    done = vivado.build_with_vivado(tmp_path / "out", target_named("pynq-z2"), Parameters(), 100.0)
+    stages = []
+    done = vivado.build_with_vivado(
+        tmp_path / "out", target_named("pynq-z2"), Parameters(), 100.0, stages.append
+    )
     done.check()
+    assert [stage.partition(":")[0] for stage in stages[1:]] == ["Vivado"] * 4
+    assert "vivado.log" in stages[0] and "place and route" in stages[3], "half an hour in silence"
     assert done.manifest["tool"] == f"Vivado {version}" and done.manifest["slack_ns"] == 0.812
     assert not (tmp_path / "out" / vivado.WORK).exists()
 

@@ -78,6 +78,20 @@ def test_a_table_too_wide_for_a_terminal_becomes_a_list_and_loses_nothing(width)
     assert (len(text.splitlines()) == 3) == (width == 300)
 
 
+def test_what_takes_a_while_is_said_also_where_nothing_can_move(capsys):
+    """Kind: minutes of silence; on a terminal the line moves and leaves nothing behind."""
+    with terminal.working(NAMES) as next_is:
+        next_is("second")
+    assert capsys.readouterr().err.splitlines() == [NAMES, "second"]
+    file = io.StringIO()
+    shown = Console(file=file, force_terminal=True, width=100, markup=False, emoji=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "console", lambda stderr: shown)
+        with terminal.working("first") as next_is:
+            next_is("second")
+    assert "first" in file.getvalue()
+
+
 def test_cures_stand_on_lines_of_their_own(capsys):
     """Kind: advice that a table squeezes until nobody can copy it."""
     from specbp.cli.doctor import show

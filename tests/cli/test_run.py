@@ -56,6 +56,26 @@ def test_a_training_that_diverges_in_its_last_step_fails(
     assert "lower the learning rate" in error
 
 
+AT_CHANCE = """
+[base]
+train = 20
+test = 40
+batch_size = 10
+epochs = 1
+[axes]
+schedule = ["sequential", "pipelined", "data-parallel"]
+"""
+
+
+def test_compare_names_an_arm_at_chance(specbp):
+    """Kind: a ratio of times of trainings that learned nothing; only of the arms asked for."""
+    (specbp.folder / "m.toml").write_text(AT_CHANCE)
+    assert specbp("bench", "m.toml", "--results", "out")[0] == 0
+    _, _, error = specbp("compare", "out", "--arm", "pipelined", "--json")
+    assert '"pipelined" did not learn (seed 0): ' in error and "chance is" in error
+    assert '"sequential, 1 thread" did not learn' in error and "data-parallel" not in error
+
+
 def test_a_training_that_ended_at_chance_is_named(specbp):
     arguments = ("--schedule", "pipelined", "--epochs", 2, "--learning-rate", 0.3)
     code, _, error = specbp("run", *arguments)

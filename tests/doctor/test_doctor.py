@@ -8,7 +8,9 @@ from specbp.doctor import machine
 
 
 def test_this_machine():
-    found = {one.what: one for one in machine.examine()}
+    begun = []
+    found = {one.what: one for one in machine.examine(begin=begun.append)}
+    assert begun == ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100"]
     assert found["torch"].state == found["digits"].state == "ok"
     assert {"Python", "pynq", "verilator", "C++ compiler", "GPU", "cifar100", "Vivado"} <= set(
         found

@@ -70,3 +70,19 @@ def test_the_times_of_engines_that_shared_a_core_are_not_compared(cell, gather, 
     (comparison,) = summarise(frames).comparisons
     against = {arm.name: arm.one_thread for arm in comparison.arms}
     assert (against["pipelined"] == SHARES_CORES) is shares
+
+
+@pytest.mark.parametrize(
+    ("received", "words"),
+    [
+        (1.2, '"pipelined": other work on the machine left it 1.20 of 2 cores when its training'),
+        (1.9, ""),
+        (None, ""),
+    ],
+)
+def test_an_arm_that_other_work_took_cores_from_is_named(cell, gather, received, words):
+    """Kind: times of a busy machine beside those of an idle one."""
+    frames = gather(cell(), cell(schedule="pipelined", columns={"cores_received": received}))
+    (comparison,) = summarise(frames).comparisons
+    said = [sentence for sentence in cautions(comparison) if "cores" in sentence]
+    assert len(said) == bool(words) and all(sentence.startswith(words) for sentence in said)

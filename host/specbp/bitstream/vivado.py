@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ TOP = "specbp_overlay_ip"
 """The packaged IP's top module, in Verilog: the IP packager takes no SystemVerilog."""
 WORK = "vivado"
 """The folder of a build in which Vivado works; kept when it fails."""
+STAGE = "specbp stage: "
+"""With what `build.tcl` begins a line that says what Vivado does next."""
 CONTROL_PORT, CLOCK_PIN, RESET_PIN, INTERRUPT_PIN = "s_axil", "clk_i", "rst_ni", "interrupt_o"
 _UTILISATION = {
     "lut": "(?:Slice|CLB) LUTs",
@@ -36,12 +38,23 @@ _UTILISATION = {
 
 
 def build_with_vivado(
-    folder: Path, target: Target, parameters: Parameters, clock_mhz: float
+    folder: Path,
+    target: Target,
+    parameters: Parameters,
+    clock_mhz: float,
+    begin: Callable[[str], None] = lambda stage: None,
 ) -> Build:
     """Build a bitstream for a real board into `folder`.
 
     Vivado works in a folder of its own in there. It is deleted when all went well, and kept when
     Vivado failed or the clock was missed: with log, reports, checkpoints and bitstream.
+
+    Args:
+        folder: made where it is missing.
+        target: the board.
+        parameters: of the overlay.
+        clock_mhz: that it is to reach.
+        begin: hears which stage begins.
 
     Raises:
         SpecbpError: Vivado is missing or failed; the message says what does not need it.
@@ -60,7 +73,7 @@ def build_with_vivado(
     work.mkdir(parents=True)
     given = settings(target, parameters, clock_mhz, work.resolve())
     (work / "settings.tcl").write_text(tcl_list(given))
-    _run(program, work.resolve())
+    _run(program, work.resolve(), begin)
     build = finish(
         folder,
         target,
@@ -74,17 +87,26 @@ def build_with_vivado(
     return build
 
 
-def _run(program: str, work: Path) -> None:
+def _run(program: str, work: Path, begin: Callable[[str], None]) -> None:
     log = work / "vivado.log"
     flags = ("-mode", "batch", "-nojournal", "-log", str(log))
     script = ("-source", str(SCRIPTS / "build.tcl"), "-tclargs", str(work / "settings.tcl"))
     command = [program, *flags, *script]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    if not done.returncode:
+    begin(f"Vivado starts; its log is {log}")
+    lines = []
+    with subprocess.Popen(
+        command, cwd=work, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith(STAGE):
+                begin(f"Vivado: {line.removeprefix(STAGE).strip()}")
+    if not process.returncode:
         return
     if not log.exists():
-        log.write_text(done.stdout + done.stderr)
-    said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+        log.write_text("".join(lines))
+    said = [line.strip() for line in lines if line.startswith("ERROR")]
     raise SpecbpError(
         f"Vivado failed: {(said or ['no message'])[0]}; its log, its reports and what it made so "
         f"far are in {work}, until the next build into this folder"

@@ -62,6 +62,7 @@ def compare(
 
     specbp compare results/demo --arm pipelined --max-ratio 0.9 --accuracy-margin 0.5
     """
+    from specbp.cli.output import print_cautions
     from specbp.matrix.store import load
     from specbp.report import compare_each
 
@@ -69,6 +70,7 @@ def compare(
     frames = load(results)
     found = compare_each(frames, arm, baseline, comparison)
     _name_origins(results, frames, found, refuse=gated and not any_commit)
+    print_cautions(frames.runs, [arm, baseline])
     if json_output:
         say_json([asdict(one) for one in found])
     fell, withheld = [], []

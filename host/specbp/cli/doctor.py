@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from specbp.cli.arguments import DataRoot
-from specbp.cli.terminal import say, say_json
+from specbp.cli.terminal import say, say_json, working
 from specbp.cli.terminal import show as show_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def doctor(
     """
     from specbp.doctor.machine import examine
 
-    show(examine(data_root), json_output)
+    with working("looking at this machine: data sets are read and checked whole") as next_is:
+        found = examine(data_root, lambda what: next_is(f"looking at {what}"))
+    show(found, json_output)
 
 
 def show(findings: Sequence[Finding], json_output: bool) -> None:

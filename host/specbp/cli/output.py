@@ -82,18 +82,23 @@ def print_over_bound(runs: pd.DataFrame) -> None:
             )
 
 
-def print_cautions(runs: pd.DataFrame) -> None:
-    """Name the rows of the frame `runs` whose accuracy or time is not what it looks like."""
+def print_cautions(runs: pd.DataFrame, arms: Sequence[str] | None = None) -> None:
+    """Name the rows of the frame `runs` whose accuracy or time is not what it looks like.
+
+    Args:
+        runs: rows of the frame.
+        arms: names of the arms that are looked at; None for all.
+    """
+    from specbp.report.cores import core_sentences
     from specbp.report.learning import learning_notes, learning_sentences
     from specbp.report.pairing import comparisons
 
     for comparison in comparisons(runs):
-        for sentence in learning_sentences(learning_notes(comparison)):
+        asked = [arm for arm in comparison.arms if arms is None or arm.name in arms]
+        names = {arm.name for arm in asked}
+        notes = [one for one in learning_notes(comparison) if one.arm in names]
+        for sentence in (*learning_sentences(notes), *core_sentences(asked)):
             note(f"{comparison.title}: {sentence}")
-        for arm in comparison.arms:
-            if arm.shares_cores:
-                words = "its engines shared a core, so its times do not count"
-                note(f'{comparison.title}: "{arm.name}": {words}')
 
 
 def _share(value: float) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from specbp.boards.board import board_names
 from specbp.cli.number_options import real, whole
-from specbp.cli.terminal import say
+from specbp.cli.terminal import say, working
 from specbp.overlay.hwh import CLOCK_MHZ
 
 
@@ -43,9 +43,11 @@ def build(
     target, parameters = target_named(board), Parameters(lanes=lanes, cores=cores)
     folder = output or usual_folder(target.name, parameters)
     if target.simulated:
-        done = make_simulated(folder, parameters, clock, target)
+        with working(f"making {folder}, with a self-test that is computed now"):
+            done = make_simulated(folder, parameters, clock, target)
     else:
-        done = build_with_vivado(folder, target, parameters, clock)
+        with working(f"Vivado builds {folder}, for about half an hour") as next_is:
+            done = build_with_vivado(folder, target, parameters, clock, next_is)
     say(
         f"{done.bitstream}: {target.name}, {parameters.size}, {clock:g} MHz, build "
         f"{done.manifest['build_identifier']}; next: specbp board deploy HOST --build {folder}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -45,6 +46,25 @@ def note_at_once(line: str) -> None:
     """Print on standard error from a signal handler, which may have interrupted a print."""
     with suppress(OSError):
         os.write(2, f"{line}\n".encode())
+
+
+@contextmanager
+def working(on: str) -> Iterator[Callable[[str], None]]:
+    """Say on standard error what takes a while: a line that moves on a terminal, else plain lines.
+
+    Args:
+        on: what is done.
+
+    Returns:
+        A context; what it gives is called with what is done next.
+    """
+    out = console(stderr=True)
+    if not out.is_terminal:
+        note(on)
+        yield note
+        return
+    with out.status(Text(on)) as status:
+        yield lambda line: status.update(Text(line))
 
 
 def say_json(value: Any) -> None:

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +21,16 @@ PYNQ_MODULES = ("pynq", "grpc")
 VIVADO_VERSIONS = ("2022.1", "2024.1")
 
 
-def examine(data_root: Path | None = None) -> list[Finding]:
+def examine(
+    data_root: Path | None = None, begin: Callable[[str], None] = lambda what: None
+) -> list[Finding]:
     """Return what was found on this machine.
 
     Args:
         data_root: folder of the data sets; the default one if None.
+        begin: hears what is looked at next, where that takes a while.
     """
-    return [*_software(), *_simulation(), _gpu(), *_data_sets(data_root), _vivado()]
+    return [*_software(), *_simulation(), _gpu(), *_data_sets(data_root, begin), _vivado()]
 
 
 def _software() -> Iterator[Finding]:
@@ -80,10 +83,11 @@ def _gpu() -> Finding:
                    "an NVIDIA GPU, its driver, and PyTorch's CUDA build")  # fmt: skip
 
 
-def _data_sets(data_root: Path | None) -> Iterator[Finding]:
+def _data_sets(data_root: Path | None, begin: Callable[[str], None]) -> Iterator[Finding]:
     from specbp.datasets.loading import load
 
     def look(name: str) -> Finding:
+        begin(name)
         try:
             found = load(name, data_root=data_root)
         except SpecbpError as error:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
+from specbp.report.cores import core_sentences
 from specbp.report.cycles import step_cycles
 from specbp.report.health import reasons_to_withhold, tail, typical_ms
 from specbp.report.learning import learning_notes
@@ -174,6 +175,7 @@ def _summarise_comparison(
         hashes=tuple(hashes[seed] for seed in sorted(hashes)),
         overlay=overlay,
         learning=tuple(learning),
+        cores=tuple(core_sentences(comparison.arms)),
     )
 
 

@@ -47,7 +47,7 @@ def headline(comparison: ComparisonSummary) -> str:
 
 def cautions(comparison: ComparisonSummary) -> list[str]:
     """Return what makes the numbers of `comparison` less telling than they look."""
-    found = learning_sentences(comparison.learning)
+    found = [*learning_sentences(comparison.learning), *comparison.cores]
     found += [
         f'"{against.arm}" took {against.time.ratio:.2f} times as long as sequential training on '
         "one thread: here more threads do not help sequential training, so one thread is the "

@@ -154,6 +154,7 @@ class ComparisonSummary:
         hashes: for every seed the hashes that all arms have in common.
         overlay: the step of each arm that ran on two cores of an overlay.
         learning: the trainings that did not learn, or fell apart.
+        cores: a sentence for each arm whose engines did not have their cores to themselves.
     """
 
     title: str
@@ -163,6 +164,7 @@ class ComparisonSummary:
     hashes: tuple[Mapping[str, Any], ...]
     overlay: tuple[OverlayStep | NotPredicted, ...] = ()
     learning: tuple[LearningNote, ...] = ()
+    cores: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

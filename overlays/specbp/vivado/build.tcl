@@ -9,19 +9,28 @@ set here [file dirname [file normalize [info script]]]
 source $here/package.tcl
 source $here/design.tcl
 
+# specbp shows these lines while Vivado works.
+proc stage {what} {
+    puts "specbp stage: $what"
+}
+
 proc build {settings} {
+    stage "packaging the overlay"
     package_ip $settings
     set folder [dict get $settings project_folder]
     create_project -force -part [dict get $settings part] [dict get $settings design] $folder
     set_property ip_repo_paths [dict get $settings ip_folder]/ip [current_project]
     update_ip_catalog
+    stage "making the block design"
     create_design $settings
     set design [get_files [dict get $settings design].bd]
     add_files -norecurse [make_wrapper -files $design -top]
     set_property top [dict get $settings design]_wrapper [current_fileset]
     update_compile_order -fileset sources_1
     write_constraints $settings
+    stage "synthesis, place and route: most of the half hour"
     run_implementation $settings
+    stage "reports"
     write_results $settings
 }
 
