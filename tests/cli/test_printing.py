@@ -89,7 +89,8 @@ def test_what_takes_a_while_is_said_also_where_nothing_can_move(capsys):
         patch.setattr(terminal, "console", lambda stderr: shown)
         with terminal.working("first") as next_is:
             next_is("second")
-    assert "first" in file.getvalue()
+    assert "second" in file.getvalue()
+    assert file.getvalue().endswith("\x1b[2K"), "the line is cleared at the end"
 
 
 def test_cures_stand_on_lines_of_their_own(capsys):
