@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 
@@ -28,7 +28,7 @@ def open_training(cifar_like):
     opened = []
 
     def open_one(**fields):
-        training = PytorchTraining(experiment_from(CIFAR_LIKE | fields), cifar_like)
+        training = CpuTraining(experiment_from(CIFAR_LIKE | fields), cifar_like)
         opened.append(training)
         return training
 

@@ -21,7 +21,6 @@ KINDS = {
     "sequential": {},
     "speculative": {"schedule": "speculative", "reuse": "replay"},
     "pipelined": {"schedule": "pipelined"},
-    "native": {"backend": "native", "schedule": "pipelined"},
     "simulated": {"backend": "sim:rtl", "train": 8, "test": 8},
 }
 TRAIN = """

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 import torch
 from torch.nn import functional
 
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.experiment import experiment_from
 from specbp.learning_rate import learning_rate
 from specbp.models import build
@@ -96,7 +96,7 @@ def compare_with_plain_loop(dataset, fields, seeds):
     for seed in seeds:
         experiment = experiment_from(fields | {"seed": seed})
         for make, accuracies in (
-            (PytorchTraining, agreement.ours),
+            (CpuTraining, agreement.ours),
             (PlainLoop, agreement.plain),
         ):
             training = make(experiment, dataset)

@@ -112,7 +112,6 @@ def test_knobs_a_schedule_does_not_have_are_none():
         ({"schedule": "pipelined", "skip_loss": 0.5}, "skips no sample"),
         ({"block_keys": 5}, "only sampler blocks"),
         ({"lanes": 32}, "backend cpu is no overlay"),
-        ({"backend": "native", "lanes": 32}, "backend native is no overlay"),
         ({"backend": "cuda", "lanes": 32}, "backend cuda is no overlay"),
         ({"backend": "sim:rtl", "threads": 2}, "engines of the overlay are cores"),
         ({"schedule": "speculative", "buckets": 4}, "key label has no buckets"),
@@ -280,35 +279,9 @@ def test_on_a_gpu_engines_are_streams(fields, name):
     assert experiment.lanes is None
 
 
-@pytest.mark.parametrize(
-    ("fields", "name"),
-    [
-        ({"threads": 2}, "sequential, 2 threads, native"),
-        ({"schedule": "data-parallel"}, "data-parallel, native"),
-        ({"schedule": "pipelined", "balanced": False}, "pipelined, not balanced, native"),
-    ],
-)
-def test_native_steps_are_those_of_the_cpu(fields, name):
-    experiment = experiment_from({"backend": "native"} | fields)
-    assert experiment.arm == name
-    assert experiment.on_native and not experiment.on_overlay
-    assert experiment.lanes is None
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"schedule": "selective"}, "schedules sequential, data-parallel, pipelined: others need"),
-        ({"schedule": "speculative", "key": "label"}, "sequential, data-parallel, pipelined"),
-        ({"schedule": "pipelined", "refresh": 1}, "sequential, data-parallel, pipelined"),
-        ({"schedule": "pipelined", "max_age": 5}, "one step old"),
-        ({"schedule": "pipelined", "engines": 1}, "leave engines at 2"),
-        ({"arithmetic": "int16"}, "int16 needs cpu"),
-    ],
-)
-def test_what_native_steps_do_not_do_is_refused(fields, message):
-    with pytest.raises(UsageError, match=message):
-        experiment_from({"backend": "native"} | fields)
+def test_the_backend_that_has_become_the_cpu_says_so():
+    with pytest.raises(UsageError, match='backend "native" has become "cpu"'):
+        experiment_from({"backend": "native"})
 
 
 @pytest.mark.parametrize(

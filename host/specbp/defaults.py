@@ -11,7 +11,6 @@ from typing import Any
 from specbp.cores import available_cores
 
 GPU = "cuda"
-NATIVE = "native"
 
 SPECULATION_FIELDS = (
     "key",
@@ -48,7 +47,9 @@ PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "
 OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 """What a run on the overlay means where nothing else is said."""
 
-SCHEDULES = ("sequential", "speculative", "data-parallel", "selective", "pipelined")
+SPECULATING = ("speculative",)
+"""The schedules with a cache."""
+SCHEDULES = ("sequential", *SPECULATING, "data-parallel", "selective", "pipelined")
 TRUE_WORDS = ("true", "1", "yes", "on", "t", "y")
 """What a switch that is on may be written as."""
 
@@ -61,7 +62,7 @@ Fields = dict[str, Any]
 
 def is_overlay(backend: str) -> bool:
     """Return whether `backend` is the FPGA overlay: a board, its simulation or its model."""
-    return backend not in ("cpu", NATIVE) and not backend.startswith(GPU)
+    return backend != "cpu" and not backend.startswith(GPU)
 
 
 def spelled_out(given: Mapping[str, Any]) -> Fields:
@@ -84,13 +85,13 @@ def spelled_out(given: Mapping[str, Any]) -> Fields:
             if fields.get(name, value) != value:
                 raise ValueError(f'schedule = "pipelined" means {name} = "{value}"')
         fields |= PIPELINED | {"schedule": "speculative"}
-    match fields.get("schedule"):
-        case "speculative":
-            fields = _speculation(fields)
-        case "selective":
-            fields.setdefault("skip_loss", DEFAULT_SKIP_LOSS)
-        case "data-parallel":
-            fields.setdefault("engines", 2)
+    schedule = fields.get("schedule")
+    if schedule in SPECULATING:
+        return _speculation(fields)
+    if schedule == "selective":
+        fields.setdefault("skip_loss", DEFAULT_SKIP_LOSS)
+    elif schedule == "data-parallel":
+        fields.setdefault("engines", 2)
     return fields
 
 
@@ -116,7 +117,7 @@ def _without_effect_on_schedule(fields: Fields) -> dict[str, str]:
     if schedule not in SCHEDULES:
         return {}
     reasons = {}
-    if schedule not in ("speculative", "pipelined"):
+    if schedule not in (*SPECULATING, "pipelined"):
         for name in SPECULATION_FIELDS:
             reasons[name] = f"the {schedule} schedule does not speculate"
     else:

@@ -14,8 +14,8 @@ from specbp.datasets.catalog import describe
 from specbp.defaults import (
     GPU,
     KEY_DEFAULTS,
-    NATIVE,
     PIPELINED,
+    SPECULATING,
     SPECULATION_FIELDS,
     is_overlay,
     spelled_out,
@@ -31,7 +31,7 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-BACKENDS = ("cpu", NATIVE, GPU, "sim:model", "sim:rtl")
+BACKENDS = ("cpu", GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
@@ -46,7 +46,6 @@ FORM = 2
 LANES = (16, 32, 64)
 OVERLAY_SCHEDULES = ("sequential", "speculative")
 GPU_SCHEDULES = ("sequential", "speculative", "data-parallel")
-NATIVE_SCHEDULES = ("sequential", "data-parallel", "pipelined")
 
 
 def gate_range(metric: GateMetric, classes: int) -> float:
@@ -141,8 +140,7 @@ class Experiment(BaseModel):
     backend: Annotated[
         str,
         Field(
-            description="what executes the schedule: cpu; native, the "
-            "CPU without Python between the passes of a step; cuda or cuda:N, a GPU; sim:rtl, the "
+            description="what executes the schedule: cpu; cuda or cuda:N, a GPU; sim:rtl, the "
             "overlay simulated cycle by cycle; sim:model, the same integers on the CPU with the "
             "overlay's cycles predicted; "
             "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
@@ -271,8 +269,6 @@ class Experiment(BaseModel):
             self._require_overlay()
         if self.on_gpu:
             self._require_gpu()
-        if self.on_native:
-            self._require_native()
         on_cores = (self.on_overlay or self.on_gpu) and self.schedule == "sequential"
         if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
             raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
@@ -309,6 +305,8 @@ class Experiment(BaseModel):
             parse_address(self.backend)
         elif re.fullmatch(rf"{GPU}:\d+", self.backend):
             return
+        elif self.backend == "native":
+            raise ValueError('backend "native" has become "cpu", which is native where it can be')
         elif self.backend not in BACKENDS:
             choices = ", ".join((*BACKENDS, *(f"{board}HOST" for board in BOARDS)))
             raise ValueError(
@@ -325,18 +323,6 @@ class Experiment(BaseModel):
             raise ValueError("engines on a GPU are streams: leave threads out")
         if self.max_age is not None:
             raise ValueError("max_age is for the CPU: leave it out on a GPU")
-
-    def _require_native(self) -> None:
-        """Refuse what native steps do not do."""
-        if self.schedule not in NATIVE_SCHEDULES and not (self.is_pipelined and not self.refresh):
-            choices = ", ".join(NATIVE_SCHEDULES)
-            raise ValueError(f"native steps are those of the schedules {choices}: others need cpu")
-        if self.arithmetic != "float32":
-            raise ValueError("native steps compute in float32: int16 needs cpu")
-        if self.max_age is not None:
-            raise ValueError("native steps have no max_age: leave it out, or take cpu")
-        if self.is_pipelined and self.engines != 2:
-            raise ValueError("native steps speculate on two engines: leave engines at 2")
 
     def _require_overlay(self) -> None:
         """Refuse what the overlay does not do."""
@@ -366,6 +352,11 @@ class Experiment(BaseModel):
                 raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
 
     @property
+    def speculates(self) -> bool:
+        """Whether backward starts from a cache."""
+        return self.schedule in SPECULATING
+
+    @property
     def is_pipelined(self) -> bool:
         """Whether this is what ``schedule = "pipelined"`` is short for."""
         return all(getattr(self, name) == value for name, value in PIPELINED.items())
@@ -374,11 +365,6 @@ class Experiment(BaseModel):
     def on_gpu(self) -> bool:
         """Whether a GPU executes the schedule."""
         return self.backend.startswith(GPU)
-
-    @property
-    def on_native(self) -> bool:
-        """Whether the CPU does, without Python between the passes of a step."""
-        return self.backend == NATIVE
 
     @property
     def on_overlay(self) -> bool:
@@ -395,8 +381,7 @@ class Experiment(BaseModel):
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         if self.on_gpu or self.on_overlay:
-            speculative = self.schedule == "speculative"
-            words = self._speculation_words() if speculative else [str(self.schedule)]
+            words = self._speculation_words() if self.speculates else [str(self.schedule)]
             if self.on_gpu:
                 usual = 1 if self.schedule == "sequential" else 2
                 streams = "2 streams" if self.engines == 2 else "1 stream"
@@ -404,7 +389,7 @@ class Experiment(BaseModel):
             lanes = f"{self.engines} x {self.lanes}" if self.engines > 1 else str(self.lanes)
             return ", ".join([*words, self.backend, f"{lanes} lanes"])
         words = [str(self.schedule)]
-        if self.schedule == "speculative":
+        if self.speculates:
             words = self._speculation_words()
         elif self.schedule == "selective":
             words.append(f"loss<{self.skip_loss:g}")
@@ -412,14 +397,14 @@ class Experiment(BaseModel):
             words.append(threads)
         elif (self.engines, self.threads) != (2, 1):
             words.append(f"{self.engines} x {threads}")
-        return ", ".join([*words, *[self.backend] * self.on_native])
+        return ", ".join(words)
 
     def _speculation_words(self) -> list[str]:
         if self.is_pipelined:
             words = ["pipelined"]
         else:
             key = f"{self.buckets} buckets" if self.key == "bucket" else f"{self.key} key"
-            words = ["speculative", f"{self.reuse}", key, self._gate_words()]
+            words = [str(self.schedule), f"{self.reuse}", key, self._gate_words()]
         assert self.key is not None
         for name, word in (("refresh", "refresh {}"), ("warmup_epochs", "warm-up {}")):
             if getattr(self, name) != KEY_DEFAULTS[self.key][name]:

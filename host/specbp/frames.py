@@ -58,7 +58,7 @@ _SHARES = {
     "synchronisation": "neither engine works: handing over, and bookkeeping between the parts",
     "update": "loading the batch and updating the weights",
 }
-"""The accounts of `specbp.schedules.accounting`, which add up to the wall time of a step."""
+"""The accounts of `specbp.runtime.accounting`, which add up to the wall time of a step."""
 
 OVER_BOUND = {
     "passes": "contention",
@@ -190,6 +190,13 @@ RUNS: tuple[Column, ...] = (
         "omp_wait_policy",
         str,
         "OMP_WAIT_POLICY: whether OpenMP's threads spin while they wait; null where it is not set",
+        False,
+    ),
+    Column(
+        "runtime",
+        str,
+        "what executed the steps on the CPU: native (C++) or threads (Python, the reference); null "
+        "elsewhere",
         False,
     ),
     Column("gpu", str, "GPU that the cell was trained on; null if on none", False),

@@ -9,7 +9,7 @@ from torch import nn
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.int16 import Int16
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.lowering import lower
@@ -154,7 +154,7 @@ def test_integers_stay_integers_in_range(start):
 def training(**fields):
     given = {"dataset": "digits", "epochs": 3, "learning_rate": 0.01, "arithmetic": "int16"}
     experiment = experiment_from({**given, **fields})
-    return PytorchTraining(experiment, load(experiment.dataset))
+    return CpuTraining(experiment, load(experiment.dataset))
 
 
 def test_the_backend_trains_digits_in_int16_as_well_as_in_float32():

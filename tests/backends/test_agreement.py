@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from specbp.backends.agreement import require_agreement
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
@@ -178,11 +178,11 @@ def test_a_model_is_trained_as_pytorch_computes_it_or_refused_by_name(tenth, dat
         if faulty:
             _, paths = random_model(number, faulty)
             with pytest.raises(UsageError) as error:
-                PytorchTraining(experiment, data)
+                CpuTraining(experiment, data)
             assert any(f"layer {path}:" in str(error.value) for path in paths), number
             assert "\n" not in str(error.value)
         else:
-            plain, training = PlainLoop(experiment, data), PytorchTraining(experiment, data)
+            plain, training = PlainLoop(experiment, data), CpuTraining(experiment, data)
             losses = plain.advance(STEPS)
             rows = training.advance(STEPS)
             training.close()

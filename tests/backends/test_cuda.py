@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.cuda import CudaTraining, found_gpu
-from specbp.backends.pytorch import PytorchTraining
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
@@ -36,7 +36,7 @@ def training(digits):
 
     def open_training(fields, backend="cuda"):
         experiment = experiment_from(FAST | fields | {"backend": backend})
-        opened.append((PytorchTraining if backend == "cpu" else CudaTraining)(experiment, digits))
+        opened.append((CpuTraining if backend == "cpu" else CudaTraining)(experiment, digits))
         return opened[-1]
 
     yield open_training

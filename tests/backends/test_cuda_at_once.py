@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from specbp.backends import cuda, recorded
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.cuda import CudaTraining
-from specbp.backends.pytorch import PytorchTraining
 from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
 from specbp.schedules.streams import StreamClock
@@ -87,7 +87,7 @@ def at_once(monkeypatch):
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_steps_are_those_of_the_cpu(digits, at_once, arm):
     on_cpu = {**arm, "engines": 1} if arm == ARMS[2] else arm
-    expected = PytorchTraining(experiment_from(FAST | on_cpu), digits)
+    expected = CpuTraining(experiment_from(FAST | on_cpu), digits)
     actual = CudaTraining(experiment_from(FAST | arm | {"backend": "cuda"}), digits)
     ours, theirs = actual.advance(20) + actual.advance(50), expected.advance(70)
     assert actual._recordings

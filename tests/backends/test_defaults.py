@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.experiment import experiment_from
 
 SPECULATIVE = [
@@ -16,7 +16,7 @@ ARMS = [
     {"schedule": "data-parallel"},
     {"schedule": "pipelined", "engines": 1},
     {"schedule": "pipelined", "engines": 1, "weight_prediction": True},
-    {"schedule": "pipelined", "backend": "native"},
+    {"schedule": "pipelined"},
     *({"schedule": "speculative", "engines": 1, **fields} for fields in SPECULATIVE),
     {"arithmetic": "int16"},
     {"arithmetic": "int16", "schedule": "pipelined", "engines": 1},
@@ -27,7 +27,7 @@ ARMS = [
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_the_defaults_train_every_schedule_on_digits(digits, arm):
     """Kind: defaults that do not train what the README shows; one engine gives the same weights."""
-    training = PytorchTraining(experiment_from(arm), digits)
+    training = CpuTraining(experiment_from(arm), digits)
     training.advance(10 * training.steps_per_epoch)
     accuracy = training.test_accuracy()
     training.close()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.cuda import CudaTraining
 from specbp.backends.divergence import LARGEST_SATURATED_SHARE, require_sound_weights
 from specbp.backends.executors import InterpreterExecutor
 from specbp.backends.feed import Tally
 from specbp.backends.model import ModelTraining
 from specbp.backends.overlay import OverlayTraining
-from specbp.backends.pytorch import PytorchTraining
 from specbp.backends.recipe import Recipe, count_correct
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
@@ -25,7 +25,6 @@ SCHEDULES = [
     {"schedule": "speculative"},
     {"schedule": "selective"},
 ]
-NATIVE = [{"backend": "native", **fields} for fields in SCHEDULES[:4]]
 ON_GPU = [
     pytest.param(
         {"backend": "cuda", **fields},
@@ -33,7 +32,7 @@ ON_GPU = [
     )
     for fields in SCHEDULES[:5]
 ]
-IN_FLOAT32 = [*SCHEDULES, *NATIVE, *ON_GPU]
+IN_FLOAT32 = [*SCHEDULES, *ON_GPU]
 IN_INT16 = [
     {"arithmetic": "int16"},
     {"arithmetic": "int16", "schedule": "pipelined"},
@@ -49,7 +48,7 @@ def opened(samples, **fields):
         return OverlayTraining(experiment, dataset, lambda built, _: InterpreterExecutor(built))
     if experiment.backend == "sim:model":
         return ModelTraining(experiment, dataset)
-    return (CudaTraining if experiment.on_gpu else PytorchTraining)(experiment, dataset)
+    return (CudaTraining if experiment.on_gpu else CpuTraining)(experiment, dataset)
 
 
 @pytest.mark.parametrize("fields", IN_FLOAT32, ids=str)
@@ -75,7 +74,7 @@ def test_an_infinite_loss_ends_the_training(fields, learning_rate):
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_named(digits, broken):
-    training = PytorchTraining(experiment_from({"backend": "native"}), digits)
+    training = CpuTraining(experiment_from({}), digits)
     training.advance(3)
     state = training.state()
     state["weights"][1][1][0] = broken
@@ -95,7 +94,7 @@ def test_integers_at_their_limit_are_a_divergence(fields):
 
 
 def test_a_few_integers_at_their_limit_are_not(digits):
-    training = PytorchTraining(experiment_from({"arithmetic": "int16"}), digits)
+    training = CpuTraining(experiment_from({"arithmetic": "int16"}), digits)
     network, limit = Recipe(experiment_from({}), digits).network, 2.0**31 - 1
     weights = training.state()["weights"]
     size = sum(part.numel() for part in weights[2])
@@ -120,9 +119,7 @@ def test_a_training_that_moves_no_weight_fails(fields):
 
 
 def test_a_training_that_skips_every_sample_fails(digits):
-    training = PytorchTraining(
-        experiment_from({"schedule": "selective", "skip_loss": 100.0}), digits
-    )
+    training = CpuTraining(experiment_from({"schedule": "selective", "skip_loss": 100.0}), digits)
     training.advance(2)
     with pytest.raises(FloatingPointError, match="or no sample had a backward"):
         training.test_accuracy()

@@ -44,17 +44,17 @@ def test_the_parts_beyond_the_bound_add_up_to_the_step(method):
     assert over.contention > 0
 
 
-def test_bounds_are_those_of_the_programs_that_run():
-    """D + W of one core, no gate; F and D beside each other, then W; half of everything."""
+def test_bounds_are_those_of_the_plans_that_run():
+    """F and I beside each other, then W; without a gate I and W of one core; half of everything."""
     gated = explained_without_data(experiment(schedule="speculative", balanced=False))
     passes, step = gated.sequential, gated.step(8)
     redone = passes.deltas * 8 / 32
-    late = max(passes.weight_gradients, passes.updates)
-    beside = max(passes.forward, passes.deltas)
-    assert step.bound_cycles == pytest.approx(beside + redone + late)
+    least = max(passes.forward, passes.deltas) + redone / 2 + passes.weight_gradients
+    assert least <= step.bound_cycles <= least + passes.updates
     assert step.balanced_bound * passes.total == pytest.approx((passes.total + redone) / 2)
     free = explained_without_data(experiment(schedule="pipelined", balanced=False)).step()
-    assert free.bound_cycles == pytest.approx(passes.deltas + passes.weight_gradients)
+    least = passes.deltas + passes.weight_gradients
+    assert least <= free.bound_cycles <= least + passes.updates
     assert explained_without_data(experiment(engines=2)).step().bound == 0.5
 
 

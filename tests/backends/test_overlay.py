@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.executors import InterpreterExecutor
 from specbp.backends.model import ModelTraining
 from specbp.backends.overlay import OverlayTraining
-from specbp.backends.pytorch import PytorchTraining
 from specbp.experiment import experiment_from
 from specbp.saved_state import StateError
 from tests.fuzzing import altered, leaves, wrong_values
@@ -30,7 +30,7 @@ def on_overlay(dataset, **fields):
 
 
 def on_cpu(dataset):
-    return PytorchTraining(experiment_from({**FIELDS, "arithmetic": "int16"}), dataset)
+    return CpuTraining(experiment_from({**FIELDS, "arithmetic": "int16"}), dataset)
 
 
 def test_it_trains_as_pytorch_does(dataset):

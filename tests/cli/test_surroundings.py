@@ -156,10 +156,15 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(finished, v
 
 def test_a_cache_that_cannot_be_written_names_its_variable(specbp):
     """Kind: a folder for built models that is none, or a user without a home."""
-    native = ["run", *WORK, "--backend", "native"]
-    code, line = specbp.fails(*native, SPECBP_CACHE="/dev/null")
+    said = "/dev/null: built models cannot be kept there"
+    code, line = specbp.fails(
+        "run", *WORK, "--backend", "sim:rtl", "--results", "rtl", SPECBP_CACHE="/dev/null"
+    )
     assert code == 1
-    assert "/dev/null: built models cannot be kept there" in line and "set SPECBP_CACHE" in line
+    assert said in line and "set SPECBP_CACHE" in line
+    code, _, error = specbp("run", *WORK, "--results", "cpu", SPECBP_CACHE="/dev/null")
+    assert code == 0
+    assert f"the reference runtime in Python executes the steps: {said}" in error
 
 
 WITHOUT_USER = """
@@ -174,12 +179,12 @@ main()
 """
 
 
-@pytest.mark.parametrize("verb", ["run", "native", "report", "doctor"])
+@pytest.mark.parametrize("verb", ["run", "simulated", "report", "doctor"])
 def test_a_user_without_name_and_home_can_work(finished, verb):
     """Kind: a container that runs under a number only."""
     arguments = {
         "run": ["run", *WORK, "--results", "nobody"],
-        "native": ["run", *WORK, "--results", "nobody-native", "--backend", "native"],
+        "simulated": ["run", *WORK, "--results", "nobody-rtl", "--backend", "sim:rtl"],
         "report": ["report", "done"],
         "doctor": ["doctor", "--json"],
     }[verb]
@@ -187,7 +192,7 @@ def test_a_user_without_name_and_home_can_work(finished, verb):
         [sys.executable, "-c", WITHOUT_USER, *arguments],
         cwd=finished.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if verb == "native":
+    if verb == "simulated":
         assert done.returncode == 1
         assert "no home folder" in one_line(done.stderr) and "SPECBP_CACHE" in done.stderr
     else:

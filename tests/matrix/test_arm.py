@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from specbp.matrix.arm import passes_of
-from specbp.schedules.bound import Passes
+from specbp.plan.bound import Passes
 
 
 def steps(forward, backward, weight_gradient, update):

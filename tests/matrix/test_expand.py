@@ -79,7 +79,7 @@ SEQUENTIAL_WITH_KEY = {"schedule": "sequential", "key": "batch"}
             "[[include]] 1: no cell uses key = 'batch'",
         ),
         (
-            {"base": {"lanes": 32}, "axes": {"backend": ["cpu", "native"]}},
+            {"base": {"lanes": 32}, "axes": {"seed": [0, 1]}},
             "[base]: no cell uses lanes",
         ),
     ],

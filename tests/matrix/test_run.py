@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from specbp.backends.pytorch import PytorchTraining
+from specbp.backends.cpu import CpuTraining
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.frames import repeatable_columns
 from specbp.matrix.run import backend_opener, run_cells
@@ -147,6 +147,6 @@ def test_no_cells_are_an_error(store, opener, memory):
 def test_warming_up_leaves_no_trace(tiny, store, opener, memory, digits):
     run_cells(tiny[:1], store, opener, memory)
     training = opener(tiny[0].experiment)
-    assert isinstance(training, PytorchTraining)
+    assert isinstance(training, CpuTraining)
     training.advance(20)
     assert store.load().runs["final_weights_sha256"].tolist() == [training.weights_sha256()]

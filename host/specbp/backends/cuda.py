@@ -37,8 +37,10 @@ from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.network import Weights
+from specbp.schedules import build as build_schedule
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.cache import BatchSlots
+from specbp.schedules.chain import Chain
 from specbp.schedules.sharing import Costs
 from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.speculative import Speculative
@@ -81,10 +83,17 @@ class CudaTraining(TrainedInPytorch):
         torch.backends.cudnn.deterministic = True
         self._clock = StreamClock()
         with torch.cuda.device(place):
-            super().__init__(experiment, dataset, gpu(place, self._clock), torch.contiguous_format)
+            super().__init__(experiment, dataset, place, torch.contiguous_format)
+            alone = experiment.model_copy(update={"schedule": "sequential", "engines": 1})
+            device = gpu(place, self._clock)
+            self._schedule, self._warmup = (
+                build_schedule(one, self._recipe.network, self._arithmetic, device)
+                for one in (experiment, alone)
+            )
+            self._chain = Chain(self._recipe.network, self._arithmetic)
             if experiment.arithmetic == "float32":
-                self._flat = [FlatWeights(one) for one in (self._weights, self._momenta)]
-                self._weights, self._momenta = (flat.weights for flat in self._flat)
+                self._flat = [FlatWeights(one) for one in (self._weights, self._momentum_buffers)]
+                self._weights, self._momentum_buffers = (flat.weights for flat in self._flat)
                 self._ahead = self._weights
                 if experiment.weight_prediction:
                     self._flat.append(FlatWeights(self._weights))
@@ -97,6 +106,7 @@ class CudaTraining(TrainedInPytorch):
         self._recordings: dict[tuple[Schedule, bool, int], Recording] = {}
         self._unrecorded = UNRECORDED_STEPS
         self._fed = -1
+        self._spans: Sequence[Span] = ()
         self.about = {**self.about, "gpu": torch.cuda.get_device_name(place)}
 
     def advance(self, steps: int) -> list[StepRow]:
@@ -106,7 +116,7 @@ class CudaTraining(TrainedInPytorch):
             FloatingPointError: the loss is no longer finite: the training has diverged.
         """
         rows: list[StepRow] = []
-        with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             while (left := steps - len(rows)) > 0:
                 to_end_of_epoch = self.steps_per_epoch - self._step % self.steps_per_epoch
                 steps_now = min(left, to_end_of_epoch, MOST_STEPS)
@@ -119,14 +129,24 @@ class CudaTraining(TrainedInPytorch):
         Raises:
             FloatingPointError: the training has diverged, or no weight has moved.
         """
-        with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             return super().test_accuracy()
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """What the engines did in the last step that was timed."""
+        return self._spans
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all that is needed to go on later, as plain containers of tensors."""
+        return {**super().state(), "schedule": self._schedule.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state` as if never interrupted."""
         self._recordings.clear()  # they use the memory of the cache as it was
-        with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             super().restore(state)
+            self._schedule.restore(state["schedule"])
             self._fed = -1
             self._unrecorded = UNRECORDED_STEPS
             torch.cuda.synchronize()
@@ -135,7 +155,15 @@ class CudaTraining(TrainedInPytorch):
         """Give streams and recordings back."""
         self._stream.synchronize()
         self._recordings.clear()
-        super().close()
+        self._schedule.close()
+        self._warmup.close()
+
+    def _of_step(self, step: int) -> tuple[Schedule, StepWeights]:
+        """Return the schedule of `step`, and the weights that its passes read."""
+        if self._is_warmup(step):
+            # Sequential: what forward reads is current.
+            return self._warmup, StepWeights(self._weights, self._weights)
+        return self._schedule, StepWeights(self._weights, self._ahead)
 
     def _predict(self) -> None:
         """Bring the weights of the next forward to where they are expected, as a step does."""
@@ -172,8 +200,7 @@ class CudaTraining(TrainedInPytorch):
         ):
             loss, correct, accepts = found
             require_finite_loss(loss, self._step)
-            speculates = isinstance(schedule, Speculative)
-            counts = self._counts(self._step, accepts if speculates else None)
+            counts = self._counts(self._step, accepts if isinstance(schedule, Speculative) else 0)
             step_ms = begun.elapsed_time(ended)
             rows.append({**counts, "loss": loss, "correct": correct, "step_ms": step_ms})
             self._step += 1
@@ -184,7 +211,7 @@ class CudaTraining(TrainedInPytorch):
 
     def _times(self, recorded: Recorded) -> StepRow:
         """Return the columns about the phases of a step just done."""
-        self.spans = self._clock.read(recorded.spans)
+        self._spans = self._clock.read(recorded.spans)
         ended = max(span.ended for span in self.spans)
         return {
             "load_ms": total_ms(self.spans, "load"),
@@ -276,7 +303,7 @@ class CudaTraining(TrainedInPytorch):
         experiment = self._experiment
         if experiment.arithmetic == "int16":  # its numbers are those of the host
             rule = self._recipe.rule(self._step)
-            self._arithmetic.update(self._weights, self._momenta, gradients, rule)
+            self._arithmetic.update(self._weights, self._momentum_buffers, gradients, rule)
             return
         weights, momenta = self._flat[0].memory, self._flat[1].memory
         flat = flattened(gradients)

@@ -22,6 +22,9 @@ from specbp.overlay.explained import (
 )
 from specbp.overlay.hwh import CLOCK_MHZ
 from specbp.overlay.parameters import Parameters
+from specbp.plan.bound import Passes, bound, costs_of_passes
+from specbp.plan.choosing import step_plans
+from specbp.runtime.outlines import outline_of
 
 ANY_BITS = 12
 """Fraction bits of every tensor where it does not matter how many."""
@@ -118,12 +121,14 @@ class Explained:
 
     Attributes:
         experiment: whose steps.
+        network: the chain of layers.
         programs: of its steps.
         sequential: cycles of the passes of the sequential step on one core.
         clock_mhz: of the overlay.
     """
 
     experiment: Experiment
+    network: Network
     programs: Programs
     sequential: SequentialCycles
     clock_mhz: float
@@ -132,16 +137,22 @@ class Explained:
         """Return the step in which the gate rejects so many samples."""
         compiled = self.programs.of(rejects)
         prediction = predict(compiled, clock_mhz=self.clock_mhz, rejects=rejects)
-        bound, balanced = self._bound(rejects, False), self._bound(rejects, True)
-        return ExplainedStep(compiled, prediction, self.sequential, bound, balanced)
+        rate = rejects / self.experiment.batch_size
+        work = self.sequential.total + rate * self.sequential.deltas
+        balanced = work / self.sequential.total / self.experiment.engines
+        return ExplainedStep(
+            compiled, prediction, self.sequential, self._bound(rejects, rate), balanced
+        )
 
-    def _bound(self, rejects: int, balanced: bool) -> float:
-        experiment = self.experiment
+    def _bound(self, rejects: int, reject_rate: float) -> float:
+        experiment, cycles = self.experiment, self.sequential
         if experiment.schedule != "speculative":
             return 1 / experiment.engines
-        free = self.programs.of(rejects) is self.programs.free
-        rate = rejects / experiment.batch_size
-        return self.sequential.bound(balanced or bool(experiment.balanced), free, rate)
+        outline = outline_of(self.network)
+        plans = step_plans(experiment, outline)
+        plan = plans.hit if self.programs.of(rejects) is self.programs.free else plans.missed
+        passes = Passes(cycles.forward, cycles.deltas, cycles.weight_gradients, cycles.updates)
+        return bound(plan, costs_of_passes(outline, passes), 1 - reject_rate) / passes.sequential
 
 
 def explained(
@@ -163,7 +174,7 @@ def explained(
     programs = programs_of(experiment, network, scales)
     alone = compile_step(network, scales, experiment.batch_size, one_core)
     passes = predict(alone, clock_mhz=clock_mhz).passes
-    return Explained(experiment, programs, sequential_cycles(passes), clock_mhz)
+    return Explained(experiment, network, programs, sequential_cycles(passes), clock_mhz)
 
 
 def explained_without_data(experiment: Experiment, clock_mhz: float = CLOCK_MHZ) -> Explained:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from specbp.arithmetic.int16 import Int16
 from specbp.backends import StepRow
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.programs import programs_of
-from specbp.backends.pytorch import PytorchTraining
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
 
 
-class ModelTraining(PytorchTraining):
+class ModelTraining(CpuTraining):
     """One experiment in progress; see `specbp.backends.Training`.
 
     The weights are those of the overlay in every bit. How long a step takes depends on the data

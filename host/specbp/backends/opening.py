@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 
 from specbp.backends import Training
+from specbp.backends.cpu import CpuTraining
 from specbp.backends.cuda import CudaTraining
 from specbp.backends.overlay_step import OpenExecutor
-from specbp.backends.pytorch import PytorchTraining
 from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
@@ -37,7 +37,7 @@ def open_training(experiment: Experiment, dataset: Dataset) -> Training:
     return OverlayTraining(experiment, dataset, executor_opener(experiment.backend))
 
 
-def open_in_pytorch(experiment: Experiment, dataset: Dataset) -> PytorchTraining | CudaTraining:
+def open_in_pytorch(experiment: Experiment, dataset: Dataset) -> CpuTraining | CudaTraining:
     """Return the training of `experiment` on the CPU or a GPU.
 
     Raises:
@@ -48,7 +48,7 @@ def open_in_pytorch(experiment: Experiment, dataset: Dataset) -> PytorchTraining
         raise UsageError(f"{experiment.backend} is an overlay: choose cpu or cuda")
     if experiment.on_gpu:
         return CudaTraining(experiment, dataset)
-    return PytorchTraining(experiment, dataset)
+    return CpuTraining(experiment, dataset)
 
 
 def executor_opener(backend: str) -> OpenExecutor:

@@ -99,7 +99,7 @@ class OverlayTraining:
         return {
             "step": self._step,
             "weights": _as_tensors(tensors.read_state("master")),
-            "momenta": _as_tensors(tensors.read_state("momentum")),
+            "momentum_buffers": _as_tensors(tensors.read_state("momentum")),
             "schedule": self._overlay.state(),
         }
 
@@ -113,7 +113,7 @@ class OverlayTraining:
         for name in ("weights", "momenta"):
             require_weights_like(state[name], masters, name)
         self._step = state["step"]
-        self._overlay.restore(state["weights"], state["momenta"], state["schedule"])
+        self._overlay.restore(state["weights"], state["momentum_buffers"], state["schedule"])
 
     def close(self) -> None:
         """Give the overlay back."""

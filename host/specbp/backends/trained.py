@@ -1,4 +1,4 @@
-"""What a training in PyTorch consists of, on whichever device: weights, momenta, a schedule."""
+"""What a training in PyTorch consists of, on whichever device: weights, momentum buffers, data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
 from specbp.runtime.cache import expected_age
-from specbp.schedules import build as build_schedule
-from specbp.schedules.chain import Chain
-from specbp.schedules.device import Device
+from specbp.runtime.evaluation import logits
 from specbp.schedules.spans import Span
-from specbp.schedules.step import Schedule, StepWeights
 
 EVALUATION_BATCH = 500
 
@@ -33,44 +30,34 @@ class TrainedInPytorch:
     Args:
         experiment: what to train, and how.
         dataset: the loaded data set of the experiment.
-        device: what the engines run on.
+        device: where weights, momentum buffers and data lie.
         memory_format: in which images and kernels are fastest there.
 
     Raises:
         UsageError: the model does not fit the data, or a batch is larger than the training set.
     """
 
-    spans: Sequence[Span] = ()
-    """What the engines did in the last step of which that is known."""
-
     def __init__(
         self,
         experiment: Experiment,
         dataset: Dataset,
-        device: Device,
+        device: torch.device,
         memory_format: torch.memory_format,
     ) -> None:
         self._experiment = experiment
         self._recipe = recipe = Recipe(experiment, dataset)
-        self._place = device.place
-        self._data = dataset.to(device.place)
+        self._device = device
+        self._data = dataset.to(device)
         self.steps_per_epoch = recipe.steps_per_epoch
         self._step = 0
         self._arithmetic = recipe.arithmetic(memory_format)
-        place = device.place
-        here = [(weight.to(place), bias.to(place)) for weight, bias in recipe.initial]
+        here = [(weight.to(device), bias.to(device)) for weight, bias in recipe.initial]
         self._weights = self._arithmetic.encode_weights(here)
         self._initial_sha256 = weights_sha256(self._weights)
-        self._momenta = [_zeros_like(pair) for pair in self._weights]
-        self._ahead = self._weights
+        self._momentum_buffers = [_zeros_like(pair) for pair in self._weights]
+        self._ahead: Sequence[Weights] = self._weights
         if experiment.weight_prediction:
             self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
-        alone = experiment.model_copy(update={"schedule": "sequential", "engines": 1})
-        self._schedule, self._warmup = (
-            build_schedule(one, recipe.network, self._arithmetic, device)
-            for one in (experiment, alone)
-        )
-        self._chain = Chain(recipe.network, self._arithmetic)
         self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = recipe.identity.initial_weights_sha256
         self.sample_order_sha256 = recipe.sample_order_sha256
@@ -81,6 +68,11 @@ class TrainedInPytorch:
     def step(self) -> int:
         """Number of steps done."""
         return self._step
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """What the engines did in the last step of which that is known."""
+        return ()
 
     def test_accuracy(self) -> float:
         """Return the share of test samples classified rightly with the weights as they are.
@@ -95,9 +87,10 @@ class TrainedInPytorch:
             batch = slice(first, first + EVALUATION_BATCH)
             images = self._arithmetic.encode_images(data.normalised(data.test_images[batch]))
             labels = data.test_labels[batch]
-            outcome, losses = self._chain.forward(self._weights, images, labels)
+            found = logits(self._recipe.network, self._arithmetic, self._weights, images)
+            probabilities, losses = self._arithmetic.softmax_cross_entropy(found, labels)
             require_finite_test_losses(losses, self._step)
-            correct += count_correct(outcome.probabilities, labels)
+            correct += count_correct(probabilities, labels)
         return correct / len(data.test_labels)
 
     def weights_sha256(self) -> str:
@@ -109,30 +102,16 @@ class TrainedInPytorch:
         return {
             "step": self._step,
             "weights": self._weights,
-            "momenta": self._momenta,
-            "schedule": self._schedule.state(),
+            "momentum_buffers": self._momentum_buffers,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state` as if never interrupted."""
         self._step = state["step"]
         _copy(state["weights"], self._weights)
-        _copy(state["momenta"], self._momenta)
+        _copy(state["momentum_buffers"], self._momentum_buffers)
         if self._experiment.weight_prediction:
             self._predict()
-        self._schedule.restore(state["schedule"])
-
-    def close(self) -> None:
-        """Give the engines back."""
-        self._schedule.close()
-        self._warmup.close()
-
-    def _of_step(self, step: int) -> tuple[Schedule, StepWeights]:
-        """Return the schedule of `step`, and the weights that its passes read."""
-        if step // self.steps_per_epoch < (self._experiment.warmup_epochs or 0):
-            # Sequential: what forward reads is current.
-            return self._warmup, StepWeights(self._weights, self._weights)
-        return self._schedule, StepWeights(self._weights, self._ahead)
 
     def _require_sound_weights(self) -> None:
         limit = self._arithmetic.weight_limit
@@ -142,21 +121,24 @@ class TrainedInPytorch:
 
     def _predict(self) -> None:
         """Bring the weights of the next forward to where they are expected."""
-        predict(self._weights, self._momenta, self._ahead, self._distance(self._step))
+        predict(self._weights, self._momentum_buffers, self._ahead, self._distance(self._step))
 
     def _distance(self, step: int) -> float:
-        """Return how far ahead of the weights the forward of `step` looks, in momenta."""
+        """Return how far ahead of the weights the forward of `step` looks, in momentum buffers."""
         return self._recipe.rule(step).learning_rate * self._age
 
-    def _counts(self, step: int, accepts: int | None) -> dict[str, int | None]:
-        """Return the columns about accepted samples; `accepts` is None where none is speculated."""
-        if accepts is None and self._experiment.schedule == "speculative":
-            accepts = 0  # a warm-up epoch
+    def _is_warmup(self, step: int) -> bool:
+        """Return whether a step is in an epoch that is trained sequentially."""
+        return step // self.steps_per_epoch < (self._experiment.warmup_epochs or 0)
+
+    def _counts(self, step: int, accepts: int) -> dict[str, int | None]:
+        """Return the columns about epoch, step and accepted samples, null without speculation."""
+        speculative = self._experiment.speculates
         return {
             "epoch": step // self.steps_per_epoch + 1,
             "step": step,
-            "accepts": accepts,
-            "rejects": None if accepts is None else self._experiment.batch_size - accepts,
+            "accepts": accepts if speculative else None,
+            "rejects": self._experiment.batch_size - accepts if speculative else None,
         }
 
 
@@ -165,7 +147,7 @@ def _zeros_like(pair: Weights) -> Weights:
 
 
 def _copy(source: Sequence[Weights], target: Sequence[Weights]) -> None:
-    """Copy weights in place: passes recorded earlier read them where they are."""
+    """Copy weights in place: parts of the update, and recorded steps, read them where they are."""
     for pair, to in zip(source, target, strict=True):
         for one, other in zip(pair, to, strict=True):
             other.copy_(one)

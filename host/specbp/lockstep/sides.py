@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from specbp.arithmetic import Arithmetic
+from specbp.arithmetic import Numbers, UpdatePart
 from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
 from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.scales import PROBABILITY_BITS
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe
 from specbp.backends.steps import open_step
-from specbp.network import Layer, Network, Weights
+from specbp.network import Layer, Weights
 from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, Named
-from specbp.schedules import build as build_schedule
-from specbp.schedules.chain import TracedChain
-from specbp.schedules.device import PROCESSOR
-from specbp.schedules.passes import by_layer
-from specbp.schedules.step import StepWeights
+from specbp.plan.choosing import step_plans
+from specbp.runtime.cache import cache_shape, open_cache
+from specbp.runtime.execution import Executor, Trained
+from specbp.runtime.gates import gate_of
+from specbp.runtime.outlines import outline_of
+from specbp.runtime.step import StepParams
+from specbp.runtime.threads import ThreadsRuntime
 
 ACCEPTED = "accepted"
 """What the gate decided on each sample."""
@@ -98,58 +99,68 @@ class PytorchSide:
     def __init__(self, recipe: Recipe) -> None:
         self.accepts = self.rejects = 0
         self._recipe = recipe
-        self._network = recipe.network
-        self._arithmetic = Int16(recipe.network, recipe.scales())
-        self._chain = _Watched(recipe.network, self._arithmetic)
-        device = replace(PROCESSOR, open_chain=lambda *_: self._chain)
-        self._schedule = build_schedule(recipe.experiment, recipe.network, self._arithmetic, device)
-        self._weights = self._arithmetic.encode_weights(recipe.initial)
-        self._momenta: list[Weights] = [
+        experiment, network = recipe.experiment, recipe.network
+        self._network = network
+        self._arithmetic = arithmetic = Int16(network, recipe.scales())
+        self._weights = arithmetic.encode_weights(recipe.initial)
+        self._momentum_buffers: list[Weights] = [
             (torch.zeros_like(weight), torch.zeros_like(bias)) for weight, bias in self._weights
         ]
+        self._gradients: dict[int, Weights] = {}
+        parts = arithmetic.update_parts(self._weights, self._momentum_buffers)
+        watched = [_WatchedPart(part, self._gradients) for part in parts]
+        outline = outline_of(network, watched)
+        trained = Trained(self._weights, self._weights, watched)
+        cache = open_cache(cache_shape(experiment, network.classes))
+        executor = Executor(network, arithmetic, outline, trained, cache, gate_of(experiment))
+        plans = step_plans(experiment, outline)
+        self._runtime = ThreadsRuntime(executor, plans, cache, recipe.dataset, arithmetic)
         # A ReLU belongs to the layer before it, as on the overlay.
-        self._shown = {_last(stage).name: stage for stage in stages(self._network)}
-        self._weighted = self._network.trained
+        self._shown = {_last(stage).name: stage for stage in stages(network)}
 
     def step(self, number: int) -> Iterator[Named]:
-        """Do the passes one by one."""
-        arithmetic, network = self._arithmetic, self._network
-        pixels, labels = self._recipe.batch(number)
-        images = x = self._recipe.images(arithmetic, pixels)
-        weights = by_layer(network, self._weights)
-        current = StepWeights(self._weights, self._weights)
-        batch = self._schedule.gradients(current, lambda: images, labels)
-        if batch.accepted is not None:
-            accepted = batch.accepted.numpy()
+        """Execute the step, and show its tensors afterwards."""
+        arithmetic, recipe = self._arithmetic, self._recipe
+        outputs = list(self._outputs(number))  # by the weights as they are before the update
+        params = StepParams(recipe.rule(number))
+        results = self._runtime.advance(recipe.samples(number)[None], [params])
+        if recipe.experiment.schedule == "speculative":
+            accepted = results.accepted[0].numpy()
             self.accepts, self.rejects = _counted(self, accepted)
             yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
-        for layer, given in zip(network.layers, weights, strict=True):
-            x, _ = arithmetic.forward(layer, given, x)
-            if layer.name in self._shown:
-                stage = self._shown[layer.name]
-                yield Named(stage.layer.name, "output", _as_map(x, stage.result))
-        shown = _integers(batch.probabilities * 2.0**PROBABILITY_BITS)
+        yield from outputs
+        shown = _integers(results.probabilities[0] * 2.0**PROBABILITY_BITS)
         yield Named(NETWORK, "probabilities", shown)
-        yield from self._backward(batch.gradients)
-        arithmetic.update(self._weights, self._momenta, batch.gradients, self._recipe.rule(number))
+        values = self._runtime.values
+        assert values is not None
+        trained = [node for node, layer in enumerate(self._network.layers) if layer.has_weights]
+        for position, node in reversed(list(enumerate(trained))):
+            layer = self._network.layers[node]
+            scales = arithmetic.scales.layers[layer.name]
+            delta = _as_map(values.output_grads[node], shape_of(layer.output_shape))
+            yield Named(layer.name, "delta", delta)
+            weight, bias = self._gradients[position]
+            shift = scales.weight_gradient_shift
+            yield Named(layer.name, "weight gradient", _rounded(weight, shift))
+            yield Named(layer.name, "bias gradient", _rounded(bias, scales.bias_gradient_shift))
         yield from self._updated()
 
     def close(self) -> None:
         """Give the engines back."""
-        self._schedule.close()
+        self._runtime.close()
 
-    def _backward(self, gradients: Sequence[Weights]) -> Iterator[Named]:
-        found = list(zip(self._weighted, gradients, strict=True))
-        for layer, (weight, bias) in reversed(found):
-            delta = self._chain.deltas_of[layer.name]
-            scales = self._arithmetic.scales.layers[layer.name]
-            yield Named(layer.name, "delta", _as_map(delta, shape_of(layer.output_shape)))
-            shift = scales.weight_gradient_shift
-            yield Named(layer.name, "weight gradient", _rounded(weight, shift))
-            yield Named(layer.name, "bias gradient", _rounded(bias, scales.bias_gradient_shift))
+    def _outputs(self, number: int) -> Iterator[Named]:
+        pixels, _ = self._recipe.batch(number)
+        x = self._recipe.images(self._arithmetic, pixels)
+        weights = iter(self._weights)
+        for layer in self._network.layers:
+            x, _ = self._arithmetic.forward(layer, next(weights) if layer.has_weights else None, x)
+            if layer.name in self._shown:
+                stage = self._shown[layer.name]
+                yield Named(stage.layer.name, "output", _as_map(x, stage.result))
 
     def _updated(self) -> Iterator[Named]:
-        trained = zip(self._weighted, self._weights, self._momenta, strict=True)
+        trained = zip(self._network.trained, self._weights, self._momentum_buffers, strict=True)
         for layer, weights, momenta in trained:
             for name, values in zip(("weight", "bias"), weights, strict=True):
                 yield Named(layer.name, name, _integers(values))
@@ -163,17 +174,24 @@ def _counted(side: Side, accepted: Array) -> tuple[int, int]:
     return side.accepts + count, side.rejects + len(accepted) - count
 
 
-class _Watched(TracedChain):
-    """Passes that keep the deltas from which the last weight gradients were made, by layer."""
+class _WatchedPart:
+    """A part of an update that keeps the gradients which it is given.
 
-    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
-        super().__init__(network, arithmetic)
-        self.deltas_of: dict[str, Tensor] = {}
+    Args:
+        part: of one layer with weights.
+        gradients: takes them, by position among the layers with weights.
+    """
 
-    def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
-        """Return the weight gradient of one layer, summed over the batch."""
-        self.deltas_of[layer.name] = delta
-        return super().weight_gradient(layer, x, delta)
+    def __init__(self, part: UpdatePart, gradients: dict[int, Weights]) -> None:
+        self.layers = part.layers
+        self._part = part
+        self._gradients = gradients
+
+    def do(self, gradients: Sequence[Weights], numbers: Numbers) -> None:
+        """Keep a copy, which the update does not round, and update."""
+        for layer, (weight, bias) in zip(self.layers, gradients, strict=True):
+            self._gradients[layer] = weight.clone(), bias.clone()
+        self._part.do(gradients, numbers)
 
 
 def _last(stage: Stage) -> Layer:

@@ -10,18 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from specbp.backends import Training
+from specbp.datasets.catalog import describe
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.frames import table
+from specbp.initial import initial
 from specbp.matrix.expand import Cell
-from specbp.schedules.accounting import ACCOUNTS
-from specbp.schedules.bound import (
-    Overlap,
-    Passes,
-    beside_deltas_bound,
-    ideal_shares,
-    speculative_bound,
-)
+from specbp.plan.bound import Passes, costs_of_passes, mean_bound
+from specbp.plan.choosing import step_plans
+from specbp.plan.tasks import StepPlans
+from specbp.runtime.accounting import ACCOUNTS, ideal_shares
+from specbp.runtime.outlines import outline_of
 
 
 class Arm:
@@ -106,9 +105,7 @@ class Arm:
         """
         times = steps.column("step_ms").to_numpy()
         accept_rate = _accept_rate(_total(steps, "accepts"), _total(steps, "rejects"))
-        experiment = self.cell.experiment
-        overlap = _overlap(experiment, accept_rate)
-        bound = None if overlap is None else _bound(experiment, passes_of(reference), overlap)
+        plans = _plans(self.cell.experiment)
         return {
             "steps": len(times),
             "train_s": self._train_s,
@@ -120,8 +117,7 @@ class Arm:
             "test_accuracy": self.epochs[-1]["test_accuracy"],
             "best_test_accuracy": max(epoch["test_accuracy"] for epoch in self.epochs),
             "accept_rate": accept_rate,
-            "bound": bound,
-            **_over_bound(steps, reference, bound, overlap),
+            **_bounds(plans, steps, reference, accept_rate),
             "sample_order_sha256": self.training.sample_order_sha256,
             "final_weights_sha256": self.training.weights_sha256(),
             "dataset_sha256": self.training.dataset_sha256,
@@ -130,7 +126,7 @@ class Arm:
     def _end_epoch(self) -> None:
         steps = self.training.steps_per_epoch
         samples = steps * self.cell.experiment.batch_size
-        speculative = self.cell.experiment.schedule == "speculative"
+        accept_rate = self._sums["accepts"] / samples
         self.epochs.append(
             {
                 "cell": self.cell.hash,
@@ -138,52 +134,50 @@ class Arm:
                 "loss": self._sums["loss"] / steps,
                 "train_accuracy": self._sums["correct"] / samples,
                 "test_accuracy": self.training.test_accuracy(),
-                "accept_rate": self._sums["accepts"] / samples if speculative else None,
+                "accept_rate": accept_rate if self.cell.experiment.speculates else None,
                 "train_s": self._train_s,
             }
         )
         self._sums = _no_sums()
 
 
-def _overlap(experiment: Experiment, accept_rate: float | None) -> Overlap | None:
-    """Return how the passes of `experiment` overlap, None where there is no bound."""
-    if experiment.schedule == "speculative":
-        assert accept_rate is not None
-        free = experiment.gate_threshold is None and experiment.reuse == "replay"
-        return Overlap(experiment.engines, bool(experiment.balanced), free, accept_rate)
-    exact = experiment.schedule == "data-parallel"
-    if exact or (experiment.schedule == "sequential" and experiment.threads == 1):
-        return Overlap(experiment.engines, balanced=exact, free=True, accept_rate=1.0)
-    return None
+def _plans(experiment: Experiment) -> StepPlans | None:
+    """Return the plans of the steps of `experiment`, None where they have no bound.
 
-
-def _bound(experiment: Experiment, passes: Passes, overlap: Overlap) -> float:
-    if experiment.schedule == "speculative":
-        return speculative_bound(passes, overlap)
-    if experiment.schedule == "sequential" and overlap.engines == 2:
-        return beside_deltas_bound(passes)
-    return 1 / overlap.engines
-
-
-def _over_bound(
-    steps: pa.Table, reference: pa.Table, bound: float | None, overlap: Overlap | None
-) -> dict[str, float]:
-    """Return the bound of the mean step and what it took beyond, split; nothing without a bound.
-
-    Means, since the parts of a mean step add up and those of a median one do not; of the steps
-    whose parts were timed.
+    A plan knows engines, not how intra-op threads share a task. What `selective` saves depends on
+    the losses, and cores of the overlay split every pass.
     """
+    if experiment.schedule == "selective":
+        return None
+    if experiment.schedule == "sequential" and (experiment.threads > 1 or experiment.on_overlay):
+        return None
+    network = initial(experiment.model, describe(experiment.dataset), experiment.seed).network
+    return step_plans(experiment, outline_of(network))
+
+
+def _bounds(
+    plans: StepPlans | None, steps: pa.Table, reference: pa.Table, accept_rate: float | None
+) -> dict[str, float | None]:
+    """Return the columns about the bound of a step, and about what it took beyond, split.
+
+    The bound is held against median passes; what the steps took beyond it against means, since
+    the parts of a mean step add up and those of a median one do not.
+    """
+    median = passes_of(reference)
+    if plans is None or math.isnan(median.sequential):
+        return {"bound": None}
+    rate = 1.0 if accept_rate is None else accept_rate
+    outline = plans.hit.outline
+    bound = mean_bound(plans, costs_of_passes(outline, median), rate) / median.sequential
     shares = {
         account: _average_known(steps, f"share_{account}_ms", np.mean) for account in ACCOUNTS
     }
-    if bound is None or overlap is None or any(map(math.isnan, shares.values())):
-        return {}
-    passes = passes_of(reference, np.mean)
-    ideal = ideal_shares(passes, bound, overlap)
-    over = {
-        f"over_{account}_ms": share - ideal.get(account, 0.0) for account, share in shares.items()
-    }
-    return {"bound_ms": bound * passes.sequential, **over}
+    if any(map(math.isnan, shares.values())):
+        return {"bound": bound}
+    costs = costs_of_passes(outline, passes_of(reference, np.mean))
+    ideal = ideal_shares(plans, costs, rate)
+    over = {f"over_{account}_ms": shares[account] - ideal[account] for account in ACCOUNTS}
+    return {"bound": bound, "bound_ms": mean_bound(plans, costs, rate), **over}
 
 
 def _on_overlay(steps: pa.Table) -> dict[str, Any]:

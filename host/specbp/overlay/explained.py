@@ -39,25 +39,6 @@ class SequentialCycles:
         """max(F, B) / (F + B), where B is all but the forward."""
         return max(self.forward, self.total - self.forward) / self.total
 
-    def bound(self, balanced: bool, free: bool, reject_rate: float = 0.0) -> float:
-        """Return the least time of a speculative step over that of the sequential one.
-
-        Nothing but the passes takes time. Updates go beside weight gradients, on the other core:
-
-            max(F, D) + r·D + max(W, U)     after the gate
-            max(F, D + W)                   without a gate
-            (F + (1 + r)·D + W + U) / 2     balanced
-        """
-        redone = reject_rate * self.deltas
-        if balanced:
-            ideal = (self.total + redone) / 2
-        elif free:
-            ideal = max(self.forward, self.deltas + self.weight_gradients)
-        else:
-            after = max(self.weight_gradients, self.updates)
-            ideal = max(self.forward, self.deltas) + redone + after
-        return ideal / self.total
-
 
 def kind_of(work: str) -> str:
     """Return which part of a step a pass belongs to: "deltas" and "update" have several passes."""

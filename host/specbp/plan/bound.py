@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specbp.plan.outline import Outline
-from specbp.plan.tasks import Kind, Plan, Task
+from specbp.plan.tasks import Kind, Plan, StepPlans, Task
 
 _COSTED_AS: dict[Kind, Kind] = {"refresh": "forward", "redo": "input_grad", "commit": "lookup"}
 
@@ -28,8 +28,16 @@ class Costs:
 
     by_task: Mapping[tuple[Kind, int], float] = field(default_factory=dict)
 
-    def of(self, task: Task, accept_rate: float) -> float:
-        """Return the cost of `task` where that share of the samples is accepted."""
+    def of(self, task: Task, accept_rate: float = 1.0, hit: bool = True) -> float:
+        """Return the cost of `task` where that share of the samples is accepted.
+
+        Args:
+            task: what is done.
+            accept_rate: share of the samples whose speculated gradient is kept.
+            hit: whether the cache holds a sample for any key of the batch.
+        """
+        if task.when == "hit" and not hit:
+            return 0.0
         cost = self.by_task.get((_COSTED_AS.get(task.kind, task.kind), task.node), 0.0)
         rejected = 1 - accept_rate
         match task.rows:
@@ -45,44 +53,48 @@ class Costs:
                 return cost
 
 
-def costs_of_passes(
-    outline: Outline,
-    forward: float,
-    input_grad: float,
-    weight_grad: float,
-    update: float,
-    lookup: float = 0.0,
-) -> Costs:
-    """Return costs from the times of whole passes, split over the nodes by their work.
+@dataclass(frozen=True)
+class Passes:
+    """Times of the passes of a sequential step, each alone on one engine, all in the same unit.
 
-    Args:
-        outline: the network.
+    Attributes:
         forward: F, of all nodes.
-        input_grad: I, likewise without the first node with weights and what lies before it.
+        input_grad: I, of the nodes above the first one with weights.
         weight_grad: W, of all nodes with weights.
         update: U, of all weights.
-        lookup: copying all that is saved for a batch.
     """
+
+    forward: float
+    input_grad: float
+    weight_grad: float
+    update: float
+
+    @property
+    def sequential(self) -> float:
+        """F + I + W + U, the whole step."""
+        return self.forward + self.input_grad + self.weight_grad + self.update
+
+
+def costs_of_passes(outline: Outline, passes: Passes) -> Costs:
+    """Return costs from the times of whole passes, split over the nodes by their work."""
     nodes = range(len(outline.nodes))
     trained = outline.trained
-    saved = [node for node in nodes if outline.saved_by(node)]
     below = [node for node in nodes if node > outline.first_trained]
     by_task: dict[tuple[Kind, int], float] = {}
-    passes: list[tuple[Kind, float, Sequence[int]]] = [
-        ("forward", forward, nodes),
-        ("input_grad", input_grad, below),
-        ("weight_grad", weight_grad, trained),
-        ("lookup", lookup, saved),
+    split: list[tuple[Kind, float, Sequence[int]]] = [
+        ("forward", passes.forward, nodes),
+        ("input_grad", passes.input_grad, below),
+        ("weight_grad", passes.weight_grad, trained),
     ]
-    for kind, time, over in passes:
+    for kind, time, over in split:
         total = sum(outline.nodes[node].work for node in over)
         by_task |= {(kind, node): time * outline.nodes[node].work / total for node in over}
     parts = len(outline.updates)
-    by_task |= {("update", part): update / parts for part in range(parts)}
+    by_task |= {("update", part): passes.update / parts for part in range(parts)}
     return Costs(by_task)
 
 
-def bound(plan: Plan, costs: Costs, accept_rate: float = 1.0) -> float:
+def bound(plan: Plan, costs: Costs, accept_rate: float = 1.0, hit: bool = True) -> float:
     """Return the least time of a step, in the unit of the costs.
 
     Args:
@@ -90,8 +102,9 @@ def bound(plan: Plan, costs: Costs, accept_rate: float = 1.0) -> float:
         costs: times of the tasks.
         accept_rate: share of the samples whose speculated gradient is kept; of `selective`, share
             of the samples that are not skipped.
+        hit: whether the cache holds a sample for any key of the batch.
     """
-    times = [costs.of(task, accept_rate) for task in plan.tasks]
+    times = [costs.of(task, accept_rate, hit) for task in plan.tasks]
     before = _reached(plan, [task.needs for task in plan.tasks])
     after = _reached(plan, _followers(plan), backwards=True)
     starts = _least(plan, times, before, [task.needs for task in plan.tasks], range(len(times)))
@@ -99,6 +112,28 @@ def bound(plan: Plan, costs: Costs, accept_rate: float = 1.0) -> float:
     everything = _work(plan, times, set(range(len(times))))
     through = (start + time + tail for start, time, tail in zip(starts, times, tails, strict=True))
     return max(everything, max(through, default=0.0))
+
+
+def mean_bound(plans: StepPlans, costs: Costs, accept_rate: float) -> float:
+    """Return the least mean time of the steps of a training, in the unit of the costs.
+
+    Args:
+        plans: of its steps.
+        costs: times of the tasks.
+        accept_rate: share of all samples trained on whose speculated gradient was kept. Without a
+            gate, the others are those of whole batches for which the cache held nothing yet.
+    """
+    return sum(
+        share * bound(plan, costs, accepted, hit)
+        for plan, share, accepted, hit in kinds_of_steps(plans, accept_rate)
+    )
+
+
+def kinds_of_steps(plans: StepPlans, accept_rate: float) -> list[tuple[Plan, float, float, bool]]:
+    """Return plan, share, accept rate and whether the cache was hit, for each kind of step."""
+    if not plans.hit.of_kind("lookup") or plans.hit.of_kind("gate"):
+        return [(plans.hit, 1.0, accept_rate, True)]
+    return [(plans.hit, accept_rate, 1.0, True), (plans.missed, 1 - accept_rate, 0.0, False)]
 
 
 def tails(plan: Plan, costs: Costs) -> list[float]:
@@ -110,13 +145,13 @@ def tails(plan: Plan, costs: Costs) -> list[float]:
     found = [0.0] * len(plan.tasks)
     for index in reversed(range(len(plan.tasks))):
         after = max((found[one] for one in followers[index]), default=0.0)
-        found[index] = costs.of(plan.tasks[index], 1.0) + after
+        found[index] = costs.of(plan.tasks[index]) + after
     return found
 
 
 def sequential_time(plan: Plan, costs: Costs) -> float:
     """Return the time of all tasks of a sequential plan, one after the other."""
-    return sum(costs.of(task, 1.0) for task in plan.tasks)
+    return sum(costs.of(task) for task in plan.tasks)
 
 
 def _least(

@@ -21,7 +21,7 @@ def step_plans(experiment: Experiment, outline: Outline) -> StepPlans:
     """
     warmup = sequential(outline)
     plan = main_plan(experiment, outline)
-    if experiment.schedule == "speculative":
+    if experiment.speculates:
         missed = speculative(outline, _method(experiment, outline))
         return StepPlans(hit=plan, missed=missed, warmup=warmup)
     return StepPlans(hit=plan, missed=plan, warmup=warmup)

@@ -14,7 +14,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.plan.tasks import KINDS, Kind
+from specbp.plan.bound import Costs, kinds_of_steps, mean_bound
+from specbp.plan.tasks import KINDS, Kind, StepPlans
 from specbp.runtime.step import ENDED, ENGINE, KIND, STARTED, STEP, WAIT, StepResults
 
 Account = Literal["passes", "imbalance", "gate", "redo", "cache", "synchronisation", "update"]
@@ -102,6 +103,29 @@ def time_shares(results: StepResults, engines: int) -> dict[str, Column]:
         totals += np.bincount(place, durations[inside], minlength=len(totals))
     columns = totals.reshape(steps, len(ACCOUNTS)).T
     return {f"share_{account}_ms": columns[index] for index, account in enumerate(ACCOUNTS)}
+
+
+def ideal_shares(plans: StepPlans, costs: Costs, accept_rate: float) -> dict[Account, float]:
+    """Split the least mean time of the steps of a training over the accounts.
+
+    Each task takes its cost divided by the engines, and what is left of the bound is an engine
+    that has nothing to do.
+
+    Args:
+        plans: of its steps.
+        costs: times of the tasks.
+        accept_rate: see `specbp.plan.bound.mean_bound`.
+
+    Returns:
+        Times in the unit of the costs.
+    """
+    shares = dict.fromkeys(ACCOUNTS, 0.0)
+    for plan, share, accepted, hit in kinds_of_steps(plans, accept_rate):
+        for task in plan.tasks:
+            cost = share * costs.of(task, accepted, hit) / plan.engines
+            shares[_ACCOUNT_OF[task.kind]] += cost
+    shares["imbalance"] = mean_bound(plans, costs, accept_rate) - sum(shares.values())
+    return shares
 
 
 def _changes(

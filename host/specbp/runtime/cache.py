@@ -176,7 +176,7 @@ def cache_shape(experiment: Experiment, classes: int) -> tuple[int, int, int | N
     Returns:
         None where nothing is speculated.
     """
-    if experiment.schedule != "speculative":
+    if not experiment.speculates:
         return None
     if experiment.key == "batch":
         return 0, 0, None

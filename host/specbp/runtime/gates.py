@@ -76,6 +76,6 @@ def gate_of(experiment: Experiment) -> Gate:
         assert experiment.skip_loss is not None
         return Gate("loss", experiment.skip_loss)
     metric, threshold = experiment.gate_metric, experiment.gate_threshold
-    if experiment.schedule != "speculative" or metric is None or threshold is None:
+    if not experiment.speculates or metric is None or threshold is None:
         return Gate("none")
     return Gate(metric, threshold, experiment.gate_target)

@@ -10,12 +10,13 @@ from specbp.network import Convolution, Layer, Linear, Network, ReLU
 from specbp.plan.outline import Node, Outline
 
 
-def outline_of(network: Network, parts: Sequence[UpdatePart]) -> Outline:
+def outline_of(network: Network, parts: Sequence[UpdatePart] | None = None) -> Outline:
     """Return the outline of `network`.
 
     Args:
         network: the chain of layers.
-        parts: parts of the weight update, by position among the layers with weights.
+        parts: parts of the weight update, by position among the layers with weights; None for one
+            of each such layer.
     """
     layers = network.layers
     nodes = [
@@ -24,7 +25,8 @@ def outline_of(network: Network, parts: Sequence[UpdatePart]) -> Outline:
     ]
     nodes.append(Node("loss", mask=len(layers), work=float(network.classes)))
     trained = [index for index, layer in enumerate(layers) if layer.has_weights]
-    updates = tuple(tuple(trained[position] for position in part.layers) for part in parts)
+    layers_of = [part.layers for part in parts or ()] or [(one,) for one in range(len(trained))]
+    updates = tuple(tuple(trained[position] for position in one) for one in layers_of)
     return Outline(tuple(nodes), updates)
 
 

@@ -14,7 +14,6 @@ from specbp.schedules.data_parallel import DataParallel
 from specbp.schedules.device import PROCESSOR, Device
 from specbp.schedules.engines import SameEngine
 from specbp.schedules.gate import AdaptiveGate, FixedGate, Gate, OpenGate
-from specbp.schedules.native import build_native
 from specbp.schedules.selective import Selective
 from specbp.schedules.sequential import Sequential, SequentialOnTwo
 from specbp.schedules.speculative import Method, Speculative
@@ -28,8 +27,6 @@ def build(
 ) -> Schedule:
     """Build the schedule that `experiment` names, with its engines on `device`."""
     chain = device.open_chain(network, arithmetic)
-    if experiment.on_native:
-        return build_native(experiment, chain)
     match experiment.schedule:
         case "sequential" if experiment.engines == 1 or experiment.on_overlay:
             return Sequential(chain, device.now)

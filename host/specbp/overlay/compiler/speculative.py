@@ -1,6 +1,6 @@
 """Speculative training on two cores: forward on one, backward from cached outcomes on the other.
 
-The same data flow as `specbp.schedules.speculative`. Outcomes lie in slots: each sample has a
+The same data flow as `specbp.plan.speculative`. Outcomes lie in slots: each sample has a
 *write slot*, where its forward puts its outcome, and a *read slot*, with the cached one it is
 speculated with. A host chooses them for each batch and writes them as *records*; nothing is
 copied. What is refreshed is written over the cached outcome: nobody reads it again.

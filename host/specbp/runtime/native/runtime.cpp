@@ -652,11 +652,16 @@ std::mutex registry_lock;
 std::map<int64_t, std::shared_ptr<Runtime>> registry;
 int64_t next_handle = 1;
 
-std::shared_ptr<Runtime> runtime_of(int64_t handle) {
+std::shared_ptr<Runtime> found(int64_t handle) {
   const std::lock_guard<std::mutex> guard(registry_lock);
-  const auto found = registry.find(handle);
-  if (found == registry.end()) throw std::runtime_error("the runtime is closed");
-  return found->second;
+  const auto place = registry.find(handle);
+  return place == registry.end() ? nullptr : place->second;
+}
+
+std::shared_ptr<Runtime> runtime_of(int64_t handle) {
+  const auto runtime = found(handle);
+  if (!runtime) throw std::runtime_error("the runtime is closed");
+  return runtime;
 }
 
 const int64_t* integers(const Tensor& tensor) {
@@ -754,7 +759,10 @@ int64_t open(
   return next_handle++;
 }
 
-void serve(int64_t handle) { runtime_of(handle)->serve(); }
+void serve(int64_t handle) {
+  const auto runtime = found(handle);
+  if (runtime) runtime->serve();  // else it was closed before the thread had begun
+}
 
 void close(int64_t handle) {
   runtime_of(handle)->close();

@@ -80,10 +80,8 @@ class NativeRuntime:
         self._calls = 0
         self._adapts = gate.target is not None
         self._threads = threads
+        self._engines = max(plan.engines for plan in self._plans)
         self._engine_1: threading.Thread | None = None
-        if max(plan.engines for plan in (plans.hit, plans.missed, plans.warmup)) == 2:
-            self._engine_1 = threading.Thread(target=self._serve, name="engine 1", daemon=True)
-            self._engine_1.start()
 
     def advance(self, index: Tensor, params: Sequence[StepParams]) -> StepResults:
         """Execute steps; stop after one whose loss is not finite.
@@ -92,6 +90,9 @@ class NativeRuntime:
             index: samples of each step, int64 [steps, batch].
             params: of each step.
         """
+        if self._engines == 2 and self._engine_1 is None:
+            self._engine_1 = threading.Thread(target=self._serve, name="engine 1", daemon=True)
+            self._engine_1.start()
         numbers = [
             (
                 one.rule.learning_rate, one.rule.momentum, one.rule.weight_decay,

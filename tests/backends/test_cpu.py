@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from specbp.backends.pytorch import CLEARING_STEPS, REST_S, PytorchTraining
+from specbp.backends.cpu import CLEARING_STEPS, REST_S, CpuTraining
 from specbp.cores import available_cores
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
@@ -13,14 +13,6 @@ from specbp.frames import SCHEMAS
 from tests.oracle import PlainLoop, compare_with_plain_loop
 
 FAST = {"dataset": "digits", "model": "digits-cnn", "epochs": 2, "learning_rate": 0.02}
-NATIVE_ARMS = [
-    {"schedule": "sequential"},
-    {"schedule": "sequential", "threads": 2, "momentum": 0.0},
-    {"schedule": "data-parallel", "batch_size": 7},
-    {"schedule": "pipelined", "nesterov": True, "weight_decay": 0.001},
-    {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1},
-    {"schedule": "pipelined", "balanced": False, "batch_size": 5},
-]
 ARMS = [
     {"schedule": "sequential"},
     {"schedule": "sequential", "threads": 2},
@@ -32,7 +24,10 @@ ARMS = [
     {"schedule": "speculative", "reuse": "replay", "refresh": 2, "gate_target": 0.6},
     {"schedule": "data-parallel"},
     {"schedule": "selective", "skip_loss": 0.5},
-    *({"backend": "native", **arm} for arm in NATIVE_ARMS),
+    {"schedule": "data-parallel", "batch_size": 7},
+    {"schedule": "pipelined", "nesterov": True, "weight_decay": 0.001},
+    {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1},
+    {"arithmetic": "int16", "schedule": "speculative"},
 ]
 
 
@@ -48,13 +43,14 @@ def test_the_first_steps_have_the_losses_of_the_plain_loop(digits):
     experiment = experiment_from(
         FAST | {"weight_decay": 0.001, "learning_rate_warmup": 0.1, "learning_rate_decay": "cosine"}
     )
-    training, plain = PytorchTraining(experiment, digits), PlainLoop(experiment, digits)
+    training, plain = CpuTraining(experiment, digits), PlainLoop(experiment, digits)
     actual, expected = losses(training.advance(40)), plain_losses(plain, 40)
     torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_in_double_precision_two_epochs_are_those_of_the_plain_loop(digits, monkeypatch):
     """What float32 leaves open, rounding that grows from step to step, is out of the way here."""
+    monkeypatch.setattr("specbp.backends.cpu.native_is_there", lambda: False)  # it has float32 only
     normalised = type(digits).normalised
     monkeypatch.setattr(type(digits), "normalised", lambda *args: normalised(*args).double())
     experiment = experiment_from(
@@ -62,7 +58,7 @@ def test_in_double_precision_two_epochs_are_those_of_the_plain_loop(digits, monk
     )
     torch.set_default_dtype(torch.float64)
     try:
-        training, plain = PytorchTraining(experiment, digits), PlainLoop(experiment, digits)
+        training, plain = CpuTraining(experiment, digits), PlainLoop(experiment, digits)
     finally:
         torch.set_default_dtype(torch.float32)
     steps = 2 * training.steps_per_epoch
@@ -74,8 +70,8 @@ def test_in_double_precision_two_epochs_are_those_of_the_plain_loop(digits, monk
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_asleep_when_the_next_arm_has_its_turn(digits, monkeypatch, threads):
     slept = []
-    monkeypatch.setattr("specbp.backends.pytorch.time.sleep", slept.append)
-    training = PytorchTraining(experiment_from(FAST | {"threads": threads}), digits)
+    monkeypatch.setattr("specbp.backends.cpu.time.sleep", slept.append)
+    training = CpuTraining(experiment_from(FAST | {"threads": threads}), digits)
     training.advance(2)
     assert slept == ([REST_S] if threads > 1 else [])
     training.test_accuracy()  # on all cores
@@ -85,7 +81,7 @@ def test_threads_are_asleep_when_the_next_arm_has_its_turn(digits, monkeypatch, 
 def test_a_warm_up_epoch_is_sequential_to_the_bit(digits):
     method = {"schedule": "pipelined", "weight_prediction": True, "warmup_epochs": 1}
     warm, plain = (
-        PytorchTraining(experiment_from(FAST | fields), digits)
+        CpuTraining(experiment_from(FAST | fields), digits)
         for fields in (method, {"schedule": "sequential"})
     )
     for training in (warm, plain):
@@ -118,7 +114,7 @@ def test_real_images_agree_with_the_plain_loop(real_data, dataset, model, least)
 
 
 def test_a_row_has_the_columns_of_the_frame(digits):
-    (row,) = PytorchTraining(experiment_from(FAST), digits).advance(1)
+    (row,) = CpuTraining(experiment_from(FAST), digits).advance(1)
     not_of_a_backend = {"cell", "round"}
     only_of_the_overlay = {"cycles", "clock_mhz"}
     expected = {column.name for column in SCHEMAS["steps"]}
@@ -127,7 +123,7 @@ def test_a_row_has_the_columns_of_the_frame(digits):
 
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_a_training_gives_the_same_bits_twice(digits, arm):
-    first, second = (PytorchTraining(experiment_from(FAST | arm), digits) for _ in range(2))
+    first, second = (CpuTraining(experiment_from(FAST | arm), digits) for _ in range(2))
     assert torch.equal(losses(first.advance(60)), losses(second.advance(60)))
     assert first.weights_sha256() == second.weights_sha256()
     assert first.test_accuracy() == second.test_accuracy()
@@ -155,10 +151,10 @@ def load_on_the_machine():
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_a_training_gives_the_same_bits_under_load(digits, arm, request):
     """Engines that are held up at other moments must not make a difference."""
-    alone = PytorchTraining(experiment_from(FAST | arm), digits)
+    alone = CpuTraining(experiment_from(FAST | arm), digits)
     alone.advance(30)
     request.getfixturevalue("load_on_the_machine")
-    loaded = PytorchTraining(experiment_from(FAST | arm), digits)
+    loaded = CpuTraining(experiment_from(FAST | arm), digits)
     loaded.advance(30)
     assert loaded.weights_sha256() == alone.weights_sha256()
 
@@ -167,7 +163,7 @@ def test_a_training_gives_the_same_bits_under_load(digits, arm, request):
 @pytest.mark.parametrize("steps_before", [1, 30, 44])
 def test_a_restored_training_goes_on_as_if_never_interrupted(digits, tmp_path, arm, steps_before):
     experiment = experiment_from(FAST | arm)
-    whole, first, second = (PytorchTraining(experiment, digits) for _ in range(3))
+    whole, first, second = (CpuTraining(experiment, digits) for _ in range(3))
     whole.advance(60)
     first.advance(steps_before)
     torch.save(first.state(), tmp_path / "state.pt")
@@ -177,27 +173,9 @@ def test_a_restored_training_goes_on_as_if_never_interrupted(digits, tmp_path, a
     assert second.weights_sha256() == whole.weights_sha256()
 
 
-@pytest.mark.parametrize("arm", NATIVE_ARMS, ids=str)
-def test_native_steps_have_the_bits_of_those_in_python(digits, arm):
-    cpu, native = (
-        PytorchTraining(experiment_from(FAST | arm | {"backend": backend}), digits)
-        for backend in ("cpu", "native")
-    )
-    steps = cpu.steps_per_epoch + 20
-    expected, found = cpu.advance(steps), native.advance(steps)
-    for name in ("loss", "correct", "accepts"):
-        assert [row[name] for row in found] == [row[name] for row in expected]
-    assert native.weights_sha256() == cpu.weights_sha256()
-    assert {span.phase for span in native.spans} >= {
-        "load", "forward", "input gradient", "weight gradient", "update",
-    }  # fmt: skip
-    for training in (cpu, native):
-        training.close()
-
-
 def test_all_arms_start_from_equal_weights_in_equal_order_and_other_seeds_do_not(digits):
-    trainings = [PytorchTraining(experiment_from(FAST | arm), digits) for arm in ARMS]
-    other = PytorchTraining(experiment_from(FAST | {"seed": 1}), digits)
+    trainings = [CpuTraining(experiment_from(FAST | arm), digits) for arm in ARMS]
+    other = CpuTraining(experiment_from(FAST | {"seed": 1}), digits)
     for what in ("initial_weights_sha256", "sample_order_sha256"):
         assert len({getattr(training, what) for training in trainings}) == 1
         assert getattr(other, what) != getattr(trainings[0], what)
@@ -207,12 +185,12 @@ def test_all_arms_start_from_equal_weights_in_equal_order_and_other_seeds_do_not
 def test_the_momenta_of_a_dead_channel_do_not_stay_subnormal(digits, monkeypatch, clearing):
     """Its weights do not move, whether its momenta are cleared or not."""
     if not clearing:
-        monkeypatch.setattr("specbp.backends.pytorch.CLEARING_STEPS", 1_000_000)
+        monkeypatch.setattr("specbp.backends.cpu.CLEARING_STEPS", 1_000_000)
     tiny = torch.finfo(torch.float32).tiny
-    training = PytorchTraining(experiment_from(FAST | {"momentum": 0.9}), digits)
+    training = CpuTraining(experiment_from(FAST | {"momentum": 0.9}), digits)
     training.advance(1)
     state = training.state()
-    (kernel, bias), (momentum, _) = state["weights"][0], state["momenta"][0]
+    (kernel, bias), (momentum, _) = state["weights"][0], state["momentum_buffers"][0]
     kernel[0], bias[0], momentum[0] = 1.0, -1e6, 1.5 * tiny
     training.advance(CLEARING_STEPS)
     left = momentum[0]
@@ -222,10 +200,10 @@ def test_the_momenta_of_a_dead_channel_do_not_stay_subnormal(digits, monkeypatch
 
 def test_a_batch_larger_than_the_training_set_is_refused(digits):
     with pytest.raises(UsageError, match="batch_size = 2000 is larger than the training set"):
-        PytorchTraining(experiment_from(FAST | {"batch_size": 2000}), digits)
+        CpuTraining(experiment_from(FAST | {"batch_size": 2000}), digits)
 
 
 def test_a_diverged_training_says_so(digits):
-    training = PytorchTraining(experiment_from(FAST | {"learning_rate": 1e6}), digits)
+    training = CpuTraining(experiment_from(FAST | {"learning_rate": 1e6}), digits)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         training.advance(50)
