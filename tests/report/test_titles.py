@@ -40,7 +40,10 @@ def test_a_field_that_goes_with_another_is_left_out() -> None:
         (({"momentum": 0.0}, {"momentum": 0.9}), ["No momentum", "Momentum 0.9"]),
         (({"train": 5000}, {"train": None}), ["5,000 training samples", "All training samples"]),
         (({"epochs": 1}, {"epochs": 10}), ["1 epoch", "10 epochs"]),
-        (({"learning_rate": 0.1}, {"learning_rate": 0.2}), ["Learning rate 0.1", "Learning rate 0.2"]),
+        (
+            ({"learning_rate": 0.1}, {"learning_rate": 0.2}),
+            ["Learning rate 0.1", "Learning rate 0.2"],
+        ),
         (({"nesterov": False}, {"nesterov": True}), ["Classical momentum", "Nesterov momentum"]),
         (({"weight_decay": 0.0}, {"weight_decay": 0.5}), ["Weight decay 0", "Weight decay 0.5"]),
         (({"held_out": None}, {"held_out": 50}), ["Held out none", "Held out 50"]),

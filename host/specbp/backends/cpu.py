@@ -32,7 +32,7 @@ from specbp.runtime.native.library import library
 from specbp.runtime.native.runtime import NativeRuntime
 from specbp.runtime.outlines import outline_of
 from specbp.runtime.step import Runtime, StepParams, StepResults
-from specbp.runtime.threads import ThreadsRuntime
+from specbp.runtime.threads import ThreadsRuntime, TrainingSamples
 from specbp.schedules.spans import Span
 
 CLEARING_STEPS = 20
@@ -164,9 +164,8 @@ class CpuTraining(TrainedInPytorch):
             )  # fmt: skip
         lookups = open_cache(shape)
         executor = Executor(network, self._arithmetic, self.outline, trained, lookups, gate)
-        return ThreadsRuntime(
-            executor, self._plans, lookups, dataset, self._arithmetic, experiment.threads
-        )
+        samples = TrainingSamples(dataset, self._arithmetic)
+        return ThreadsRuntime(executor, self._plans, lookups, samples, experiment.threads)
 
     def _block(self, steps: int) -> list[StepRow]:
         """Do steps of which only the last may be followed by a clearing."""

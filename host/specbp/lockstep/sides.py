@@ -114,7 +114,7 @@ class PytorchSide:
         cache = open_cache(cache_shape(experiment, network.classes))
         executor = Executor(network, arithmetic, outline, trained, cache, gate_of(experiment))
         plans = step_plans(experiment, outline)
-        self._runtime = ThreadsRuntime(executor, plans, cache, recipe.dataset, arithmetic)
+        self._runtime = ThreadsRuntime(executor, plans, cache, _Batches(recipe, arithmetic))
         # A ReLU belongs to the layer before it, as on the overlay.
         self._shown = {_last(stage).name: stage for stage in stages(network)}
 
@@ -123,7 +123,7 @@ class PytorchSide:
         arithmetic, recipe = self._arithmetic, self._recipe
         outputs = list(self._outputs(number))  # by the weights as they are before the update
         params = StepParams(recipe.rule(number))
-        results = self._runtime.advance(recipe.samples(number)[None], [params])
+        results = self._runtime.advance(torch.tensor([[number]]), [params])
         if recipe.experiment.schedule == "speculative":
             accepted = results.accepted[0].numpy()
             self.accepts, self.rejects = _counted(self, accepted)
@@ -172,6 +172,27 @@ def _counted(side: Side, accepted: Array) -> tuple[int, int]:
     """Return accepts and rejects of `side` with those of one more step."""
     count = int(accepted.sum())
     return side.accepts + count, side.rejects + len(accepted) - count
+
+
+class _Batches:
+    """The batches of a recipe, where a step is given its number for the indices of samples.
+
+    Args:
+        recipe: what to train on.
+        arithmetic: the number format of the images.
+    """
+
+    def __init__(self, recipe: Recipe, arithmetic: Int16) -> None:
+        self._recipe = recipe
+        self._arithmetic = arithmetic
+
+    def labels(self, index: Tensor) -> Tensor:
+        """Return the labels of the step, int64 [batch]."""
+        return self._recipe.batch(int(index))[1]
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return the images of the step as the first layer takes them."""
+        return self._recipe.images(self._arithmetic, self._recipe.batch(int(index))[0])
 
 
 class _WatchedPart:

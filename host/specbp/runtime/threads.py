@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,40 @@ from specbp.runtime.execution import Executor, Values
 from specbp.runtime.step import WAIT, StepParams, StepResults
 
 
+class Samples(Protocol):
+    """The samples that steps are given the indices of."""
+
+    def labels(self, index: Tensor) -> Tensor:
+        """Return the labels of the samples at `index`, int64 [batch]."""
+        ...
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return their images as the first layer takes them, [batch, channels, height, width]."""
+        ...
+
+
+class TrainingSamples:
+    """The training set of a data set, made ready as it is asked for.
+
+    Args:
+        dataset: the data set.
+        arithmetic: the number format of the images.
+    """
+
+    def __init__(self, dataset: Dataset, arithmetic: Arithmetic) -> None:
+        self._dataset = dataset
+        self._arithmetic = arithmetic
+
+    def labels(self, index: Tensor) -> Tensor:
+        """Return the labels of the samples at `index`, int64 [batch]."""
+        return self._dataset.train_labels.index_select(0, index)
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return their images as the first layer takes them, [batch, channels, height, width]."""
+        pixels = self._dataset.train_images.index_select(0, index)
+        return self._arithmetic.encode_images(self._dataset.normalised(pixels))
+
+
 class ThreadsRuntime:
     """Executes the steps of one training.
 
@@ -30,8 +64,7 @@ class ThreadsRuntime:
         executor: executes single tasks.
         plans: of the steps.
         cache: what the plans look up in; None where they look up nothing.
-        dataset: the data set.
-        arithmetic: the number format.
+        samples: what is trained on.
         threads: intra-op threads of each engine.
 
     Attributes:
@@ -46,15 +79,13 @@ class ThreadsRuntime:
         executor: Executor,
         plans: StepPlans,
         cache: Cache | None,
-        dataset: Dataset,
-        arithmetic: Arithmetic,
+        samples: Samples,
         threads: int = 1,
     ) -> None:
         self.executor = executor
         self._plans = plans
         self._cache = cache
-        self._dataset = dataset
-        self._arithmetic = arithmetic
+        self._samples = samples
         self._threads = threads
         self._worker: _Worker | None = None
         self.values: Values | None = None
@@ -69,9 +100,9 @@ class ThreadsRuntime:
         losses, probabilities, accepted = [], [], []
         times: list[tuple[float, float]] = []
         spans: list[tuple[float, ...]] = []
-        for number, (samples, numbers) in enumerate(zip(index, params, strict=True)):
+        for number, (chosen, numbers) in enumerate(zip(index, params, strict=True)):
             started = time.perf_counter()
-            plan, values, of_step = self._step(samples, numbers)
+            plan, values, of_step = self._step(chosen, numbers)
             times.append((started, time.perf_counter()))
             spans += [(number, *span) for span in of_step]
             whole = [rows for rows in ("batch", "half 0", "half 1") if rows in values.losses]
@@ -103,13 +134,13 @@ class ThreadsRuntime:
             self._worker.close()
             self._worker = None
 
-    def _step(self, samples: Tensor, params: StepParams) -> tuple[Plan, Values, list[_Span]]:
-        labels = self._dataset.train_labels.index_select(0, samples)
+    def _step(self, index: Tensor, params: StepParams) -> tuple[Plan, Values, list[_Span]]:
+        labels = self._samples.labels(index)
         values = self.executor.begin(labels, params.warmup)
         missed = self._cache is not None and not bool(values.hit.all())
         plans = self._plans
         plan = plans.warmup if params.warmup else plans.missed if missed else plans.hit
-        step = _Step(self.executor, plan, values, lambda: self._images(samples), params)
+        step = _Step(self.executor, plan, values, lambda: self._samples.images(index), params)
         if plan.engines == 1:
             step.work_alone()
         else:
@@ -122,10 +153,6 @@ class ThreadsRuntime:
         self.executor.end(plan, values)
         self.values = values
         return plan, values, step.spans
-
-    def _images(self, samples: Tensor) -> Tensor:
-        pixels = self._dataset.train_images.index_select(0, samples)
-        return self._arithmetic.encode_images(self._dataset.normalised(pixels))
 
 
 _Span = tuple[int, int, int, float, float]
