@@ -367,6 +367,11 @@ class Experiment(BaseModel):
         return self.backend.startswith(GPU)
 
     @property
+    def on_board(self) -> bool:
+        """Whether a board trains, one that may be simulated."""
+        return self.backend.startswith(BOARDS)
+
+    @property
     def on_overlay(self) -> bool:
         """Whether the FPGA overlay does: a board, its simulation or its model."""
         return is_overlay(self.backend)

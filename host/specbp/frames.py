@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from specbp.experiment import Experiment
 
-FORMAT = 3
+FORMAT = 4
 """Version of the schema and of the results folder; a folder of another version is refused."""
 
 
@@ -126,6 +126,14 @@ RUNS: tuple[Column, ...] = (
         Column(f"over_{account}_ms", float, f"mean step over its bound: {meaning}, ms", False)
         for account, meaning in _OVER_BOUND.items()
     ),
+    Column(
+        "joules_per_step",
+        float,
+        "mean energy of a step, of what energy_source counts; null where it cannot be read, J",
+        False,
+    ),
+    Column("energy_source", str, "what counted the energy, and of what", False),
+    Column("energy_reason", str, "why there is no energy", False),
     Column("cycles", int, "clock cycles of the overlay in all training steps"),
     Column("clock_mhz", float, "clock of the overlay, MHz"),
     Column(
@@ -223,6 +231,7 @@ STEPS: tuple[Column, ...] = (
     Column("accepts", int, "samples whose speculated gradient was kept"),
     Column("rejects", int, "samples that got the ordinary backward; null if not speculative"),
     Column("step_ms", float, "wall time of the step, ms", False),
+    Column("joules", float, "energy of the block that the step is of, over its steps, J", False),
     Column("load_ms", float, "picking and normalising the batch, ms", False),
     Column("forward_ms", float, "forward and loss, ms", False),
     Column("gate_ms", float, "comparing actual with cached softmax, ms", False),

@@ -1,120 +1,80 @@
-"""A board on loopback: a real SSH server, whose account runs the runner on the simulated overlay.
+"""A board on loopback: that of `specbp board serve --ssh`, with faults.
 
-What a real board has and this machine has not is put into the account's `bin`: sudo, and a python3
-whose pynq finds a simulated device. The commands, SFTP and the runner are those of a real board.
+The commands, SFTP and the runner are those of a real board; its FPGA is simulated.
 """
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
-import sys
 import threading
-from pathlib import Path
 
 import asyncssh
 
-import specbp
+from specbp.boards import account
+from specbp.boards.account import Account
+from specbp.boards.ssh_server import SshServer
 
-USER, LOGIN, SUDO = "xilinx", "login-secret-7421", "sudo-secret-9173"
-PACKAGE = Path(specbp.__file__).parent
+LOGIN, SUDO = "login-secret-7421", "sudo-secret-9173"
+SUDO_SCRIPT = account.SUDO
 
-SUDO_SCRIPT = """#!/bin/bash
-# As sudo: -n asks nobody; -S reads the password from standard input, at most three times, after
-# the prompt of -p. Where .sudo-free is, the runner needs no password, but other commands do.
-if [ "$1" = -n ]; then echo "sudo: a password is required" >&2; exit 1; fi
-prompt=$3
-shift 4
-if [ -e "$HOME/.sudo-free" ]; then exec "$@"; fi
-for attempt in 1 2 3; do
-    printf %s "$prompt" >&2
-    IFS= read -r password || { echo "sudo: no password was provided" >&2; exit 1; }
-    if [ "$password" = "$(cat "$HOME/.sudo-password")" ]; then exec "$@"; fi
-    echo "Sorry, try again." >&2
-done
-echo "sudo: 3 incorrect password attempts" >&2
-exit 1
-"""
-
-DEVICE = """
-import json, os, signal, sys, time
+FAULTS = """
+import json, os, signal, time
 from pathlib import Path
 
-if any(argument.endswith("runner.pyz") for argument in sys.orig_argv):
-    import warnings
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pynq.pl_server.device import Device, DeviceMeta
+home = Path(os.environ["HOME"])
 
-    home = Path(os.environ["HOME"])
 
-    class Board(Device):
-        _probe_priority_ = 0
-
-        @classmethod
-        def _probe_(cls):
-            # The runner brings its own modules; the simulation's come from the package.
-            import specbp, specbp.boards, specbp.overlay
-            specbp.__path__.append({package!r})
-            specbp.boards.__path__.append({package!r} + "/boards")
-            specbp.overlay.__path__.append({package!r} + "/overlay")
-            from specbp.boards.programmable import ProgrammableDevice
-            device = ProgrammableDevice(memory_bytes=8 << 20)
-            plan(device)
-            return [device]
-
-    def plan(device):
-        from specbp.boards.simulated import MEMORY_BASE
-        from specbp.boards.verilated import Model, NO_ANSWER
-        faults = json.loads((home / "faults.json").read_text())
-        if "pll" in faults:
-            device._clocks.spoil(faults["pll"])
-        if "no_answer" in faults:
-            device.model.add_fault(MEMORY_BASE, MEMORY_BASE + (8 << 20), NO_ANSWER)
-        if "other_bits" in faults:
-            read = device._memory.bytes_at
-            def spoiled(address, size):
-                found = read(address, size)
-                if size > 1000:
-                    found[size // 2] ^= 1
-                return found
-            device._memory.bytes_at = spoiled
-        if "hang_at" in faults:
-            run, runs = Model.run, [0]
-            def hanging(self, cycles):
-                runs[0] += 1
-                if runs[0] == faults["hang_at"]:
-                    (home / "hanging").touch()
-                    if faults.get("stop"):
-                        os.kill(os.getpid(), signal.SIGSTOP)
-                    time.sleep(60)
-                return run(self, cycles)
-            Model.run = hanging
+def changed(device):
+    from specbp.boards.simulated import MEMORY_BASE
+    from specbp.boards.verilated import Model, NO_ANSWER
+    faults = json.loads((home / "faults.json").read_text())
+    if "pll" in faults:
+        device._clocks.spoil(faults["pll"])
+    if "no_answer" in faults:
+        device.model.add_fault(MEMORY_BASE, MEMORY_BASE + (8 << 20), NO_ANSWER)
+    if "other_bits" in faults:
+        read = device._memory.bytes_at
+        def spoiled(address, size):
+            found = read(address, size)
+            if size > 1000:
+                found[size // 2] ^= 1
+            return found
+        device._memory.bytes_at = spoiled
+    if "hang_at" in faults:
+        run, runs = Model.run, [0]
+        def hanging(self, cycles):
+            runs[0] += 1
+            if runs[0] == faults["hang_at"]:
+                (home / "hanging").touch()
+                if faults.get("stop"):
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                time.sleep(60)
+            return run(self, cycles)
+        Model.run = hanging
+    return device
 """
 
 
-class _Server(asyncssh.SSHServer):
-    def __init__(self, board):
-        self._board = board
+class _Server(SshServer):
+    """Whose files may arrive otherwise than they were sent."""
 
-    def connection_made(self, connection):
-        self._board.connections.append(connection)
+    def __init__(self, board, **arguments):
+        super().__init__(**arguments)
+        self.board = board
 
-    def begin_auth(self, username):
-        return True
+    def files(self):
+        board = self.board
 
-    def public_key_auth_supported(self):
-        return self._board.accepted is not None
+        class Files(asyncssh.SFTPServer):
+            async def stat(self, path):
+                while board.silent_sftp:
+                    await asyncio.sleep(0.1)
+                return super().stat(path)
 
-    def validate_public_key(self, username, key):
-        return (username, key) == (USER, self._board.accepted)
+            def write(self, file_obj, offset, data):
+                return super().write(file_obj, offset, board.arriving(file_obj.name, data))
 
-    def password_auth_supported(self):
-        return True
-
-    def validate_password(self, username, password):
-        return (username, password) == (USER, LOGIN)
+        return Files
 
 
 class LoopbackBoard:
@@ -127,28 +87,26 @@ class LoopbackBoard:
         commands: all command lines that it was given.
         full_after, cut_after: after so many bytes of an upload the disk is full, the line is cut.
         flip: name of a file of which a byte is changed on its way.
-        accepted: public key that lets in, beside the password.
         silent_sftp: whether SFTP opens and then answers nothing.
     """
 
-    def __init__(self, folder, sftp=True):
-        self.home = folder / "home"
-        self.connections, self.commands, self.processes = [], [], []
-        self.full_after = self.cut_after = self.flip = self.accepted = None
-        self.uploaded = 0
-        self._make_account(folder)
+    def __init__(self, folder, sftp=True, board="simulated"):
+        self._account = Account(folder, board, SUDO, memory_bytes=8 << 20)
+        self.home = self._account.home
+        with (self._account.site / "sitecustomize.py").open("r+") as file:
+            # Before anything is opened: what is defined last is what is called.
+            text = file.read().replace("if any(", FAULTS + "\n\nif any(", 1)
+            file.seek(0)
+            file.write(text)
+        self._server = _Server(
+            self, folder=folder, account=self._account, port=0, password=LOGIN, sftp=sftp
+        )
+        self.heal()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._key = asyncssh.generate_private_key("ssh-ed25519")
-        self._server = self._wait(self._listen(sftp))
-        self.port = self._server.sockets[0].getsockname()[1]
-        public = self._key.export_public_key().decode().split()
-        self.known_hosts = folder / "known_hosts"
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {public[0]} {public[1]}\n")
-
-    @property
-    def address(self):
-        return f"{USER}@127.0.0.1:{self.port}"
+        self._wait(self._server.start())
+        self.port, self.known_hosts = self._server.port, self._server.known_hosts
+        self.address, self.commands = self._server.address, self._server.commands
 
     @property
     def environment(self):
@@ -169,12 +127,12 @@ class LoopbackBoard:
 
     def heal(self):
         """Make everything work again."""
-        self.full_after = self.cut_after = self.flip = self.accepted = None
+        self.full_after = self.cut_after = self.flip = self._server.accepted = None
         self.uploaded = 0
         self.silent_sftp = False
         for path in (self.home / "bin").iterdir():
             path.unlink()
-        for name, text in self._binaries.items():
+        for name, text in self._account.binaries.items():
             self.program(name, text)
         for name in ("hanging", ".sudo-free"):
             (self.home / name).unlink(missing_ok=True)
@@ -187,135 +145,30 @@ class LoopbackBoard:
         # This format is decrypted without the package bcrypt.
         key.write_private_key(path, "pkcs8-pem" if passphrase else "openssh", passphrase)
         key.write_public_key(f"{path}.pub")
-        self.accepted = key.convert_to_public()
+        self._server.accepted = key.convert_to_public()
 
     def cut(self):
         """Cut all connections, as a pulled cable."""
-        self._loop.call_soon_threadsafe(self._cut)
+        self._loop.call_soon_threadsafe(self._server.cut)
 
     def close(self):
-        self.cut()
-        self._wait(self._close())
+        self._wait(self._server.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def _make_account(self, folder):
-        binaries, site = self.home / "bin", folder / "site"
-        for made in (binaries, site):
-            made.mkdir(parents=True)
-        (site / "sitecustomize.py").write_text(DEVICE.replace("{package!r}", repr(str(PACKAGE))))
-        self._binaries = {
-            "sudo": SUDO_SCRIPT,
-            # /run/specbp is the board's own; here it lies in the account.
-            "python3": "#!/bin/bash\n"
-            'case $1 in *.pyz) set -- "$@" --state "$HOME/run" ;; esac\n'
-            f'PYTHONPATH={site} exec {sys.executable} "$@"\n',
-            "id": '#!/bin/bash\n[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"\n',
-        }
-        self.heal()
 
     def program(self, name, text):
         """Make `text` what a command of the account does."""
-        path = self.home / "bin" / name
-        path.write_text(text)
-        path.chmod(0o755)
+        self._account.program(name, text)
 
-    async def _listen(self, sftp):
-        board = self
-
-        class Files(asyncssh.SFTPServer):
-            async def stat(self, path):
-                while board.silent_sftp:
-                    await asyncio.sleep(0.1)
-                return super().stat(path)
-
-            def write(self, file_obj, offset, data):
-                return super().write(file_obj, offset, board._arriving(file_obj.name, data))
-
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[self._key],
-            server_factory=lambda: _Server(self),
-            process_factory=self._process,
-            sftp_factory=Files if sftp else False,
-            encoding=None,
-        )
-
-    def _arriving(self, name, data):
+    def arriving(self, name, data):
+        """Return what arrives of `data` of an upload."""
         self.uploaded += len(data)
         if self.cut_after is not None and self.uploaded > self.cut_after:
-            self._cut()
+            self._server.cut()
         if self.full_after is not None and self.uploaded > self.full_after:
             raise OSError(28, "No space left on device")
         if self.flip and os.fsdecode(name).endswith(self.flip):
             return bytes([data[0] ^ 1]) + data[1:]
         return data
 
-    async def _process(self, process):
-        self.commands.append(process.command)
-        environment = {
-            "HOME": str(self.home),
-            "PATH": f"{self.home / 'bin'}:/usr/bin:/bin",
-            "BOARD": "Pynq-Z2",
-            **{name: os.environ[name] for name in ("SPECBP_CACHE",) if name in os.environ},
-        }
-        environment.setdefault("SPECBP_CACHE", str(_cache()))
-        child = await asyncio.create_subprocess_exec(
-            *("bash", "-c", process.command),
-            cwd=self.home,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        self.processes.append(child)
-        given = asyncio.ensure_future(self._feed(process, child))
-        done = asyncio.gather(
-            self._copy(child.stdout, process.stdout), self._copy(child.stderr, process.stderr)
-        )
-        closed = asyncio.ensure_future(process.wait_closed())
-        await asyncio.wait([done, closed], return_when=asyncio.FIRST_COMPLETED)
-        given.cancel()
-        if closed.done():
-            self._kill(child)
-        else:
-            process.exit(await child.wait())
-
-    async def _feed(self, process, child):
-        with contextlib.suppress(asyncssh.Error, OSError):
-            while data := await process.stdin.read(1 << 16):
-                child.stdin.write(data)
-                await child.stdin.drain()
-            child.stdin.close()
-
-    async def _copy(self, source, target):
-        with contextlib.suppress(asyncssh.Error, OSError):
-            while data := await source.read(1 << 16):
-                target.write(data)
-                await target.drain()
-
-    def _kill(self, child):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-
-    def _cut(self):
-        connections, self.connections = self.connections, []
-        for connection in connections:
-            connection.abort()
-
-    async def _close(self):
-        self._server.close()
-        for child in self.processes:
-            if child.returncode is None:
-                self._kill(child)
-                await child.wait()
-
     def _wait(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
-
-
-def _cache():
-    from specbp.compiling import cache_folder
-
-    return cache_folder()

@@ -14,6 +14,8 @@ A file has these fields; addresses are texts in hexadecimal:
     clock              the PLL that the overlay's clock is divided from, and the highest clock
     resources          of the FPGA
     pynq               versions of pynq whose images exist for it
+    power_rail         the rail of pynq's that feeds all others; null where none is known, or where
+                       there are no sensors
     ddr                settings of the processing system, for where `board_part` is not installed
     sources            where this is from
 
@@ -68,6 +70,7 @@ class Board:
         most_mhz: highest clock of the ports between processing system and logic.
         resources: LUTs, memory LUTs, flip-flops, block RAMs of 36 kbit and DSPs of the FPGA.
         pynq: versions of pynq whose images exist for this board.
+        power_rail: pynq's name of the rail that feeds all others; None where none is known.
         ddr: settings of the processing system where `board_part` is not installed.
     """
 
@@ -91,6 +94,7 @@ class Board:
     most_mhz: float
     resources: Mapping[str, float]
     pynq: Sequence[str]
+    power_rail: str | None
     ddr: Mapping[str, str]
 
 
@@ -155,5 +159,6 @@ def _board(name: str, said: Mapping[str, Any]) -> Board:
         most_mhz=clock["most_mhz"],
         resources=said["resources"],
         pynq=tuple(said["pynq"]),
+        power_rail=said["power_rail"],
         ddr=said["ddr"],
     )

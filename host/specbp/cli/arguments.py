@@ -30,7 +30,12 @@ DataRoot = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="train again what is there already")]
 CheckpointSeconds = Annotated[
-    float, real("time between checkpoints of what is in training, s", least=0)
+    float | None,
+    real(
+        "time between checkpoints of what is in training, s",
+        least=0,
+        show_default="30, on a board 3",
+    ),
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="print the rows as JSON")]
 

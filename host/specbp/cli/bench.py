@@ -60,7 +60,7 @@ def bench(
             show_default="once, all in this process",
         ),
     ] = None,
-    checkpoint_seconds: CheckpointSeconds = 30.0,
+    checkpoint_seconds: CheckpointSeconds = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Run the cells of a matrix that its results folder does not have yet.

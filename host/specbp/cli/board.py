@@ -11,7 +11,7 @@ import typer
 from specbp.boards.board import SIMULATED, USUAL, board_named
 from specbp.cli.number_options import real, whole
 from specbp.cli.terminal import console, note, say, say_json
-from specbp.deploy.address import REMOTE_PORT
+from specbp.deploy.address import LOGIN_VARIABLE, REMOTE_PORT
 from specbp.errors import SpecbpError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from specbp.deploy.deploying import Deployed
     from specbp.overlay.parameters import Parameters
 
+SSH_PORT = 2222
+"""Of a simulated board: an ordinary user cannot have 22."""
 board = typer.Typer(
     help="Boards: deploy a build of the overlay, look at a board, simulate one.",
     no_args_is_help=True,
@@ -126,33 +128,56 @@ def doctor(
 @board.command()
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, whole("0 for any free one", most=65535)] = REMOTE_PORT,
+    port: Annotated[
+        int | None,
+        whole(
+            "0 for any free one", most=65535, show_default=f"{REMOTE_PORT}, with --ssh {SSH_PORT}"
+        ),
+    ] = None,
     board: Annotated[str, typer.Option(help="the board to simulate")] = USUAL,
     lanes: Annotated[int, whole("of the overlay until one is programmed", least=1)] = 16,
+    ssh: Annotated[bool, typer.Option("--ssh", help="SSH in place of PYNQ.remote")] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            help="with --ssh: folder of the account, which stays", show_default="a new one"
+        ),
+    ] = None,
     allow_anyone: Annotated[
         bool,
         typer.Option("--allow-anyone", help="listen where other machines can reach it"),
     ] = False,
 ) -> None:
-    """Simulate a board that speaks PYNQ.remote: pynq.pl_server.RemoteDevice drives it.
+    """Simulate a board that speaks PYNQ.remote, or with --ssh one to deploy to.
 
-    One client has it at a time. Ctrl-C ends it. Example, in two terminals; a build of two cores
-    runs what one core runs, too:
+    pynq.pl_server.RemoteDevice drives the first, one client at a time; specbp board deploy, doctor
+    and pynq:// the second. Ctrl-C ends it. Examples, in two terminals; a build of two cores runs
+    what one core runs, too:
 
     specbp board serve
 
     specbp overlay build --board simulated --lanes 16 --cores 2
 
     specbp run --backend remote://127.0.0.1:7967 --train 64 --epochs 1
+
+    specbp board serve --ssh
     """
-    from specbp.backends.opening import require_simulation
+    from specbp.backends.opening import require_boards, require_simulation
 
     require_simulation("specbp board serve")
+    name = SIMULATED if board == USUAL else f"{SIMULATED}-{board_named(board).name}"
+    if ssh:
+        require_boards()
+        _serve_ssh(name, host, SSH_PORT if port is None else port, lanes, home)
+        return
+    if home is not None:
+        raise UsageError("--home has no effect without --ssh")
+
     from specbp.overlay.parameters import Parameters
     from specbp.remote.server import Server, is_loopback
     from specbp.remote.server import serve as serve_until_stopped
 
-    name = SIMULATED if board == USUAL else f"{SIMULATED}-{board_named(board).name}"
+    port = REMOTE_PORT if port is None else port
     server = Server(host, port, Parameters(lanes=lanes), anywhere=allow_anyone, board=name)
     if not is_loopback(host):
         note(
@@ -162,8 +187,50 @@ def serve(
         )
     serve_until_stopped(
         server,
-        lambda bound: say(f"a simulated {board_named(name).title} on {host}:{bound}, PYNQ.remote"),
+        lambda bound: say(
+            f"a simulated PYNQ.remote board, {board_named(name).title}, on {host}:{bound}"
+        ),
     )
+
+
+def _serve_ssh(name: str, host: str, port: int, lanes: int, home: Path | None) -> None:
+    """Serve a simulated board over SSH, and say how to reach it.
+
+    Raises:
+        UsageError: it is to listen where others can reach it, or the port is in use.
+    """
+    import tempfile
+    from contextlib import ExitStack
+
+    from specbp.boards import ssh_server
+    from specbp.boards.account import Account
+    from specbp.boards.build import build
+    from specbp.overlay.hwh import MOST_CORES
+    from specbp.overlay.parameters import Parameters
+
+    if host != ssh_server.HOST:
+        raise UsageError(
+            f"--ssh listens on {ssh_server.HOST} alone: whoever logs in runs commands as you"
+        )
+    for cores in range(1, MOST_CORES + 1):
+        # It takes longer than programming a board may.
+        note(f"simulation of {Parameters(lanes=lanes, cores=cores).size}: compiled if it is new")
+        build(Parameters(lanes=lanes, cores=cores))
+    with ExitStack() as stack:
+        if home is None:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="specbp-board-")))
+        # Its commands run in another folder.
+        home = home.resolve()
+        server = ssh_server.SshServer(home, Account(home, name, ""), port)
+        server.account.set_sudo_password(server.password)
+
+        def started() -> None:
+            say(f"a simulated {board_named(name).title} on {server.address}, SSH; to reach it:")
+            say(f"export SPECBP_KNOWN_HOSTS={server.known_hosts}")
+            say(f"export {LOGIN_VARIABLE}={server.password}")
+            say(f"specbp board doctor {server.address}")
+
+        ssh_server.serve(server, started)
 
 
 def _on_board(

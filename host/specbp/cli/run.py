@@ -21,7 +21,7 @@ def run(
     ),
     data_root: DataRoot = None,
     fresh: Fresh = False,
-    checkpoint_seconds: CheckpointSeconds = 30.0,
+    checkpoint_seconds: CheckpointSeconds = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Train once and print what it took.

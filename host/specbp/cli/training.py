@@ -35,7 +35,7 @@ def train(
     data_root: Path | None,
     retry_failed: bool,
     anew: Anew,
-    checkpoint_seconds: float,
+    checkpoint_seconds: float | None,
     matrix: Sequence[Cell] | None = None,
     own_processes: bool = False,
 ) -> None:
@@ -49,7 +49,7 @@ def train(
         data_root: folder of the data sets.
         retry_failed: train cells that failed again.
         anew: what is deleted first: comparisons that are not whole, or everything asked for.
-        checkpoint_seconds: time between checkpoints.
+        checkpoint_seconds: time between checkpoints; as `run_cells` has it if None.
         matrix: all cells of the matrix they are of; None for a single experiment.
         own_processes: train every comparison in a new process.
 

@@ -147,6 +147,8 @@ def _settings(address: Address, access: Access) -> _Settings:
         raise BoardError(f"{config} cannot be read: {printable(str(error))}: mend it") from error
     options: dict[str, Any] = {"config": paths}
     if access.known_hosts is not None:
+        if not access.known_hosts.exists():
+            raise BoardError(f"{access.known_hosts}: no such file of host keys: name another one")
         options["known_hosts"] = str(access.known_hosts)
     if access.keys:
         options["client_keys"] = [_private_key(path, access) for path in access.keys]

@@ -126,6 +126,12 @@ def board_at(address: Address, deadlines: Deadlines | None = None) -> Board:
     return found
 
 
+def open_board(address: Address) -> Board | None:
+    """Return the board at `address` if this process has it, and it works."""
+    found = _open_boards.get(address)
+    return None if found is None or found.broken else found
+
+
 def close_boards() -> None:
     """Give all boards back."""
     while _open_boards:

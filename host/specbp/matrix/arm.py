@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from specbp.backends import Training
 from specbp.datasets.catalog import describe
+from specbp.energy.meter import Meter, long_enough
+from specbp.energy.opening import open_meter
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.frames import table
@@ -40,6 +42,7 @@ class Arm:
         self.unsaved_steps: list[dict[str, Any]] = []
         self._train_s = 0.0
         self._sums = _no_sums()
+        self._meter = open_meter(cell.experiment)
 
     @property
     def total_steps(self) -> int:
@@ -48,9 +51,13 @@ class Arm:
 
     def advance(self, steps: int, round_number: int) -> None:
         """Train `steps` steps, and evaluate where an epoch ends with them."""
+        before = self._meter.read()
         rows = self.training.advance(steps)
+        after = self._meter.read()
+        joules = None if before is None or after is None else (after - before) / len(rows)
         for row in rows:
-            self.unsaved_steps.append({"cell": self.cell.hash, "round": round_number, **row})
+            place = {"cell": self.cell.hash, "round": round_number}
+            self.unsaved_steps.append({**place, "joules": joules, **row})
             self._train_s += row["step_ms"] / 1e3
             for name in self._sums:
                 self._sums[name] += row[name] or 0
@@ -109,6 +116,7 @@ class Arm:
         return {
             "steps": len(times),
             "train_s": self._train_s,
+            **_energy(steps, self._meter, self._train_s),
             **_on_overlay(steps),
             **self.training.about,
             "step_ms": float(np.median(times)),
@@ -178,6 +186,16 @@ def _bounds(
     ideal = ideal_shares(plans, costs, rate)
     over = {f"over_{account}_ms": shares[account] - ideal[account] for account in ACCOUNTS}
     return {"bound": bound, "bound_ms": mean_bound(plans, costs, rate), **over}
+
+
+def _energy(steps: pa.Table, meter: Meter, train_s: float) -> dict[str, Any]:
+    """Return what a step took of the meter's energy, or why that is not known."""
+    joules = steps.column("joules").drop_null().to_numpy()
+    rounds = len(set(steps.column("round").to_pylist()))
+    reason = meter.reason or long_enough(meter, train_s / max(rounds, 1))
+    if reason or not len(joules):
+        return {"energy_reason": reason or "no step was measured"}
+    return {"joules_per_step": float(np.mean(joules)), "energy_source": meter.source}
 
 
 def _on_overlay(steps: pa.Table) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from specbp.matrix.store import Store
 from specbp.matrix.survey import comparisons, require_resumable
 
 CHECKPOINT_SECONDS = 30.0
+BOARD_CHECKPOINT_SECONDS = 3.0
+"""On a board, which may be gone at any moment: its cable, its power, its network."""
 
 
 def check_cells(cells: Sequence[Cell], store: Store, open_training: OpenTraining) -> None:
@@ -49,7 +51,7 @@ def run_cells(
     store: Store,
     open_training: OpenTraining,
     listener: Listener,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train `cells` and store them; those with equal workloads are trained in turns.
@@ -61,7 +63,7 @@ def run_cells(
         store: the results folder, locked by the caller.
         open_training: makes the training of an experiment.
         listener: hears how it goes on.
-        checkpoint_seconds: time between checkpoints.
+        checkpoint_seconds: time between checkpoints; if None, 30 s, or 3 s where a board trains.
         stop: asked between blocks; true ends the run with a checkpoint.
 
     Raises:
@@ -81,7 +83,13 @@ def run_cells(
         for turns, start in ((in_flight, saved), (others, None)):
             if turns:
                 session = Session(turns, store, checkpoint, start, open_training, listener)
-                session.run(checkpoint_seconds, stop)
+                seconds = checkpoint_seconds
+                session.run(_usual_seconds(turns) if seconds is None else seconds, stop)
+
+
+def _usual_seconds(cells: Sequence[Cell]) -> float:
+    on_a_board = any(cell.experiment.on_board for cell in cells)
+    return BOARD_CHECKPOINT_SECONDS if on_a_board else CHECKPOINT_SECONDS
 
 
 def backend_opener(datasets: Callable[[Experiment], Dataset]) -> OpenTraining:

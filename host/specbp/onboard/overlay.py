@@ -127,17 +127,21 @@ def _require_board(built_for: Board) -> None:
     Raises:
         UsageError: it is.
     """
-    name = os.environ.get("BOARD", "")
-    try:
-        here = board_named(name)
-    except UsageError:
-        # A board that no file is about: the FPGA refuses what is not for it.
-        return
-    if here.part != built_for.part:
+    here = this_board()
+    # Where no file is about the board, the FPGA refuses what is not for it.
+    if here is not None and here.part != built_for.part:
         raise UsageError(
-            f"this build is for {built_for.name} ({built_for.part}), this board is {name} "
-            f"({here.part}): specbp overlay build --board {here.name}"
+            f"this build is for {built_for.name} ({built_for.part}), this board is "
+            f"{os.environ['BOARD']} ({here.part}): specbp overlay build --board {here.name}"
         )
+
+
+def this_board() -> Board | None:
+    """Return this board, as its image names it; None where no file is about it."""
+    try:
+        return board_named(os.environ.get("BOARD", ""))
+    except UsageError:
+        return None
 
 
 def by_core(words: NDArray[np.uint32], lengths: Sequence[int]) -> list[NDArray[np.uint32]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from specbp.onboard.untrusted import Schema
 
-PROTOCOL = 1
+PROTOCOL = 2
 MOST_ANSWER = 1 << 20
 """Bytes of an answer's header."""
 COUNT = Integer(0, (1 << 63) - 1)
@@ -55,6 +55,7 @@ ANSWERS = {
     "read": NOTHING,
     "program": Record({"program": NUMBER}),
     "set_valid": NOTHING,
+    "energy": Record({"joules": Nullable(Number(0, 1e15)), "source": NAME, "reason": Text(400)}),
     "run": Record({"cores": List(_CORE, MOST_CORES, 1), "clock_mhz": CLOCK_MHZ}),
 }
 """The schema of the answer to each request; the arrays that come with it, a host knows."""

@@ -17,8 +17,9 @@ import numpy as np
 
 from specbp.onboard import about, messages
 from specbp.onboard.build import open_build
+from specbp.onboard.energy import RailMeter, open_rails
 from specbp.onboard.lock import STATE, StateFolder, board_lock
-from specbp.onboard.overlay import LoadedOverlay, by_core
+from specbp.onboard.overlay import LoadedOverlay, by_core, this_board
 from specbp.onboard.protocol import PROTOCOL
 from specbp.onboard.selftest import run_selftest
 
@@ -58,6 +59,7 @@ class Runner:
         self._version, self._state = version, state
         self._overlay: LoadedOverlay | None = None
         self._programs: dict[int, StoredProgram] = {}
+        self._rails: RailMeter | None = None
 
     def answer(self, request: messages.Message) -> Answer:
         """Return the answer to `request`.
@@ -75,6 +77,7 @@ class Runner:
             "program": self._program,
             "set_valid": self._set_valid,
             "run": self._run,
+            "energy": self._energy,
         }
         return handlers[request.header["do"]](request.header, request.arrays)
 
@@ -129,6 +132,14 @@ class Runner:
         cores = overlay.run(memory, programs, header["deadline_s"], header["watchdog"])
         done = {"cores": cores, "clock_mhz": overlay.clock_mhz}
         return done, {"content": overlay.read(memory, header["shown"])}
+
+    def _energy(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Answer:
+        """Return the joules since the first time that they were asked for."""
+        if self._rails is None:
+            device = self._loaded().device
+            self._rails = open_rails(this_board(), bool(getattr(device, "simulated", False)))
+        rails = self._rails
+        return {"joules": rails.joules(), "source": rails.source, "reason": rails.reason}, {}
 
     def _loaded(self) -> LoadedOverlay:
         if self._overlay is None:

@@ -1,0 +1,1 @@
+"""Energy, where it can be read: counters of processors, GPUs and boards."""
