@@ -13,6 +13,7 @@ from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.frames import OVER_BOUND, Frames
 from specbp.report.cores import core_sentences
 from specbp.report.cycles import step_cycles
+from specbp.report.energy import step_energies
 from specbp.report.health import reasons_to_withhold, tail, typical_ms
 from specbp.report.learning import learning_notes
 from specbp.report.overlay_steps import OverlayStep, overlay_steps
@@ -88,6 +89,7 @@ def summarise(frames: Frames, accuracy_margin: float = ACCURACY_MARGIN) -> Summa
         ),
         provenance=provenance(measured),
         cycles=step_cycles(found),
+        energies=step_energies(found),
     )
 
 

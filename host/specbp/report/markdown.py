@@ -13,6 +13,7 @@ from specbp.report.tables import (
     core_bounds_table,
     core_times_table,
     cycles_table,
+    energy_table,
     hash_table,
     left_out_table,
     machine_table,
@@ -40,6 +41,8 @@ def render(summary: Summary, title: str) -> str:
         blocks += comparison_blocks(comparison)
     if summary.cycles:
         blocks += ["## Clock cycles of a step", table(cycles_table(summary.cycles))]
+    if summary.energies:
+        blocks += ["## Energy of a step", table(energy_table(summary.energies))]
     if summary.left_out:
         blocks += ["## Not measured", table(left_out_table(summary.left_out))]
     blocks.append("## How it was measured")

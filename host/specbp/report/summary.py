@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specbp.report.cycles import StepCycles
+from specbp.report.energy import StepEnergy
 from specbp.report.learning import LearningNote
 from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
@@ -175,3 +176,4 @@ class Summary:
     left_out: tuple[LeftOut, ...]
     provenance: Provenance
     cycles: tuple[StepCycles, ...] = ()
+    energies: tuple[StepEnergy, ...] = ()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
 from specbp.report.cycles import StepCycles
+from specbp.report.energy import StepEnergy
 from specbp.report.overlay_steps import NotPredicted, OverlayStep
 from specbp.report.provenance import Provenance
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, LeftOut
@@ -53,6 +54,24 @@ def cycles_table(rows: Sequence[StepCycles]) -> Table:
                 shown(row.measured),
                 DASH if row.ratio is None else f"{row.ratio:.4f}",
                 row.board or DASH,
+            )
+            for row in rows
+        ),
+    )
+
+
+def energy_table(rows: Sequence[StepEnergy]) -> Table:
+    """Return time and energy of a step of each arm, and what counted it."""
+    return Table(
+        ("comparison", "arm", "step, ms", "step, J", "mean power, W", "counted by, or why not"),
+        tuple(
+            (
+                row.comparison,
+                row.arm,
+                milliseconds(row.milliseconds),
+                DASH if row.joules is None else f"{row.joules:.3g}",
+                DASH if row.joules is None else f"{1e3 * row.joules / row.milliseconds:.3g}",
+                row.source or DASH,
             )
             for row in rows
         ),
