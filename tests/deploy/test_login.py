@@ -10,12 +10,13 @@ import time
 
 import pytest
 
+from specbp.boards.ssh_server import USER
 from specbp.deploy.address import Access, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.failure import BoardError
 from specbp.doctor.board import examine
 from tests.deploy.conftest import deployed, on
-from tests.deploy.loopback import LOGIN, USER, LoopbackBoard
+from tests.deploy.loopback import LOGIN, LoopbackBoard
 
 
 @pytest.fixture

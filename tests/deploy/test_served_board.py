@@ -11,6 +11,7 @@ import pytest
 
 from specbp.boards.build import build as build_model
 from specbp.overlay.parameters import Parameters
+from tests.conftest import REPOSITORY
 from tests.forked import run_forked, start_command
 
 
@@ -35,17 +36,27 @@ def served(tmp_path_factory):
     assert process.exitcode == 0 and "Traceback" not in files[1].read_text()
 
 
-def test_the_boards_part_of_the_readme(served, tmp_path):
-    """Doctor, two deployments, a run, a rollback: with what the server prints and nothing else."""
+def test_the_readmes_commands_for_it(served, tmp_path):
+    """With what the server prints, and nothing else."""
     environment, address, _ = served
-    small = "--train 32 --test 8 --batch-size 8 --epochs 1"
+    text = (REPOSITORY / "README.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    (block,) = (one for one in blocks if ":2222" in one)
+    for command in block.replace("xilinx@127.0.0.1:2222", address).strip().splitlines():
+        done = run_forked(shlex.split(command), tmp_path, environment)
+        # The doctor finds no XRT and no image here, and says so.
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert list(tmp_path.glob("results/*/cells"))
+
+
+def test_deploying_twice_and_going_back(served, tmp_path):
+    environment, address, _ = served
     for command, words in (
         (f"board doctor {address}", "none, or"),
         ("overlay build --board simulated --lanes 16", "next: specbp board deploy"),
         (f"board deploy {address}", "is current now: 1 core of 16 lanes"),
         ("overlay build --board simulated --lanes 16 --cores 2", "next: specbp board deploy"),
         (f"board deploy {address}", "is current now: 2 cores of 16 lanes"),
-        (f"run --backend pynq://{address} --results r {small}", ""),
         (f"board deploy {address} --rollback", "is current now: 1 core of 16 lanes"),
         (f"board doctor {address}", "before it"),
     ):
