@@ -50,7 +50,7 @@ def run_in_processes(
     store: Store,
     opener: Opener,
     listener: Listener,
-    checkpoint_seconds: float,
+    checkpoint_seconds: float | None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train `cells` as `run_cells` does, each comparison in a new process.
@@ -77,7 +77,7 @@ def _run_in_process(
     store: Store,
     opener: Opener,
     listener: Listener,
-    checkpoint_seconds: float,
+    checkpoint_seconds: float | None,
     stop: Callable[[], bool],
 ) -> None:
     context = multiprocessing.get_context("spawn")
@@ -156,7 +156,7 @@ def _train(
     cells: Sequence[Cell],
     results: Path,
     opener: Opener,
-    checkpoint_seconds: float,
+    checkpoint_seconds: float | None,
 ) -> None:
     """Train `cells`, in a process of its own."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
