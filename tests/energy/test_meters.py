@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import types
+from itertools import count
 
 import pandas as pd
 import pytest
@@ -232,11 +233,9 @@ def test_each_backend_has_its_meter_or_a_reason(backend, words, monkeypatch, tmp
     assert words in opening.open_meter(experiment).reason
 
 
-@pytest.mark.parametrize("watts", [80, None])
-def test_joules_of_a_training_stand_beside_its_time(tmp_path, monkeypatch, watts):
-    """By a processor whose counter follows the time, or by none."""
-    import time
-
+@pytest.mark.parametrize("joules", [4, None])
+def test_joules_of_a_training_stand_beside_its_time(tmp_path, monkeypatch, joules):
+    """By a processor that takes so much between any two looks at its counter, or by none."""
     from specbp.cli.training import dataset_reader
     from specbp.matrix import arm
     from specbp.matrix.expand import Cell
@@ -244,8 +243,8 @@ def test_joules_of_a_training_stand_beside_its_time(tmp_path, monkeypatch, watts
     from specbp.matrix.store import Store
     from tests.matrix.conftest import Memory
 
-    root = zones(tmp_path, **{"intel-rapl_0": "package-0"}) if watts else tmp_path
-    monkeypatch.setattr(rapl, "_reader", lambda path: lambda: watts * time.monotonic())
+    root = zones(tmp_path, **{"intel-rapl_0": "package-0"}) if joules else tmp_path
+    monkeypatch.setattr(rapl, "_reader", lambda path: count(0, joules or 1).__next__)
     monkeypatch.setattr(arm, "open_meter", lambda _: open_rapl(root))
     fields = {"dataset": "digits", "train": 320, "test": 20, "epochs": 1, "block_steps": 10}
     cell = Cell("x", 0, experiment_from(fields, "here"))
@@ -254,10 +253,9 @@ def test_joules_of_a_training_stand_beside_its_time(tmp_path, monkeypatch, watts
     run_cells([cell], store, backend_opener(dataset_reader(None)), Memory())
     frames = store.load()
     (run,) = frames.runs.to_dict("records")
-    if watts:
-        # All that lies between the counter's two readings is the block.
-        least = watts * run["train_s"] / run["steps"]
-        assert least <= run["joules_per_step"] < 1.5 * least
+    if joules:
+        # Looked at before and after each block of ten steps.
+        assert run["steps"] == 10 and run["joules_per_step"] == pytest.approx(joules / 10)
         assert run["energy_source"] == "RAPL (package-0)" and pd.isna(run["energy_reason"])
         assert frames.steps["joules"].notna().all()
     else:
