@@ -9,19 +9,8 @@ import time
 import pytest
 
 import specbp as package
-from specbp.frames import repeatable_columns
 from tests.forked import start_command
-
-
-def repeatable(folder):
-    """The frames of a results folder without times, sorted, as text."""
-    frames = package.load(folder)
-    return [
-        getattr(frames, name)[repeatable_columns(name)]
-        .sort_values(["cell"] + [c for c in ("epoch", "step") if c in getattr(frames, name)])
-        .to_csv(index=False)
-        for name in ("runs", "epochs", "steps")
-    ]
+from tests.matrix.killed import repeatable
 
 
 def has_not_ended(process):

@@ -98,20 +98,18 @@ class Silent:
         pass
 
 
-def run(folder, disk=None):
-    """Run the matrix as `specbp bench` does; return the number of steps done."""
+def run(folder, disk=None, matrix=None, open_training=ScriptedTraining):
+    """Run the matrix, or another, as `specbp bench` does; return the number of steps done."""
     before, durable.os = durable.os, disk or Disk(fsync=False)
     try:
-        cells = expand(
-            matrix_from({**MATRIX, "repeats": REPEATS}, "scripted", "scripted.toml"),
-            "scripted.toml",
-        )
+        given = matrix or {**MATRIX, "repeats": REPEATS}
+        cells = expand(matrix_from(given, "scripted", "scripted.toml"), "scripted.toml")
         store, listener = Store.create(folder), Silent()
         with store.locked():
             to_do = survey(cells, store, matrix=cells).to_do
             if to_do:
-                check_cells(to_do, store, ScriptedTraining)
-                run_cells(to_do, store, ScriptedTraining, listener, checkpoint_seconds=0)
+                check_cells(to_do, store, open_training)
+                run_cells(to_do, store, open_training, listener, checkpoint_seconds=0)
     finally:
         durable.os = before
     return listener.steps
