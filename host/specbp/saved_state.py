@@ -17,6 +17,8 @@ from torch import Tensor
 from specbp.memory_order import in_memory_order
 from specbp.network import MaxPooling, Network, Shape, Weights
 
+MOST_STEPS = 1 << 60
+"""More than any training takes."""
 ABOVE_ONE = 1e-3
 """How far a softmax may be above 1, by rounding."""
 

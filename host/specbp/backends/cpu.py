@@ -31,6 +31,7 @@ from specbp.runtime.gates import gate_of
 from specbp.runtime.native.library import library
 from specbp.runtime.native.runtime import NativeRuntime
 from specbp.runtime.outlines import outline_of
+from specbp.runtime.restoring import runtime_form
 from specbp.runtime.step import Runtime, StepParams, StepResults
 from specbp.runtime.threads import ThreadsRuntime, TrainingSamples
 from specbp.schedules.spans import Span
@@ -116,6 +117,7 @@ class CpuTraining(TrainedInPytorch):
 
         Raises:
             ToolError: the state is of the other runtime, which gives other bits.
+            StateError: it is none that this training could have saved.
         """
         if state["runtime"] != self._runtime.name:
             raise ToolError(
@@ -123,7 +125,10 @@ class CpuTraining(TrainedInPytorch):
                 f"{self._runtime.name}: start with --fresh"
             )
         super().restore(state)
-        self._runtime.restore(state["schedule"])
+        form = runtime_form(
+            self._experiment, self._recipe.network, self.outline, self._plans, self._arithmetic
+        )
+        self._runtime.restore(form.read(self._runtime.name, state["schedule"]))
 
     def close(self) -> None:
         """Give the engines back."""

@@ -28,6 +28,7 @@ from specbp.arithmetic.flat_float32 import (
     update_flat,
 )
 from specbp.backends import StepRow
+from specbp.backends.cuda_state import schedule_state
 from specbp.backends.divergence import require_finite_loss
 from specbp.backends.feed import Feed, Tally
 from specbp.backends.graphs import Graph
@@ -142,11 +143,19 @@ class CudaTraining(TrainedInPytorch):
         return {**super().state(), "schedule": self._schedule.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state` as if never interrupted."""
+        """Go on from `state` as if never interrupted.
+
+        Raises:
+            StateError: it is none that this training could have saved.
+        """
         self._recordings.clear()  # they use the memory of the cache as it was
         with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             super().restore(state)
-            self._schedule.restore(state["schedule"])
+            self._schedule.restore(
+                schedule_state(
+                    state["schedule"], self._experiment, self._recipe.network, self._arithmetic
+                )
+            )
             self._fed = -1
             self._unrecorded = UNRECORDED_STEPS
             torch.cuda.synchronize()

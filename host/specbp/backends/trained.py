@@ -19,6 +19,7 @@ from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
 from specbp.runtime.cache import expected_age
 from specbp.runtime.evaluation import logits
+from specbp.saved_state import MOST_STEPS, require_weights_like, whole_number
 from specbp.schedules.spans import Span
 
 EVALUATION_BATCH = 500
@@ -106,8 +107,14 @@ class TrainedInPytorch:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state` as if never interrupted."""
-        self._step = state["step"]
+        """Go on from `state` as if never interrupted.
+
+        Raises:
+            StateError: it is none that this training could have saved.
+        """
+        for name in ("weights", "momentum_buffers"):
+            require_weights_like(state[name], self._weights, name)
+        self._step = whole_number(state["step"], 0, MOST_STEPS, "step")
         _copy(state["weights"], self._weights)
         _copy(state["momentum_buffers"], self._momentum_buffers)
         if self._experiment.weight_prediction:
