@@ -110,7 +110,7 @@ class OverlayTraining:
             StateError: it is none that this training could have saved.
         """
         masters = self._arithmetic.encode_weights(self._recipe.initial)
-        for name in ("weights", "momenta"):
+        for name in ("weights", "momentum_buffers"):
             require_weights_like(state[name], masters, name)
         self._step = state["step"]
         self._overlay.restore(state["weights"], state["momentum_buffers"], state["schedule"])
