@@ -47,7 +47,7 @@ PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "
 OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
 """What a run on the overlay means where nothing else is said."""
 
-SPECULATING = ("speculative",)
+SPECULATING = ("speculative", "deferred")
 """The schedules with a cache."""
 SCHEDULES = ("sequential", *SPECULATING, "data-parallel", "selective", "pipelined")
 TRUE_WORDS = ("true", "1", "yes", "on", "t", "y")
@@ -185,5 +185,6 @@ def _gate_metric(fields: Fields) -> str:
     cached masks meet the layer inputs of other samples (`outcomes`), which trains nothing without.
     """
     wanted = "gate_threshold" in fields or "gate_target" in fields
+    wanted |= fields["schedule"] == "deferred"  # a gate is all that it is about
     needed = fields.get("reuse") == "outcomes" or fields.get("key") in ("label", "other-label")
     return "max" if wanted or needed else "none"

@@ -24,7 +24,7 @@ from specbp.defaults import (
 from specbp.deploy.address import parse_address
 from specbp.errors import UsageError, nearest
 
-Schedule = Literal["sequential", "speculative", "data-parallel", "selective"]
+Schedule = Literal["sequential", "speculative", "deferred", "data-parallel", "selective"]
 Key = Literal["label", "other-label", "bucket", "batch"]
 Reuse = Literal["outcomes", "replay"]
 GateMetric = Literal["max", "tv", "mean", "none"]
@@ -154,7 +154,8 @@ class Experiment(BaseModel):
         Schedule,
         Field(
             description="order of forward, backward and update: sequential, "
-            "speculative, or pipelined (short for key=batch, reuse=replay, no gate); controls: "
+            "speculative, pipelined (short for key=batch, reuse=replay, no gate), or deferred "
+            "(what the gate rejects joins the next step instead of being redone); controls: "
             "data-parallel (the batch split over two engines), selective (no backward for samples "
             "with a small loss)"
         ),
@@ -276,6 +277,8 @@ class Experiment(BaseModel):
             raise ValueError("the data-parallel schedule needs two engines")
         if self.schedule == "data-parallel" and self.batch_size < 2:
             raise ValueError("the data-parallel schedule cannot split a batch of one sample")
+        if self.schedule == "deferred" and self.gate_metric == "none":
+            raise ValueError("the deferred schedule puts off what a gate rejects: give it a gate")
         if self.weight_prediction and self.arithmetic != "float32":
             raise ValueError("weight_prediction needs arithmetic = float32")
         if self.weight_prediction and not self.momentum:

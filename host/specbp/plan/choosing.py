@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from specbp.experiment import Experiment
 from specbp.plan.data_parallel import data_parallel
+from specbp.plan.deferred import deferred
 from specbp.plan.outline import Outline
 from specbp.plan.pipelined import pipelined
 from specbp.plan.selective import selective
@@ -19,12 +20,10 @@ def step_plans(experiment: Experiment, outline: Outline) -> StepPlans:
         experiment: what to train, and how.
         outline: its network.
     """
-    warmup = sequential(outline)
-    plan = main_plan(experiment, outline)
-    if experiment.speculates:
+    plan = missed = main_plan(experiment, outline)
+    if experiment.schedule == "speculative":
         missed = speculative(outline, _method(experiment, outline))
-        return StepPlans(hit=plan, missed=missed, warmup=warmup)
-    return StepPlans(hit=plan, missed=plan, warmup=warmup)
+    return StepPlans(hit=plan, missed=missed, warmup=sequential(outline))
 
 
 def main_plan(experiment: Experiment, outline: Outline) -> Plan:
@@ -36,6 +35,8 @@ def main_plan(experiment: Experiment, outline: Outline) -> Plan:
             return selective(outline)
         case "data-parallel":
             return data_parallel(outline)
+        case "deferred":
+            return deferred(outline, _method(experiment, outline))
         case "speculative":
             method = _method(experiment, outline)
             is_free = experiment.gate_metric == "none" and method.reuse == "activations"

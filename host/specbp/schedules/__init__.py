@@ -39,6 +39,8 @@ def build(
             return DataParallel(chain, device.open_engine(experiment.threads), device.now)
         case "speculative":
             return _speculative(experiment, chain, device)
+        case "deferred":
+            raise ValueError("only plans can put off samples")
 
 
 def _speculative(experiment: Experiment, chain: Chain, device: Device) -> Speculative:
