@@ -19,6 +19,7 @@ from .doctor import doctor
 from .failures import failure_of
 from .lockstep import lockstep
 from .overlay import overlay
+from .plan import plan
 from .report import report
 from .run import run
 from .streams import Output, prepare
@@ -43,6 +44,7 @@ for verb, panel in (
     (bench, MEASURE),
     (report, MEASURE),
     (compare, MEASURE),
+    (plan, EXPLAIN),
     (timeline, EXPLAIN),
     (lockstep, EXPLAIN),
     (doctor, EXPLAIN),

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from specbp.datasets.loading import Dataset
 from specbp.network import Network
-from specbp.plan.bound import tails
 from specbp.plan.outline import Outline
 from specbp.plan.tasks import StepPlans
+from specbp.plan.timetable import urgency
 from specbp.runtime.costs import measured_costs
 from specbp.runtime.execution import Trained
 from specbp.runtime.gates import METRICS, Gate
@@ -131,10 +131,10 @@ class NativeRuntime:
             self._engine_1 = None
 
     def _prioritise(self, results: StepResults) -> None:
-        """Let tasks with the longest time after them go first, by the times that were measured."""
+        """Let the most urgent tasks go first, by the times that were measured."""
         costs = measured_costs(results)
         for number, plan in enumerate(self._plans):
-            priorities = torch.tensor(tails(plan, costs), dtype=torch.float64)
+            priorities = torch.tensor(urgency(plan, costs), dtype=torch.float64)
             self._library.prioritise(self._handle, number, priorities)
 
     def _serve(self) -> None:
