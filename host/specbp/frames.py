@@ -159,6 +159,13 @@ RUNS: tuple[Column, ...] = (
     Column("network_sha256", str, "SHA-256 of what the network computes, layer by layer"),
     Column("initial_weights_sha256", str, "SHA-256 of the weights before the first step"),
     Column("sample_order_sha256", str, "SHA-256 of the order in which samples were drawn"),
+    Column("first_weights_sha256", str, "SHA-256 of the weights that the first step read"),
+    Column(
+        "samples_sha256",
+        str,
+        "SHA-256 of the samples that the steps trained on: of the hash before and the batch, step "
+        "by step",
+    ),
     Column("final_weights_sha256", str, "SHA-256 of the weights after the last step"),
     Column("dataset_sha256", str, "SHA-256 of the images and labels trained and tested on"),
     Column(

@@ -57,6 +57,18 @@ def test_a_gpu_that_is_not_there_is_refused():
 
 
 @gpu
+@pytest.mark.parametrize("arm", [ARMS[0], ARMS[3], ARMS[7]], ids=str)
+def test_it_worked_on_what_the_cpu_worked_on(training, arm):
+    """Kind: work that is only intended. The GPU's samples are those that its own memory says."""
+    ours, theirs = training(arm), training(FAST | {"schedule": "sequential"}, "cpu")
+    for one in (ours, theirs):
+        one.advance(10)
+        one.advance(2 * one.steps_per_epoch - 10)
+    for name in ("first_weights_sha256", "samples_sha256"):
+        assert ours.about[name] == theirs.about[name]
+
+
+@gpu
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_the_first_steps_are_those_of_the_cpu(training, arm):
     on_cpu = {**arm, "engines": 1} if arm == ARMS[1] else arm

@@ -18,7 +18,8 @@ def recipe(digits):
 
 def test_steps_are_fed_the_batches_and_rates_of_the_recipe(recipe, digits):
     arithmetic = Float32()
-    feed = Feed(recipe, digits, arithmetic, age=2.0)
+    feed = Feed(recipe, digits, arithmetic, age=2.0, most=20)
+    samples = []
     for step in range(2 * recipe.steps_per_epoch):
         if step % recipe.steps_per_epoch == 0:
             feed.go_to(step)
@@ -32,10 +33,15 @@ def test_steps_are_fed_the_batches_and_rates_of_the_recipe(recipe, digits):
         assert feed.minus_distance(step + 1) == rates[1]
         feed.advance()
         assert torch.equal(recipe.labels(step), labels)
+        samples.append(recipe.samples(step))
+        if len(samples) == 9:
+            assert torch.equal(feed.taken(), torch.stack(samples))
+            samples = []
+    assert torch.equal(feed.taken(), torch.stack(samples))
 
 
 def test_what_was_taken_stays_while_the_next_batch_is_made_ready(recipe, digits):
-    feed = Feed(recipe, digits, Float32(), age=1.0)
+    feed = Feed(recipe, digits, Float32(), age=1.0, most=2)
     feed.go_to(3)
     _, labels, _ = feed.take()
     feed.advance()

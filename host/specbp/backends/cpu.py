@@ -177,8 +177,11 @@ class CpuTraining(TrainedInPytorch):
         first = self._step
         numbers = range(first, first + steps)
         index = torch.stack([self._recipe.samples(step) for step in numbers])
+        self._work.begin(first, self._weights)
         results = self.results = self._runtime.advance(index, list(map(self._params, numbers)))
         done = len(results.times)
+        self._work.add(index[:done])
+        self.about = {**self.about, **self._work.columns}
         cleared_ms = 0.0
         if (first + done - 1) % CLEARING_STEPS == 0:
             started = time.perf_counter()

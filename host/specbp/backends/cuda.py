@@ -101,7 +101,7 @@ class CudaTraining(TrainedInPytorch):
                     self._ahead = self._flat[2].weights
             self._stream = torch.cuda.Stream(place)
             self._bookkeeper = StreamEngine(place)
-            self._feed = Feed(self._recipe, self._data, self._arithmetic, self._age)
+            self._feed = Feed(self._recipe, self._data, self._arithmetic, self._age, MOST_STEPS)
             self._tally = Tally(MOST_STEPS)
         self._labels = self._data.train_labels.unique()
         self._recordings: dict[tuple[Schedule, bool, int], Recording] = {}
@@ -191,6 +191,7 @@ class CudaTraining(TrainedInPytorch):
         recordings = (
             [self._recording(schedule, n == last_one, n) for n in range(steps)] if recorded else []
         )
+        self._work.begin(self._step, self._weights)
         moments = [torch.cuda.Event(enable_timing=True) for _ in range(steps + 1)]
         moments[0].record()
         if recorded:
@@ -202,6 +203,8 @@ class CudaTraining(TrainedInPytorch):
             self._unrecorded_step()
             moments[1].record()
         moments[-1].synchronize()
+        self._work.add(self._feed.taken())
+        self.about = {**self.about, **self._work.columns}
         labels = torch.stack([self._recipe.labels(self._step + n) for n in range(steps)])
         rows: list[StepRow] = []
         for begun, ended, found in zip(

@@ -22,10 +22,11 @@ class Feed:
         dataset: its data set, on the GPU.
         arithmetic: the number format.
         age: how many steps forward looks ahead with weight prediction.
+        most: steps until it is asked which samples were taken.
     """
 
     def __init__(
-        self, recipe: Recipe, dataset: Dataset, arithmetic: Arithmetic, age: float
+        self, recipe: Recipe, dataset: Dataset, arithmetic: Arithmetic, age: float, most: int
     ) -> None:
         place = dataset.train_labels.device
         size = recipe.experiment.batch_size
@@ -39,6 +40,8 @@ class Feed:
         distances = [rate * age for rate in [*rates[1:], rates[-1]]]
         self._rates = torch.tensor([rates, distances], device=place).T.contiguous()
         self._step = torch.zeros(1, dtype=torch.int64, device=place)
+        self._taken = torch.zeros(most, size, dtype=torch.int64, device=place)
+        self._count = torch.zeros(1, dtype=torch.int64, device=place)
         self._next = self._read()
 
     def go_to(self, step: int) -> None:
@@ -54,13 +57,24 @@ class Feed:
         Those are the learning rate, and how far the forward of the next step looks ahead, in
         momenta; both times -1, float32 [2].
         """
-        images, labels, rates = (one.clone() for one in self._next)
+        images, labels, rates = (one.clone() for one in self._next[1:])
         return images, labels, rates
 
     def advance(self) -> None:
-        """Make the next step of the epoch ready."""
+        """Note which samples were taken, and make the next step of the epoch ready."""
+        self._taken.index_copy_(0, self._count, self._next[0][None])
+        self._count += 1
         self._step += 1
         self._make_ready()
+
+    def taken(self) -> Tensor:
+        """Return the samples of the steps since it was asked last, int64 [steps, batch].
+
+        Waits for the GPU.
+        """
+        taken = self._taken[: int(self._count)].cpu()
+        self._count.zero_()
+        return taken
 
     def minus_distance(self, step: int) -> Tensor:
         """Return how far the forward of `step` looks ahead, times -1, [], to the bit as `take`."""
@@ -70,14 +84,15 @@ class Feed:
         for target, one in zip(self._next, self._read(), strict=True):
             target.copy_(one)
 
-    def _read(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _read(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         in_epoch = self._step % self._recipe.steps_per_epoch
         index = self._order.index_select(0, in_epoch * len(self._samples) + self._samples)
         pixels = self._dataset.train_images.index_select(0, index)
         images = self._arithmetic.encode_images(self._dataset.normalised(pixels))
         labels = self._dataset.train_labels.index_select(0, index)
         last = len(self._rates) - 1
-        return images, labels, self._rates.index_select(0, self._step.clamp(max=last))[0]
+        rates = self._rates.index_select(0, self._step.clamp(max=last))[0]
+        return index, images, labels, rates
 
 
 class Tally:

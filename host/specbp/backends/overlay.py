@@ -19,6 +19,7 @@ from specbp.backends.divergence import (
 from specbp.backends.overlay_step import OpenExecutor
 from specbp.backends.recipe import Recipe, count_correct
 from specbp.backends.steps import open_step, parameters_of
+from specbp.backends.work import WorkRecord
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
@@ -58,6 +59,7 @@ class OverlayTraining:
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
         self.about: Mapping[str, Any] = {**recipe.about, **self._overlay.executor.about}
+        self._work = WorkRecord()
 
     @property
     def step(self) -> int:
@@ -101,6 +103,7 @@ class OverlayTraining:
             "weights": _as_tensors(tensors.read_state("master")),
             "momentum_buffers": _as_tensors(tensors.read_state("momentum")),
             "schedule": self._overlay.state(),
+            "work": self._work.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -112,6 +115,8 @@ class OverlayTraining:
         masters = self._arithmetic.encode_weights(self._recipe.initial)
         for name in ("weights", "momentum_buffers"):
             require_weights_like(state[name], masters, name)
+        self._work.restore(state["work"])
+        self.about = {**self.about, **self._work.columns}
         self._step = state["step"]
         self._overlay.restore(state["weights"], state["momentum_buffers"], state["schedule"])
 
@@ -129,13 +134,18 @@ class OverlayTraining:
         require_movement(weights_sha256(weights), self._initial_sha256, self._step, rate)
 
     def _one_step(self) -> StepRow:
-        rule = self._recipe.rule(self._step)
+        rule, index = self._recipe.rule(self._step), self._recipe.samples(self._step)
+        if self._step == 0:
+            self._work.begin(0, self._weights())
         recorder = Recorder()
         with recorder.span(0, "load"):
-            pixels, labels = self._recipe.batch(self._step)
+            labels = self._dataset.train_labels.index_select(0, index)
+            pixels = self._dataset.train_images.index_select(0, index)
             images = self._recipe.images(self._arithmetic, pixels)
         with recorder.span(0, "overlay"):
             cycles = self._overlay.run(images, labels, rule)
+        self._work.add(index[None])
+        self.about = {**self.about, **self._work.columns}
         load, run = recorder.spans
         tensors, accepted = self._overlay.tensors, self._overlay.accepted
         loss = self._loss(torch.from_numpy(tensors.logits().copy()), labels)

@@ -14,6 +14,7 @@ from specbp.backends.divergence import (
     require_sound_weights,
 )
 from specbp.backends.recipe import Recipe, count_correct
+from specbp.backends.work import WorkRecord
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
@@ -64,6 +65,7 @@ class TrainedInPytorch:
         self.sample_order_sha256 = recipe.sample_order_sha256
         self.dataset_sha256 = dataset.sha256
         self.about: Mapping[str, Any] = {**recipe.about, "simulated": False, "board": None}
+        self._work = WorkRecord()
 
     @property
     def step(self) -> int:
@@ -104,6 +106,7 @@ class TrainedInPytorch:
             "step": self._step,
             "weights": self._weights,
             "momentum_buffers": self._momentum_buffers,
+            "work": self._work.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -115,6 +118,8 @@ class TrainedInPytorch:
         for name in ("weights", "momentum_buffers"):
             require_weights_like(state[name], self._weights, name)
         self._step = whole_number(state["step"], 0, MOST_STEPS, "step")
+        self._work.restore(state["work"])
+        self.about = {**self.about, **self._work.columns}
         _copy(state["weights"], self._weights)
         _copy(state["momentum_buffers"], self._momentum_buffers)
         if self._experiment.weight_prediction:

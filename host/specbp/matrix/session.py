@@ -1,12 +1,11 @@
 """A session: the arms of one comparison, trained in turns, block by block, and stored together.
 
 Noise of the machine then meets all arms alike. Which arm goes first changes from round to round,
-by a draw that depends on the workload only.
+see `specbp.matrix.turns`.
 """
 
 from __future__ import annotations
 
-import random
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Failure, Saved,
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
 from specbp.matrix.store import FinishedCell, Store
+from specbp.matrix.turns import turn_order
 from specbp.provenance import origin, process_name, provenance
 
 OpenTraining = Callable[[Experiment], Training]
@@ -139,8 +139,8 @@ class Session:
 
     def _take_turns(self) -> None:
         """Train one block of every arm."""
-        draw = random.Random(f"{self._arms[0].cell.workload} {self._round}")
-        for arm in draw.sample(self._arms, len(self._arms)):
+        order = turn_order(len(self._arms), self._arms[0].cell.workload, self._round)
+        for arm in [self._arms[number] for number in order]:
             per_epoch = arm.training.steps_per_epoch
             left_in_epoch = per_epoch - arm.training.step % per_epoch
             steps = min(arm.cell.experiment.block_steps, left_in_epoch)

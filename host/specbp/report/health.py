@@ -87,9 +87,14 @@ def reasons_to_withhold(
 
 
 def _by_kind(steps: pd.DataFrame) -> list[Floats]:
-    """Return the times of the steps, ms, apart by whether samples were accepted and rejected."""
+    """Return the times of the steps, ms, apart by whether samples were accepted and rejected.
+
+    Of frames that have steps summed up to rounds, these are the means of the rounds.
+    """
     times = steps["step_ms"].to_numpy(dtype=np.float64)
-    if steps["rejects"].isna().all():
+    if "steps" in steps:
+        times = times / steps["steps"].to_numpy(dtype=np.float64)
+    if "rejects" not in steps or steps["rejects"].isna().all():
         return [times]
     kind = 2 * (steps["accepts"] > 0).to_numpy(bool) + (steps["rejects"] > 0).to_numpy(bool)
     return [times[kind == one] for one in np.unique(kind)]

@@ -42,7 +42,8 @@ def _interleaving(summary: Summary) -> str:
     return (
         "The arms of a comparison are trained in one process and take turns: in every round each "
         f"arm runs the same number of steps ({', '.join(map(str, blocks))}, or fewer where an "
-        "epoch ends), in an order shuffled anew, so that slow drifts of the machine meet all of "
+        "epoch ends), in an order that is drawn so that each arm has each place, and each other "
+        "arm before it, equally often; slow drifts of the machine then meet all of "
         f"them.{measured} Libraries are warmed up on a copy that is thrown away; of the training "
         "itself no step and no round is left out. The time of a step is wall time, without "
         "evaluation on the test set; on a simulated overlay it is the overlay's own, its cycles "
@@ -53,8 +54,9 @@ def _interleaving(summary: Summary) -> str:
 def _equal_work() -> str:
     return (
         "Two arms are compared only at the same seed and only if the SHA-256 of their initial "
-        "weights, of the order of their samples and of the data agree; otherwise no report is "
-        "made. The hashes are listed with each comparison."
+        "weights, of the order of their samples and of the data agree, and those of the weights "
+        "that the first step really read and of the samples that the steps really took; "
+        "otherwise no report is made. The hashes are listed with each comparison."
     )
 
 

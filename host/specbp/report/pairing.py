@@ -31,6 +31,12 @@ The network counts beside the name of its model: who edits a model has another c
 EQUAL_WORK = (NETWORK, "initial_weights_sha256", "sample_order_sha256", "dataset_sha256")
 """The columns that must be known, and equal between two arms at the same seed."""
 
+WORK_DONE = ("first_weights_sha256", "samples_sha256")
+"""The columns about what the steps really read, which older frames do not have.
+
+They must be equal between two arms at the same seed where both have them.
+"""
+
 _KINDS = {column.name: column.kind for column in RUNS}
 
 
@@ -245,10 +251,11 @@ def _check_equal_work(arms: Sequence[Arm]) -> None:
     reference: dict[int, Row] = {}
     for run in (run for arm in arms for run in arm.runs):
         first = reference.setdefault(run["seed"], run)
-        for name in EQUAL_WORK:
-            if run[name] is None:
+        for name in (*EQUAL_WORK, *WORK_DONE):
+            if run[name] is None and name in EQUAL_WORK:
                 raise UsageError(f"{_named(run)} has no {name}: equal work cannot be checked")
-            if run[name] != first[name]:
+            known = name in EQUAL_WORK or None not in (run[name], first[name])
+            if known and run[name] != first[name]:
                 raise UsageError(
                     f"{_named(first)} and {_named(run)} did not do equal work: {name} is "
                     f"{str(first[name])[:12]} in one and {str(run[name])[:12]} in the other"

@@ -1,0 +1,195 @@
+"""Faults that would make a benchmark lie, planted one by one: each must be caught by its test.
+
+Every fault is a change of one place of the sources, in a copy of them. It lets everything run and
+changes a number, or what a number means. A fault whose place is no longer there is an error: plant
+it where that has gone.
+
+    pytest bench/test_planted_faults.py
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+TESTS_FAILED = 1
+"""Exit code of pytest; others say that nothing was tested."""
+
+
+class Fault(NamedTuple):
+    """A fault and the test that must catch it.
+
+    Attributes:
+        path: of the file.
+        old: what stands there.
+        new: what it is changed to.
+        caught_by: the test, as pytest names it.
+    """
+
+    path: str
+    old: str
+    new: str
+    caught_by: str
+
+
+SPECBP = "host/specbp"
+WORKED = "tests/backends/test_work.py"
+DELAYED = "tests/backends/test_delayed.py::test_it_trains_as_the_oracle_does"
+HELD_OUT = "tests/datasets/test_held_out.py"
+HEALTH = "tests/report/test_health.py"
+
+FAULTS = {
+    "the training begins with other weights than its hash says": Fault(
+        f"{SPECBP}/backends/trained.py",
+        "here = [(weight.to(device), bias.to(device))",
+        "here = [(weight.to(device) * 1.01, bias.to(device))",
+        WORKED,
+    ),
+    "a tenth of the samples is never trained on": Fault(
+        f"{SPECBP}/backends/recipe.py",
+        "self.steps_per_epoch = steps_per_epoch(samples, experiment.batch_size)",
+        "self.steps_per_epoch = steps_per_epoch(samples * 9 // 10, experiment.batch_size)",
+        WORKED,
+    ),
+    "every epoch has the order of the first": Fault(
+        f"{SPECBP}/backends/recipe.py",
+        "self._order = sample_order(self.experiment, self.dataset.train_labels, epoch)",
+        "self._order = sample_order(self.experiment, self.dataset.train_labels, 0)",
+        WORKED,
+    ),
+    "the batch is loaded outside the clock of its step": Fault(
+        f"{SPECBP}/runtime/threads.py",
+        "            started = time.perf_counter()\n            plan, values",
+        "            self._samples.images(chosen)\n            started = time.perf_counter()\n"
+        "            plan, values",
+        "tests/backends/test_clock.py",
+    ),
+    "held-out samples are the test set": Fault(
+        f"{SPECBP}/datasets/loading.py",
+        "        Samples(samples.images[~stays], samples.labels[~stays]),",
+        "        Samples(samples.images[-size:], samples.labels[-size:]),",
+        HELD_OUT,
+    ),
+    "held-out samples are trained on too": Fault(
+        f"{SPECBP}/datasets/loading.py",
+        "        Samples(samples.images[stays], samples.labels[stays]),",
+        "        Samples(samples.images, samples.labels),",
+        HELD_OUT,
+    ),
+    "the best epoch is reported for the last": Fault(
+        f"{SPECBP}/matrix/arm.py",
+        '"test_accuracy": self.epochs[-1]["test_accuracy"],',
+        '"test_accuracy": max(epoch["test_accuracy"] for epoch in self.epochs),',
+        "tests/matrix/test_last_epoch.py",
+    ),
+    "the speculative arm is always last in its round": Fault(
+        f"{SPECBP}/matrix/session.py",
+        "for arm in [self._arms[number] for number in order]:",
+        "for arm in sorted(self._arms, key=lambda one: one.cell.experiment.schedule != "
+        '"sequential"):',
+        "tests/matrix/test_turns.py",
+    ),
+    "the order of turns is the same in every round": Fault(
+        f"{SPECBP}/matrix/turns.py",
+        "return [names[place] for place in rows[number]]",
+        "return list(range(arms))",
+        "tests/matrix/test_turns.py",
+    ),
+    "two threads slower than one are a sound baseline": Fault(
+        f"{SPECBP}/report/health.py",
+        "max(one_thread[1:]) > 1:",
+        "max(one_thread[1:]) > 99:",
+        HEALTH,
+    ),
+    "a baseline with a long tail is sound": Fault(
+        f"{SPECBP}/report/health.py", "if baseline_tail > P95_LIMIT:", "if False:", HEALTH
+    ),
+    "ratios of means and medians may differ": Fault(
+        f"{SPECBP}/report/health.py", "if apart > AGREEMENT:", "if apart > 99:", HEALTH
+    ),
+    "a gate passes where only the ratio is below the limit": Fault(
+        f"{SPECBP}/cli/compare.py",
+        "one.time.high >= max_ratio",
+        "one.time.ratio >= max_ratio",
+        "tests/cli/test_compare.py",
+    ),
+    "a gate passes on a baseline that is ill": Fault(
+        f"{SPECBP}/cli/compare.py",
+        "    if withheld and (max_ratio is not None or not gated):",
+        "    if withheld and not gated:",
+        "tests/cli/test_compare.py",
+    ),
+    "a gate passes on what another commit measured": Fault(
+        f"{SPECBP}/cli/compare.py",
+        "refuse=gated and not any_commit",
+        "refuse=False",
+        "tests/cli/test_compare.py",
+    ),
+    "the interval knows only the rounds within a start": Fault(
+        f"{SPECBP}/report/statistics.py",
+        "within if len(arm) == 1 else _margin_over_starts(by_start),",
+        "within,",
+        "tests/report/test_statistics.py",
+    ),
+    "further starts count as further seeds of an accuracy": Fault(
+        f"{SPECBP}/report/compare.py",
+        "_accuracies(arm.once_per_seed, comparison.synthetic)",
+        "_accuracies(arm.runs, comparison.synthetic)",
+        "tests/report/test_starts.py",
+    ),
+    "the report shows the best epoch": Fault(
+        f"{SPECBP}/report/compare.py",
+        'found = [run["test_accuracy"] for run in runs]',
+        'found = [run["best_test_accuracy"] for run in runs]',
+        "tests/report/test_compare.py",
+    ),
+}
+"""Keyed by what the fault does; those that change how fast something is are in `SLOW`."""
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the repository whose sources can be changed."""
+    for path in REPOSITORY.iterdir():
+        if path.name in ("host", "tests", "bench", "README.md"):
+            skipped = shutil.ignore_patterns("__pycache__", "*.pyc")
+            kind = shutil.copytree if path.is_dir() else shutil.copy
+            kind(path, tmp_path / path.name, **({"ignore": skipped} if path.is_dir() else {}))
+        elif not path.name.startswith("."):
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def run_test(folder, test):
+    """Return how pytest ends, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", test],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder / "host")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_fault_is_caught(copy, name):
+    fault = FAULTS[name]
+    file = copy / fault.path
+    text = file.read_text()
+    assert text.count(fault.old) == 1, f"{fault.path}: the place of this fault is not there"
+    file.write_text(text.replace(fault.old, fault.new))
+    code, said = run_test(copy, fault.caught_by)
+    assert code == TESTS_FAILED, said
+
+
+@pytest.mark.parametrize("test", sorted({fault.caught_by for fault in FAULTS.values()}))
+def test_without_a_fault_its_test_passes(test):
+    code, said = run_test(REPOSITORY, test)
+    assert code == 0, said
