@@ -1,6 +1,8 @@
 """Data from others: size, depth, type and range are checked, and nothing acts on a terminal."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -145,3 +147,11 @@ def test_what_came_instead_of_a_message_is_not_repeated():
     with pytest.raises(messages.MessageError) as refused:
         messages.lengths(b"sudo-secret-9173"[: messages.PREFIX.size])
     assert "sudo" not in str(refused.value) and "secret" not in str(refused.value)
+
+
+def test_foreign_text_becomes_printable_in_one_place():
+    """Kind: a second way to do it, which differs from the first."""
+    package = Path(messages.__file__).parents[1]
+    makes = re.compile(r"^\s*def printable\b|\.isprintable\(\) else", re.MULTILINE)
+    found = {path.name for path in package.rglob("*.py") if makes.search(path.read_text("utf-8"))}
+    assert found == {"untrusted.py"}

@@ -15,12 +15,13 @@ from typing import Any
 
 from specbp.errors import SpecbpError, UsageError
 from specbp.onboard.build import MANIFEST, Build, open_build, usual_folder
+from specbp.onboard.untrusted import printable
 from specbp.overlay import hwh
 from specbp.overlay.faults import ForeignUseError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.quiet import pynq_imports
 from specbp.remote.calls import BoardLostError, answering, open_channel
-from specbp.remote.lease import Lease, Times, printable
+from specbp.remote.lease import Lease, Times
 
 with pynq_imports():
     import pynq
@@ -71,7 +72,7 @@ class RemoteBoard:
     @property
     def name(self) -> str:
         """What the board calls itself."""
-        return printable(str(self._device.name))
+        return printable(str(self._device.name), 120)
 
     @property
     def programmed(self) -> Parameters:

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import grpc
 
 from specbp.errors import SpecbpError
-from specbp.remote.lease import printable
+from specbp.onboard.untrusted import printable
 
 CALL_S = 30.0
 TRANSFER_S = 120.0
 """For a whole file or buffer; programming a simulated board may compile the overlay meanwhile."""
 MOST_BYTES = 1 << 30
 """Of one answer."""
+MOST_SAID = 300
+"""Characters of what a board says that are shown."""
 _OPTIONS = (
     # Notices within 30 s that the board is off, or its server stopped. A server that sends nothing
     # for longer than three of these takes them for an attack; renewals of the lease keep it busy.
@@ -75,7 +77,7 @@ def answering(where: str) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        said = printable(str(error.details() or "").partition("\n")[0])
+        said = _said(error.details() or "")
         if error.code() in (
             grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -88,12 +90,17 @@ def answering(where: str) -> Iterator[None]:
         raise SpecbpError(f"{where}: {said}") from error
     except RuntimeError as error:
         # What pynq's client makes of an answer that says no.
-        raise SpecbpError(f"{where}: {printable(str(error).partition(chr(10))[0])}") from error
+        raise SpecbpError(f"{where}: {_said(error)}") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise BoardLostError(
-            f"{where}: what the board answers does not fit ({printable(str(error))}): is it a "
+            f"{where}: what the board answers does not fit ({_said(error)}): is it a "
             "PYNQ.remote board, and was it not restarted meanwhile?"
         ) from error
+
+
+def _said(what: object) -> str:
+    """Return the first line of what a board said, short enough for one line."""
+    return printable(str(what).partition("\n")[0], MOST_SAID) or "no reason given"
 
 
 def _within(details: Any, seconds: float) -> _Details:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from specbp.errors import SpecbpError
+from specbp.onboard.untrusted import printable
 
 LEASE_FILE = "/tmp/specbp-lease.json"
 FREE = b'{"free": true}'
@@ -104,13 +105,8 @@ def read_holder(content: bytes) -> Holder | None:
         beat, connected = int(said["beat"]), bool(said["connected"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
-    return Holder(printable(name), token, beat, connected)
-
-
-def printable(text: str) -> str:
-    """Return `text` from a board as one short line that a terminal can show."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_NAME])
-    return shown or "somebody"
+    shown = printable(name, LONGEST_NAME)[:LONGEST_NAME]  # longer where letters are spelled out
+    return Holder(shown or "somebody", token, beat, connected)
 
 
 def own_name() -> str:
