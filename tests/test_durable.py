@@ -5,8 +5,12 @@ import random
 import pytest
 
 from specbp import durable
+from specbp.bitstream.making import make_simulated
 from specbp.durable import DamagedError, HalfMadeError
+from specbp.overlay.parameters import Parameters
+from specbp.report import write_report
 from tests.disk import CUTS, Disk, Model, put
+from tests.report.conftest import make_cell, make_frames
 
 OLD, NEW = {"a": b"old", "b": b"also old"}, {"a": b"new content", "b": b"more"}
 
@@ -159,3 +163,26 @@ def test_damage_is_noticed(tmp_path, spoil, error, name):
     if name != "checked":  # a checked file may be empty
         assert isinstance(raised.value, HalfMadeError) == (error is HalfMadeError)
     assert not durable.is_whole(tmp_path / "folder") or not name.startswith("folder")
+
+
+def report(folder):
+    """Write a report."""
+    cells = [make_cell(), make_cell(8.0, schedule="pipelined")]
+    write_report(make_frames(*cells), folder / "it", "A report")
+
+
+def build(folder):
+    """Make a build for the simulated board."""
+    make_simulated(folder / "it", Parameters(lanes=16))
+
+
+@pytest.mark.parametrize("store", [report, build])
+def test_whatever_is_said_to_be_written_is_on_the_disk(on_disk, tmp_path, store):
+    """Kind: a file that is written past this module, and is empty after a power cut."""
+    root, log, ends = on_disk(store)
+    found = left(root, log, ends[0], "synced", random.Random(0), tmp_path / "after") / "it"
+    names = {path.name for path in (root / "it").iterdir()}
+    assert len(names) >= 2
+    assert {name: (found / name).read_bytes() for name in names} == {
+        name: (root / "it" / name).read_bytes() for name in names
+    }

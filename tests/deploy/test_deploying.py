@@ -27,3 +27,12 @@ def test_deploying_twice_and_going_back(bare_board, builds):
     assert bare_board.current == first.name
     on(bare_board, lambda connection: roll_back(connection, Listener()))
     assert bare_board.current == second.name
+
+
+def test_a_version_is_on_the_card_before_it_is_current_and_the_link_after(bare_board, builds):
+    """Kind: a board that loses power after it was said to be deployed, and has files of 0 bytes."""
+    log = bare_board.home / "synced"
+    look = "readlink ~/specbp/current || echo none"
+    bare_board.program("sync", f"#!/bin/bash\n({look}) >> {log}\nexec /bin/sync\n")
+    name = deployed(bare_board, builds[0]).version
+    assert log.read_text().split() == ["none", f"versions/{name}"]

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from specbp import durable
 from specbp.bitstream import handoff, vectors
 from specbp.bitstream.configuration import configuration
 from specbp.bitstream.origin import remember
@@ -87,7 +88,7 @@ def finish(
     Raises:
         UsageError: the files do not belong together.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(folder)
     # pynq keeps what it knows of a bitstream by its name: other content, other name.
     stem = f"{hwh.DESIGN}-{hashlib.sha256(bitstream + hardware_handoff).hexdigest()[:12]}"
     contents = {
@@ -96,7 +97,7 @@ def finish(
         SELFTEST: vectors.selftest(parameters),
     }
     for name, content in contents.items():
-        (folder / name).write_bytes(content)
+        durable.write(folder / name, content)
     manifest = {
         "format": FORMAT,
         "board": target.name,
@@ -111,7 +112,7 @@ def finish(
         "selftest": SELFTEST,
         "files": {name: sha256(folder / name) for name in sorted(contents)},
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    durable.write(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
     build = open_build(folder)
     build.check()
     remember(build)

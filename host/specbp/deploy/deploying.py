@@ -165,12 +165,12 @@ async def _linked(connection: Connection, root: str, name: str) -> str | None:
 
 
 async def _link(connection: Connection, root: str, links: dict[str, str | None]) -> None:
-    """Make each link by one rename, in order."""
+    """Make each link by one rename, in order; a board's card may lose power at any time."""
     for name, version in links.items():
         if version is not None:
             await connection.run(
-                f"cd {shlex.quote(root)} && ln -sfn versions/{version} {name}.new && "
-                f"mv -T {name}.new {name}",
+                f"cd {shlex.quote(root)} && sync && ln -sfn versions/{version} {name}.new && "
+                f"mv -T {name}.new {name} && sync",
                 f"switching {name}",
             )
 

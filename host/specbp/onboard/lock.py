@@ -104,6 +104,7 @@ class StateFolder:
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        os.fsync(self._folder)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from specbp import durable
 from specbp.errors import UsageError
 from specbp.frames import Frames
 from specbp.report import drawing, markdown, page
@@ -60,9 +61,9 @@ def write_report(
         paths.markdown: markdown.render(summary, title),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
         for path, text in texts.items():
-            path.write_text(text, encoding="utf-8", newline="\n")
+            durable.write(path, text.encode())
     except OSError as error:
         raise UsageError(f"cannot write the report to {folder}: {error.strerror}") from error
     return paths
