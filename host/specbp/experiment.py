@@ -22,6 +22,7 @@ from specbp.defaults import (
     without_effect,
 )
 from specbp.deploy.address import parse_address
+from specbp.deploy.fleet import split_backend
 from specbp.errors import UsageError, nearest
 
 Schedule = Literal["sequential", "speculative", "deferred", "data-parallel", "selective"]
@@ -33,6 +34,7 @@ Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
 BACKENDS = ("cpu", GPU, "sim:model", "sim:rtl")
 BOARDS = ("pynq://", "remote://")
+FLEET = "fleet:"
 """How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
 
 LARGEST_INTEGER = 2**63 - 1
@@ -143,7 +145,8 @@ class Experiment(BaseModel):
             description="what executes the schedule: cpu; cuda or cuda:N, a GPU; sim:rtl, the "
             "overlay simulated cycle by cycle; sim:model, the same integers on the CPU with the "
             "overlay's cycles predicted; "
-            "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote"
+            "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote; "
+            "fleet:FILE or fleet:FILE#BOARD, one of the boards in a file"
         ),
     ] = "cpu"
     lanes: Annotated[
@@ -306,6 +309,8 @@ class Experiment(BaseModel):
         """Refuse a backend that there is none of."""
         if self.backend.startswith(BOARDS):
             parse_address(self.backend)
+        elif self.on_fleet:
+            split_backend(self.backend)
         elif re.fullmatch(rf"{GPU}:\d+", self.backend):
             return
         elif self.backend == "native":
@@ -372,7 +377,12 @@ class Experiment(BaseModel):
     @property
     def on_board(self) -> bool:
         """Whether a board trains, one that may be simulated."""
-        return self.backend.startswith(BOARDS)
+        return self.backend.startswith((*BOARDS, FLEET))
+
+    @property
+    def on_fleet(self) -> bool:
+        """Whether one of the boards of a fleet trains."""
+        return self.backend.startswith(FLEET)
 
     @property
     def on_overlay(self) -> bool:

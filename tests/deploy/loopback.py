@@ -151,6 +151,14 @@ class LoopbackBoard:
         """Cut all connections, as a pulled cable."""
         self._loop.call_soon_threadsafe(self._server.cut)
 
+    def switch_off(self):
+        """Be gone, with all that runs, until `switch_on`."""
+        self._wait(self._server.close())
+
+    def switch_on(self):
+        """Answer again at the same address."""
+        self._wait(self._server.start())
+
     def close(self):
         self._wait(self._server.close())
         self._loop.call_soon_threadsafe(self._loop.stop)

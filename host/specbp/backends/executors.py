@@ -278,6 +278,27 @@ class SimulatedExecutor(DriverExecutor):
         return super()._driver()
 
 
+class Named:
+    """An executor of a board that a fleet calls by a name; all else is the executor's own.
+
+    Args:
+        executor: the executor.
+        name: what the fleet calls its board.
+    """
+
+    def __init__(self, executor: Executor, name: str) -> None:
+        self._executor, self._name = executor, name
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the executor says, with the name before the board's own."""
+        about = self._executor.about
+        return {**about, "board": f"{self._name}: {about['board']}"}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+
 def deadline_s(products: int) -> float:
     """Return how long a run may take that multiplies for so many cycles, wall time."""
     return LEAST_DEADLINE_S + products / SLOWEST_CYCLES_PER_S

@@ -16,6 +16,7 @@ from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
+from specbp.matrix.fleet import Fleet, modelled
 from specbp.matrix.run import (
     backend_opener,
     check_cells,
@@ -76,18 +77,23 @@ def train(
         if not there.to_do:
             return
         open_training = backend_opener(datasets)
+        on_fleet = [cell for cell in there.to_do if cell.experiment.on_fleet]
+        others = [cell for cell in there.to_do if not cell.experiment.on_fleet]
         with console(stderr=True).status(f"checking {len(there.to_do)} cells"):
-            check_cells(there.to_do, store, open_training)
+            check_cells(others, store, open_training)
+            check_cells(modelled(on_fleet), store, open_training)
         with (
             ProgressDisplay(console(stderr=True), len(there.to_do)) as display,
             _stop_on_signals() as stop,
         ):
             try:
-                if own_processes:
-                    opener = partial(opener_of_files, data_root)
-                    run_in_processes(there.to_do, store, opener, display, checkpoint_seconds, stop)
-                else:
-                    run_cells(there.to_do, store, open_training, display, checkpoint_seconds, stop)
+                opener = partial(opener_of_files, data_root)
+                if others and own_processes:
+                    run_in_processes(others, store, opener, display, checkpoint_seconds, stop)
+                elif others:
+                    run_cells(others, store, open_training, display, checkpoint_seconds, stop)
+                if on_fleet:
+                    Fleet(on_fleet, store, opener, display, checkpoint_seconds, stop).run()
             except (Stopped, KeyboardInterrupt):
                 again = ", without --fresh," if anew is Anew.EVERYTHING else ""
                 raise StoppedError(

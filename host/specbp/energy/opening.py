@@ -15,8 +15,13 @@ RAILS_RESOLUTION_S = 0.05
 
 def open_meter(experiment: Experiment) -> Meter:
     """Return the meter of the processor, GPU or board that trains `experiment`."""
-    if experiment.backend.startswith("pynq://"):
-        return _of_board(experiment.backend)
+    backend = experiment.backend
+    if experiment.on_fleet:
+        from specbp.deploy.fleet import assigned
+
+        backend = assigned().address
+    if backend.startswith("pynq://"):
+        return _of_board(backend)
     if experiment.on_board:
         return NoMeter("PYNQ.remote has no access to power sensors")
     if experiment.on_overlay:

@@ -69,10 +69,10 @@ def run_in_processes(
         SpecbpError: a process ended by itself.
     """
     for together in comparisons(cells).values():
-        _run_in_process(together, store, opener, listener, checkpoint_seconds, stop)
+        run_in_process(together, store, opener, listener, checkpoint_seconds, stop)
 
 
-def _run_in_process(
+def run_in_process(
     cells: Sequence[Cell],
     store: Store,
     opener: Opener,
@@ -80,6 +80,7 @@ def _run_in_process(
     checkpoint_seconds: float | None,
     stop: Callable[[], bool],
 ) -> None:
+    """Train the cells of one comparison in a new process; see `run_in_processes`."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     arguments = theirs, list(cells), store.path, opener, checkpoint_seconds

@@ -57,7 +57,7 @@ class RemoteBoard:
         try:
             self._device = _BoundedDevice(ip_addr=host, port=port)
         except RuntimeError as error:
-            raise SpecbpError(
+            raise BoardLostError(
                 f"{self.where}: no PYNQ.remote board answers there: is it on, and is its server "
                 "running? (a simulated one: specbp board serve)"
             ) from error
