@@ -40,6 +40,7 @@ def test_a_file_is_whole_and_agrees_with_itself(name):
     assert board.memory_bytes <= first and last < 1 << 32
     assert abs(board.base - board.controller_base) >= hwh.SPAN
     assert len(set(board.memory_ports)) == hwh.MOST_CORES
+    assert board.image.lower() == name
     assert board.memory_width == 64, "the overlay's masters have 64 bits"
     assert board.resources.keys() == {"luts", "memory_luts", "flip_flops", "block_rams", "dsps"}
     assert (board.family == "xc7") == (board.processing_system == "ps7")

@@ -12,7 +12,7 @@ def test_deploying_twice_and_going_back(bare_board, builds):
     assert steps == ["uploading", "programming", "self-test", "switching"]
     assert sum(sent) == first.size == done.sent
     assert bare_board.current == first.name == done.version and done.switched
-    assert done.loaded["clock_mhz"] == 100 and done.loaded["board"] == "PYNQ-Z2"
+    assert done.loaded["clock_mhz"] == 100 and done.loaded["board"] == "Pynq-Z2"
     assert done.loaded["build_identifier"] == first.build.manifest["build_identifier"]
     assert done.selftest["steps"] == 2 and done.selftest["bytes"] > 100_000
 

@@ -170,6 +170,8 @@ def test_the_command_line_runs_a_fleet(boards, file, tmp_path):
         'name = "labs"\nrepeats = 2\n[base]\ndataset = "digits"\ntrain = 16\ntest = 8\n'
         f'epochs = 1\nbatch_size = 8\nbackend = "fleet:{file}"\n'
     )
-    done = run_forked(["specbp", "bench", str(matrix), "--results", "r"], tmp_path, dict(os.environ))
+    done = run_forked(
+        ["specbp", "bench", str(matrix), "--results", "r"], tmp_path, dict(os.environ)
+    )
     assert done.returncode == 0, done.stderr
     assert "2 cells in r" in done.stdout

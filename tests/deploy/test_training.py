@@ -82,7 +82,7 @@ def test_two_cells_on_a_board_are_those_of_the_simulation(board, small, tmp_path
     assert len(theirs) == 2
     as_predicted(frames)
     # The board says itself that its FPGA is simulated here.
-    assert list(theirs["board"].unique()) == [f"PYNQ-Z2, simulated, pynq {pynq.__version__}"]
+    assert list(theirs["board"].unique()) == [f"Pynq-Z2, simulated, pynq {pynq.__version__}"]
     secrets = (LOGIN, SUDO)
     assert not any(secret in command for secret in secrets for command in board.commands)
     files = (path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file())

@@ -111,7 +111,7 @@ def test_a_board_on_loopback(tmp_path):
     import pynq
 
     assert found["pynq"].found == pynq.__version__
-    assert found["board"].found.startswith("PYNQ-Z2: TUL PYNQ-Z2")
+    assert found["board"].found.startswith("Pynq-Z2: TUL PYNQ-Z2")
     assert found["sudo"].found == "asks for a password"
     assert found["deployed"].state == "missing"
     assert not list(board.home.glob("specbp*"))

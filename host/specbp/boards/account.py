@@ -103,7 +103,7 @@ class Account:
         self, folder: Path, board: str, sudo_password: str, memory_bytes: int = 64 << 20
     ) -> None:
         self.home, self.site = folder / "home", folder / "site"
-        self._image_name = board_named(board).name.upper()
+        self._image_name = board_named(board).image
         self.binaries = {
             "sudo": SUDO,
             "python3": PYTHON.format(site=self.site, python=sys.executable),

@@ -2,6 +2,7 @@
 
 A file has these fields; addresses are texts in hexadecimal:
 
+    image              what its PYNQ image calls it: BOARD there, and the name of pynq's device
     title              maker and name
     part, board_part   the FPGA, and the board's own files, as Vivado has them
     family             of the FPGA, as Yosys has it: xc7, xcup
@@ -19,7 +20,7 @@ A file has these fields; addresses are texts in hexadecimal:
     ddr                settings of the processing system, for where `board_part` is not installed
     sources            where this is from
 
-The file's name is what the board's PYNQ image calls it (`BOARD`), in lower case. The runner on a
+The file's name is `image` in lower case. The runner on a
 board reads these files, too: Python 3.8 and nothing else.
 """
 
@@ -50,6 +51,7 @@ class Board:
 
     Attributes:
         name: the file's name, which is what its image calls it, in lower case.
+        image: what the board's PYNQ image calls it.
         title: maker and name, for people.
         part: the FPGA, as Vivado has it.
         board_part: the board's files, as Vivado has them; a build does without where they are
@@ -75,6 +77,7 @@ class Board:
     """
 
     name: str
+    image: str
     title: str
     part: str
     board_part: str
@@ -140,6 +143,7 @@ def _board(name: str, said: Mapping[str, Any]) -> Board:
     first, last = (int(address, 16) for address in said["logic"])
     return Board(
         name=name,
+        image=said["image"],
         title=said["title"],
         part=said["part"],
         board_part=said["board_part"],

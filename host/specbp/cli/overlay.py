@@ -15,6 +15,7 @@ from specbp.cli.on_overlay import overlay_experiment
 from specbp.cli.options import with_experiment_options
 from specbp.cli.overlay_build import build
 from specbp.cli.overlay_coverage import coverage
+from specbp.cli.overlay_link import link
 from specbp.cli.overlay_resources import resources
 from specbp.cli.overlay_timing import timing
 from specbp.cli.overlay_waves import waves
@@ -36,6 +37,7 @@ overlay = typer.Typer(
 
 overlay.command()(build)
 overlay.command()(coverage)
+overlay.command()(link)
 overlay.command()(resources)
 overlay.command()(timing)
 overlay.command()(waves)

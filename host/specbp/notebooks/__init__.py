@@ -1,0 +1,1 @@
+"""Notebooks, which `pynq get-notebooks specbp` copies to where they can be run and changed."""
