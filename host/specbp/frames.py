@@ -94,6 +94,13 @@ RUNS: tuple[Column, ...] = (
     Column("synthetic", bool, "trained on random data: timing only, no accuracy is claimed"),
     Column("steps", int, "training steps done"),
     Column("train_s", float, "wall time of the training steps, without evaluation, s", False),
+    Column(
+        "peak_memory_mib",
+        float,
+        "by how much the memory of the process grew at most while the arm was opened and did its "
+        "first steps, MiB; null where the system does not count it",
+        False,
+    ),
     Column("step_ms", float, "median wall time of a step, ms", False),
     Column("step_ms_p05", float, "5th percentile of the wall time of a step, ms", False),
     Column("step_ms_p95", float, "95th percentile of the wall time of a step, ms", False),
@@ -239,6 +246,12 @@ STEPS: tuple[Column, ...] = (
     Column("rejects", int, "samples that got the ordinary backward; null if not speculative"),
     Column("step_ms", float, "wall time of the step, ms", False),
     Column("joules", float, "energy of the block that the step is of, over its steps, J", False),
+    Column(
+        "between_ms",
+        float,
+        "work of the loop outside the clock of the step, the mean of the block, ms",
+        False,
+    ),
     Column("load_ms", float, "picking and normalising the batch, ms", False),
     Column("forward_ms", float, "forward and loss, ms", False),
     Column("gate_ms", float, "comparing actual with cached softmax, ms", False),

@@ -43,3 +43,5 @@ def test_loading_the_batch_is_in_the_time_of_its_step(large_images, monkeypatch,
     assert loading >= 0.1 * in_steps
     assert 0.93 * took_ms <= in_steps <= took_ms
     assert all(row["load_ms"] > 0 for row in rows)
+    between = sum(row["between_ms"] for row in rows)
+    assert in_steps + between == pytest.approx(took_ms, rel=0.02), "steps and what is between"

@@ -22,7 +22,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_every_table_has_as_many_cells_in_every_row(demo: Frames) -> None:
     found = tables(render(summarise(demo), "A report"))
-    assert len(found) == 2 * 2 + 3
+    assert len(found) == 2 * 3 + 3
     for table in found:
         assert {len(row) for row in table} == {len(table[0])}
         assert set("".join(table[1])) <= set("- ")

@@ -83,12 +83,16 @@ class CpuTraining(TrainedInPytorch):
         Raises:
             FloatingPointError: the loss is no longer a number: the training has diverged.
         """
+        started = time.perf_counter()
         torch.set_num_threads(self._experiment.threads)
         rows: list[StepRow] = []
         while len(rows) < steps:
             # A block ends with the step after which subnormal momentum is cleared.
             until_clearing = -self._step % CLEARING_STEPS + 1
             rows += self._block(min(steps - len(rows), until_clearing))
+        between_ms = (time.perf_counter() - started) * 1e3 - sum(row["step_ms"] for row in rows)
+        for row in rows:
+            row["between_ms"] = between_ms / steps
         if self._experiment.threads > 1:
             _let_threads_sleep()
         return rows

@@ -126,6 +126,8 @@ def _sentences(one: ArmComparison) -> list[str]:
     """Return what was found, in words."""
     starts = len(one.time.by_start)
     words = [f"{one.arm} takes {_ratio(one.time)} of the total time of {one.baseline}"]
+    if one.whole_loop is not None:
+        words.append(f"with the work between steps it takes {_ratio(one.whole_loop)}")
     words.append(f"its typical step takes {_ratio(one.typical)} of that of {one.baseline}")
     if starts > 1:
         each = ", ".join(f"{ratio:.3f}" for ratio in one.time.by_start)

@@ -28,6 +28,11 @@ from specbp.runtime.outlines import outline_of
 class Arm:
     """A training and the rows of its frames.
 
+    Args:
+        cell: what is trained.
+        training: the training in progress.
+        peak_mib: memory that it takes at most, where that was counted.
+
     Attributes:
         cell: what is trained.
         training: the training in progress.
@@ -35,9 +40,10 @@ class Arm:
         unsaved_steps: rows of the frame `steps` since the last checkpoint.
     """
 
-    def __init__(self, cell: Cell, training: Training) -> None:
+    def __init__(self, cell: Cell, training: Training, peak_mib: float | None = None) -> None:
         self.cell = cell
         self.training = training
+        self._peak_mib = peak_mib
         self.epochs: list[dict[str, Any]] = []
         self.unsaved_steps: list[dict[str, Any]] = []
         self._train_s = 0.0
@@ -116,6 +122,7 @@ class Arm:
         return {
             "steps": len(times),
             "train_s": self._train_s,
+            "peak_memory_mib": self._peak_mib,
             **_energy(steps, self._meter, self._train_s),
             **_on_overlay(steps),
             **self.training.about,

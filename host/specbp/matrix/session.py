@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -23,6 +24,7 @@ from specbp.experiment import Experiment
 from specbp.matrix.arm import Arm
 from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Failure, Saved, steps_by_cell
 from specbp.matrix.expand import Cell
+from specbp.matrix.memory import peak_mib
 from specbp.matrix.progress import Listener
 from specbp.matrix.store import FinishedCell, Store
 from specbp.matrix.turns import turn_order
@@ -77,6 +79,7 @@ class Session:
         self._round = self._saved.round
         self._arms: list[Arm] = []
         self._failures: dict[str, Failure] = dict(self._saved.failures)
+        self._set_up_libraries()
         for cell in cells:
             if cell.hash in self._failures:
                 self._tell_failed(cell)
@@ -113,10 +116,12 @@ class Session:
 
     def _open(self, cell: Cell) -> None:
         try:
-            copy = self._open_training(cell.experiment)
-            copy.advance(min(WARM_UP_STEPS, copy.steps_per_epoch))
-            copy.close()
-            arm = Arm(cell, self._open_training(cell.experiment))
+            peak = None
+            if _is_in_main_memory(cell):
+                peak = peak_mib(lambda: self._warm_up(cell.experiment))
+            else:
+                self._warm_up(cell.experiment)
+            arm = Arm(cell, self._open_training(cell.experiment), peak)
         except UsageError:
             raise
         except Exception as error:
@@ -125,6 +130,20 @@ class Session:
         if cell.hash in self._saved.arms:
             restore(arm, self._saved.arms[cell.hash], self._store)
         self._arms.append(arm)
+
+    def _set_up_libraries(self) -> None:
+        """Warm up once before any memory is counted: data and libraries are loaded with that."""
+        for cell in self._cells:
+            if cell.hash not in self._failures and _is_in_main_memory(cell):
+                with suppress(Exception):  # it is met again, and told, when the cell is opened
+                    self._warm_up(cell.experiment)
+                return
+
+    def _warm_up(self, experiment: Experiment) -> None:
+        """Train a copy for a few steps and throw it away."""
+        copy = self._open_training(experiment)
+        copy.advance(min(WARM_UP_STEPS, copy.steps_per_epoch))
+        copy.close()
 
     def _check_equal_work(self) -> None:
         for what in ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256"):
@@ -235,6 +254,11 @@ def _is_baseline(cell: Cell, of: Cell) -> bool:
     one, other = cell.experiment, of.experiment
     backend = "cpu" if other.on_overlay else other.backend
     return (one.backend, one.schedule, one.engines, one.threads) == (backend, "sequential", 1, 1)
+
+
+def _is_in_main_memory(cell: Cell) -> bool:
+    """Return whether what a cell trains lies in the memory of this process."""
+    return not (cell.experiment.on_gpu or cell.experiment.on_overlay)
 
 
 def _now() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -207,6 +207,9 @@ def _summarise_arm(
         equal_resources=_against(comparison, arm, equal_resources, steps),
         accuracy_change=_accuracy_change(comparison, arm, one_thread),
         accuracy_margin=accuracy_margin,
+        step_ms=_mean_step(arm, steps),
+        between_ms=_mean_between(arm, steps),
+        peak_memory_mib=_largest(run["peak_memory_mib"] for run in arm.runs),
         repeatable=arm.is_repeatable,
     )
 
@@ -236,6 +239,7 @@ def _against(
         processes=processes(pairs),
         time=total,
         typical=typical,
+        whole_loop=_whole_loop(pairs, steps),
         accuracy=accuracy if isinstance(accuracy, MeanInterval) else None,
         synthetic=comparison.synthetic,
         withheld=_withheld(comparison, baseline, pairs, steps, (total, typical)),
@@ -252,6 +256,46 @@ def _ratios(
         [typical_ms(steps[run["cell"]]) for run in runs] for runs in zip(*pairs, strict=True)
     )
     return total, typical_ratio(ours, theirs, total.rounds)
+
+
+def _whole_loop(
+    pairs: Sequence[tuple[Row, Row]], steps: Mapping[str, pd.DataFrame]
+) -> RatioInterval | None:
+    """Return the ratio of total time with the work between steps, where that is known."""
+    whole = {}
+    for run in (run for pair in pairs for run in pair):
+        cell = run["cell"]
+        between = _between(steps[cell])
+        if between is None:
+            return None
+        whole[cell] = steps[cell].assign(step_ms=steps[cell]["step_ms"] + between)
+    return _ratios(pairs, whole)[0]
+
+
+def _between(steps: pd.DataFrame) -> pd.Series[float] | None:
+    """Return the work of the loop outside the clock of each step, ms; None where unknown."""
+    if "between_ms" not in steps or steps["between_ms"].isna().any():
+        return None
+    # The clock of the loop and that of a step are read one after the other: never below zero.
+    return steps["between_ms"].astype("float64").clip(lower=0.0)
+
+
+def _mean_between(arm: Arm, steps: Mapping[str, pd.DataFrame]) -> float | None:
+    """Return the mean work of the loop outside the clock of a step, ms; None where unknown."""
+    of_runs = [_between(steps[cell]) for cell in arm.cells]
+    if any(one is None for one in of_runs):
+        return None
+    return float(pd.concat(of_runs).sum() / sum(_count(steps[cell]) for cell in arm.cells))
+
+
+def _mean_step(arm: Arm, steps: Mapping[str, pd.DataFrame]) -> float:
+    of_runs = [steps[cell] for cell in arm.cells]
+    return float(sum(one["step_ms"].sum() for one in of_runs) / sum(map(_count, of_runs)))
+
+
+def _count(steps: pd.DataFrame) -> int:
+    """Return how many steps there are, also where they are summed up to rounds."""
+    return int(steps["steps"].sum()) if "steps" in steps else len(steps)
 
 
 def _withheld(
@@ -326,6 +370,10 @@ def _accuracies(runs: Sequence[Row], synthetic: bool) -> list[float]:
     """Return the test accuracies in percent; none at all if one is missing or may not be used."""
     found = [run["test_accuracy"] for run in runs]
     return [] if synthetic or None in found else [PERCENT * value for value in found]
+
+
+def _largest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _mean(values: Any) -> float | None:

@@ -19,6 +19,9 @@ from specbp.report.wording import (
 NOISY = 2.0
 """A 95th percentile above this many medians is worth a caution."""
 
+MOST_BETWEEN = 0.05
+"""Work between the steps above this part of a step is worth a caution."""
+
 _BASELINES = ("one thread", "equal threads")
 
 
@@ -60,6 +63,13 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
         "not do the same work each time."
         for arm in comparison.arms
         if not arm.repeatable
+    ]
+    found += [
+        f'"{arm.name}" spends {arm.between_ms / (arm.step_ms + arm.between_ms):.0%} of its loop '
+        "outside the clock of its steps: ratios of step times leave that out, those of the whole "
+        "loop do not."
+        for arm in comparison.arms
+        if arm.between_ms and arm.between_ms > MOST_BETWEEN * arm.step_ms
     ]
     found += _withheld_sentences(comparison)
     noisiest = max(comparison.arms, key=_tail)

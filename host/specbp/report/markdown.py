@@ -12,6 +12,7 @@ from specbp.report.tables import (
     Table,
     core_bounds_table,
     core_times_table,
+    costs_table,
     cycles_table,
     energy_table,
     hash_table,
@@ -60,6 +61,7 @@ def render(summary: Summary, title: str) -> str:
 def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
     """Return heading, headline, summary tables and hashes of one comparison."""
     over, starts = over_bound_table(comparison.arms), starts_table(comparison)
+    costs = costs_table(comparison)
     headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
     rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
     return [
@@ -70,6 +72,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         _lines(headings, rows),
         *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         *_two_cores(comparison),
+        *(["Memory, and work between the steps:", table(costs)] if costs.rows else []),
         *(["Every start:", table(starts)] if starts.rows else []),
         "Equal work:",
         table(hash_table(comparison)),

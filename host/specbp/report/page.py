@@ -20,6 +20,7 @@ from specbp.report.tables import (
     breakdown_table,
     core_bounds_table,
     core_times_table,
+    costs_table,
     cycles_table,
     energy_table,
     epoch_table,
@@ -122,6 +123,8 @@ def _section(
         if times.rows:
             details.append(("Two cores: where the cycles go, core 0 / core 1", times))
     details.append(("What the arms share", work_table(found)))
+    if (costs := costs_table(found)).rows:
+        details.append(("Memory, and work between the steps", costs))
     if (starts := starts_table(found)).rows:
         details.append(("Every start of the process", starts))
     details.append(("Proof of equal work", hash_table(found)))

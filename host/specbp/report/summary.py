@@ -29,6 +29,7 @@ class ArmComparison:
         seeds: the seeds at which both were timed in turns; only these enter `time`.
         processes: in how many processes these starts were begun; ``None`` where it is not known.
         time: total step time of `arm` over that of `baseline`.
+        whole_loop: total time with the work between steps; ``None`` where it was not recorded.
         typical: the time of a typical step of `arm` over that of `baseline`.
         withheld: why no verdict is given on the time; empty where one is.
         accuracy: test accuracy of `arm` minus that of `baseline` over all seeds of both,
@@ -45,6 +46,7 @@ class ArmComparison:
     processes: int | None
     time: RatioInterval
     typical: RatioInterval
+    whole_loop: RatioInterval | None
     accuracy: MeanInterval | None
     synthetic: bool
     withheld: tuple[str, ...] = ()
@@ -111,6 +113,10 @@ class ArmSummary:
         accuracy_change: test accuracy minus that of the sequential arm with one thread, over the
             seeds of both, percentage points.
         accuracy_margin: loss of accuracy, percentage points, that non-inferiority is tested at.
+        step_ms: the mean step, which the total time is made of.
+        between_ms: mean work of the loop outside the clock of a step; ``None`` where unknown.
+        peak_memory_mib: memory that it took at most, the largest of its runs; ``None`` where
+            unknown.
         repeatable: whether all starts at a seed came to the same weights.
         verdict: ``did not learn`` or ``fell apart`` where a training of it did, else empty.
     """
@@ -128,6 +134,9 @@ class ArmSummary:
     equal_resources: ArmComparison | NotCompared
     accuracy_change: MeanInterval | NotCompared
     accuracy_margin: float
+    step_ms: float
+    between_ms: float | None
+    peak_memory_mib: float | None
     repeatable: bool = True
     verdict: str = ""
 

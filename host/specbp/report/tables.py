@@ -177,6 +177,36 @@ def starts_table(comparison: ComparisonSummary) -> Table:
     )
 
 
+def costs_table(comparison: ComparisonSummary) -> Table:
+    """Return what an arm costs beside its steps: memory, and work of the loop between them."""
+    rows = []
+    for arm in comparison.arms:
+        against = arm.one_thread
+        loop = against.whole_loop if isinstance(against, ArmComparison) else None
+        between = arm.between_ms
+        share = None if between is None else between / (arm.step_ms + between)
+        rows.append(
+            (
+                arm.name,
+                DASH if arm.peak_memory_mib is None else f"{arm.peak_memory_mib:.1f}",
+                milliseconds(arm.step_ms),
+                DASH if between is None else milliseconds(between),
+                DASH if share is None else f"{100 * share:.1f}%",
+                DASH if loop is None else f"{loop.ratio:.3f}",
+            )
+        )
+    headings = (
+        "arm",
+        "peak memory, MiB",
+        "mean step, ms",
+        "between steps, ms",
+        "share of the loop",
+        "whole loop / sequential, 1 thread",
+    )
+    known = any(row[1] != DASH or row[3] != DASH for row in rows)
+    return Table(headings, tuple(rows) if known else ())
+
+
 def over_bound_table(arms: Sequence[ArmSummary]) -> Table:
     """Return what lies between the bound and the mean step of every arm that has it, ms."""
     known = [(arm.name, arm.over_bound) for arm in arms if arm.over_bound is not None]
