@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import bdtrc, ndtr
 
 LEVEL = 0.01
 KEPT = 0.5
@@ -33,7 +33,7 @@ class MeasuredAccuracy:
     def learned(self) -> bool:
         """Whether the accuracy is above chance, by a one-sided binomial test."""
         correct = round(self.accuracy * self.samples)
-        return bool(stats.binom.sf(correct - 1, self.samples, self.chance) <= LEVEL)
+        return bool(bdtrc(correct - 1, self.samples, self.chance) <= LEVEL)
 
     def fell_apart_beside(self, baseline: MeasuredAccuracy) -> bool:
         """Return whether less than half of what `baseline` has gained over chance is there.
@@ -47,7 +47,7 @@ class MeasuredAccuracy:
         pooled = (self.accuracy * self.samples + baseline.accuracy * baseline.samples) / samples
         variance = pooled * (1 - pooled) * (1 / self.samples + 1 / baseline.samples)
         distance = baseline.accuracy - self.accuracy
-        return bool(stats.norm.sf(distance / math.sqrt(variance)) <= LEVEL)
+        return bool(ndtr(-distance / math.sqrt(variance)) <= LEVEL)
 
     @property
     def words(self) -> str:

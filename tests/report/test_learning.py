@@ -2,7 +2,8 @@
 
 import pytest
 
-from specbp.report import markdown, summarise
+from specbp.report import markdown
+from specbp.report.compare import summarise
 from specbp.report.headline import cautions
 from specbp.report.learning import learning_notes
 from specbp.report.pairing import comparisons

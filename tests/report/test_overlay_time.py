@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specbp.report import compare_each
+from specbp.report.compare import compare_each
 from specbp.report.overlay_time import with_overlay_time
 
 Make = Callable[..., Any]

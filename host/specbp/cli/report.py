@@ -36,8 +36,10 @@ def report(
     specbp report results/demo
     """
     from specbp.matrix.store import load
-    from specbp.report import print_summary, summarise, write_report
+    from specbp.report.compare import summarise
     from specbp.report.published import write_frames
+    from specbp.report.terminal import print_summary
+    from specbp.report.writing import write_report
 
     frames = load(results)
     folder = output or results / "report"
