@@ -8,7 +8,7 @@ from specbp import durable
 from specbp.bitstream.making import make_simulated
 from specbp.durable import DamagedError, HalfMadeError
 from specbp.overlay.parameters import Parameters
-from specbp.report import write_report
+from specbp.report.writing import write_report
 from tests.disk import CUTS, Disk, Model, put
 from tests.report.conftest import make_cell, make_frames
 
