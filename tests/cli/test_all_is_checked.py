@@ -27,7 +27,7 @@ AXES = {
     "sampler": ({}, ["random", "block", "blocks"]),
     "block_keys": ({"sampler": "blocks"}, [2, 0, 5]),
     "held_out": ({"test": None}, [5, 10**6, 6]),
-    "backend": ({}, ["cpu", "cuda:99", "native"]),
+    "backend": ({}, ["cpu", "cuda:99", "sim:model"]),
     "lanes": ({"backend": "sim:model"}, [16, 12, 32]),
     "schedule": ({"batch_size": 1}, ["sequential", "data-parallel", "pipelined"]),
     "key": (SPECULATIVE | {"epochs": 2}, ["label", "labels", "bucket"]),
