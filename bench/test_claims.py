@@ -39,7 +39,7 @@ def said(one):
     return f"{one.ratio:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
-@pytest.mark.parametrize("batch_size", [8, 32])
+@pytest.mark.parametrize("batch_size", [1, 8, 32])
 def test_a_sequential_step_costs_at_most_5_percent_more_than_a_plain_loop(
     benchmark, open_training, cifar_like, batch_size
 ):

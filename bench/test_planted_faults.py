@@ -142,14 +142,94 @@ FAULTS = {
         "_accuracies(arm.runs, comparison.synthetic)",
         "tests/report/test_starts.py",
     ),
+    "work between the steps is not counted": Fault(
+        f"{SPECBP}/backends/cpu.py",
+        'row["between_ms"] = between_ms / steps',
+        'row["between_ms"] = 0.0',
+        "tests/backends/test_clock.py",
+    ),
+    "backward uses the weights that forward read": Fault(
+        f"{SPECBP}/runtime/execution.py",
+        "weights = self._of(self._trained.weights, node)\n            output_grad",
+        "weights = self._of(self._trained.ahead, node)\n            output_grad",
+        DELAYED,
+    ),
+    "prediction looks twice as far ahead": Fault(
+        f"{SPECBP}/backends/trained.py",
+        "return self._recipe.rule(step).learning_rate * self._age",
+        "return self._recipe.rule(step).learning_rate * self._age * 2",
+        DELAYED,
+    ),
+    "prediction uses the learning rate of another step": Fault(
+        f"{SPECBP}/backends/cpu.py", "self._distance(step + 1)", "self._distance(step)", DELAYED
+    ),
+    "the update uses the learning rate of the next step": Fault(
+        f"{SPECBP}/backends/cpu.py",
+        "rule, distance = self._recipe.rule(step),",
+        "rule, distance = self._recipe.rule(step + 1),",
+        DELAYED,
+    ),
+    "a warm-up lasts an epoch longer": Fault(
+        f"{SPECBP}/backends/trained.py",
+        "return step // self.steps_per_epoch < (",
+        "return step // self.steps_per_epoch <= (",
+        DELAYED,
+    ),
+    "warm-up steps read predicted weights": Fault(
+        f"{SPECBP}/runtime/execution.py",
+        "trained.weights if warmup else trained.ahead)",
+        "trained.ahead)",
+        DELAYED,
+    ),
+    "the gate accepts twice as much": Fault(
+        f"{SPECBP}/runtime/gates.py",
+        "accepted = distance < self.threshold",
+        "accepted = distance < 2 * self.threshold",
+        DELAYED,
+    ),
+    "the cache keeps the first sample of a label": Fault(
+        f"{SPECBP}/runtime/cache.py", "triu_(1)", "tril_(-1)", DELAYED
+    ),
+    "the label key looks up another label": Fault(
+        f"{SPECBP}/runtime/cache.py",
+        "return (labels + self._offset) % self.keys",
+        "return (labels + self._offset + 1) % self.keys",
+        DELAYED,
+    ),
+    "a rejected sample keeps its speculated gradient": Fault(
+        f"{SPECBP}/runtime/execution.py",
+        "            _put_rows(grad, index, rows)",
+        "            pass",
+        DELAYED,
+    ),
+    "of a rejected sample the cached input is used": Fault(
+        f"{SPECBP}/runtime/execution.py",
+        'if task.inputs == "cached" and len(rejected):',
+        "if False:",
+        DELAYED,
+    ),
+    "the batch before is never replaced": Fault(
+        f"{SPECBP}/runtime/cache.py",
+        "self._previous, self._coming = self._coming, {}",
+        "self._previous, self._coming = self._previous or self._coming, {}",
+        DELAYED,
+    ),
     "the report shows the best epoch": Fault(
         f"{SPECBP}/report/compare.py",
         'found = [run["test_accuracy"] for run in runs]',
         'found = [run["best_test_accuracy"] for run in runs]',
         "tests/report/test_compare.py",
     ),
+    "the baseline waits 0.3 ms in every step": Fault(
+        f"{SPECBP}/runtime/native/runtime.cpp",
+        "    work(0);\n    if (plan_->engines == 2) {\n      const",
+        "    work(0);\n    if (plan_->engines == 1) {\n"
+        "      for (const double ends = now() + 0.0003; now() < ends;) {}\n    }\n"
+        "    if (plan_->engines == 2) {\n      const",
+        "tests/backends/test_clock.py",
+    ),
 }
-"""Keyed by what the fault does; those that change how fast something is are in `SLOW`."""
+"""Keyed by what the fault does."""
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from specbp.overlay import sources
-from specbp.provenance import package_sources, provenance
+from specbp.provenance import _provenance, difference, origin, package_sources, provenance
 from specbp.runtime.native.library import FOLDER
 
 
@@ -29,3 +29,20 @@ def test_other_hardware_is_another_source_and_only_while_it_is_used(tmp_path):
         patch.setattr(sources, "HARDWARE", other)
         assert provenance()["source_sha256"] != before
     assert provenance()["source_sha256"] == before
+
+
+@pytest.mark.parametrize(("value", "recorded"), [(None, None), (" PASSIVE", "passive")])
+def test_how_waiting_threads_behave_is_recorded_and_told_apart(monkeypatch, value, recorded):
+    """Kind: times that depend on a setting nobody sees, or a mix of two after a resume."""
+    before = origin()
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", value)
+    _provenance.cache_clear()
+    try:
+        assert origin()["omp_wait_policy"] == recorded
+        other = {**before, "omp_wait_policy": "active"}
+        assert "OMP_WAIT_POLICY active (now " in difference(other)
+    finally:
+        monkeypatch.undo()
+        _provenance.cache_clear()

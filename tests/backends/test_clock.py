@@ -1,6 +1,7 @@
 """What the clock of a step holds: all work of the loop, loading the batch included."""
 
 import time
+from statistics import median
 
 import pytest
 from torch import nn
@@ -45,3 +46,18 @@ def test_loading_the_batch_is_in_the_time_of_its_step(large_images, monkeypatch,
     assert all(row["load_ms"] > 0 for row in rows)
     between = sum(row["between_ms"] for row in rows)
     assert in_steps + between == pytest.approx(took_ms, rel=0.02), "steps and what is between"
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_sequential_step_is_work_and_nothing_else(digits, monkeypatch, native):
+    """Kind: a baseline that is slower than it need be. Planted fault: it waits 0.3 ms a step.
+
+    Against a plain loop it is held in bench/test_claims.py.
+    """
+    if not native:
+        monkeypatch.setattr(cpu, "native_is_there", lambda: False)
+    training = cpu.CpuTraining(experiment_from({"dataset": "digits", "epochs": 9}), digits)
+    training.advance(5)
+    idle = [row["share_synchronisation_ms"] for row in training.advance(60)]
+    training.close()
+    assert median(idle) < (0.05 if native else 0.2)
