@@ -1,8 +1,11 @@
 """What the README says of CIFAR-100 is what the published frames say."""
 
+import re
+
 import pandas as pd
 import pytest
 
+from specbp.report import published
 from specbp.report.statistics import paired_difference, ratio_with_interval
 from tests.conftest import REPOSITORY
 
@@ -23,15 +26,21 @@ def row(start, columns=None):
     return found
 
 
+LIMIT = 300_000
+"""Bytes of a report, so that who is sent one on a phone reads it."""
+
+REPORTS = sorted(path.parent for path in (REPOSITORY / "reports").rglob("report.html"))
+
+
 def by_seed(runs, arm):
     return runs[runs["arm"].str.startswith(arm)].set_index("seed").sort_index()
 
 
 @pytest.mark.parametrize(
-    "folder", sorted(path.parent for path in (REPOSITORY / "reports").rglob("runs.csv"))
+    "folder", sorted(path.parent for path in (REPOSITORY / "reports").rglob("runs.parquet"))
 )
 def test_arms_at_one_seed_did_equal_work(folder):
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = pd.read_parquet(folder / "runs.parquet")
     runs = runs[runs["status"] == "ok"]
     work = ["dataset", "model", "batch_size", "learning_rate", "momentum", "seed"]
     work += [name for name in ("train", "held_out", "epochs") if name in runs]
@@ -39,8 +48,24 @@ def test_arms_at_one_seed_did_equal_work(folder):
         assert (runs.groupby(work)[name].nunique() == 1).all()
 
 
+@pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: folder.name)
+def test_a_report_is_small_and_lies_beside_its_frames(folder):
+    """Kind: reports that nobody opens, or that nobody can check."""
+    assert (folder / "report.html").stat().st_size < LIMIT
+    assert published.is_published(folder)
+    title = published.read(folder).title
+    assert f"<title>{title}</title>" in (folder / "report.html").read_text().replace("&#39;", "'")
+
+
+def test_the_index_links_every_report():
+    index = (REPOSITORY / "reports" / "index.html").read_text()
+    links = re.findall(r'<h2><a href="([^"]*)"', index)
+    found = [folder.relative_to(REPOSITORY / "reports") / "report.html" for folder in REPORTS]
+    assert sorted(links) == sorted(path.as_posix() for path in found)
+
+
 def test_the_loss_on_a_gpu_is_the_published_one():
-    runs = pd.read_csv(GPU / "accuracy" / "runs.csv")
+    runs = pd.read_parquet(GPU / "accuracy" / "runs.parquet")
     for batch_size, said in ((8, row(ON_GPU)[-1]), (32, "0.87 points** [0.53, 1.21] (10 seeds")):
         chosen = runs[runs["batch_size"] == batch_size]
         arm, baseline = (
@@ -56,7 +81,7 @@ def test_the_loss_on_a_gpu_is_the_published_one():
 
 
 def test_the_loss_of_accuracy_is_the_published_one():
-    runs = pd.read_csv(CIFAR100 / "accuracy" / "runs.csv").query("momentum == 0.9")
+    runs = pd.read_parquet(CIFAR100 / "accuracy" / "runs.parquet").query("momentum == 0.9")
     arm, baseline = (by_seed(runs, name)["test_accuracy"] * 100 for name in (PREDICTED, BASELINE))
     assert list(arm.index) == list(baseline.index) == list(range(10))
     change = paired_difference(list(arm), list(baseline))
@@ -86,7 +111,7 @@ def test_the_time_of_a_step_is_the_published_one(column, batch_size, start, arm,
 
 @pytest.mark.parametrize(("batch_size", "most"), [(8, 1.10), (32, 1.10)])
 def test_native_steps_are_as_near_to_the_bound_as_was_asked(batch_size, most):
-    runs = pd.read_csv(CIFAR100 / "time" / "runs.csv")
+    runs = pd.read_parquet(CIFAR100 / "time" / "runs.parquet")
     runs = runs[(runs["model"] == "cifar-cnn") & (runs["batch_size"] == batch_size)]
     runs = runs[runs["arm"] == "pipelined, native"]
     over = runs.filter(like="over_").sum(axis=1) / runs["bound_ms"]
@@ -107,9 +132,9 @@ def points(change, seeds):
 
 def ratio(folder, batch_size, arm, baseline):
     """The time of `arm` over that of `baseline`, with its interval, as the README writes it."""
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = pd.read_parquet(folder / "runs.parquet")
     runs = runs[(runs["model"] == "cifar-cnn") & (runs["batch_size"] == batch_size)]
-    rounds = pd.read_csv(folder / "rounds.csv").groupby("cell")["step_ms"]
+    rounds = pd.read_parquet(folder / "rounds.parquet").groupby("cell")["step_ms"]
 
     def turns(name):
         cells = runs[runs["arm"] == name].sort_values("seed")["cell"]

@@ -31,9 +31,9 @@ def test_frames_are_written_beside_the_report_when_asked_for(finished):
     folder = finished.folder / "published"
     code, output, error = finished("report", "out", "--output", "published", "--with-frames")
     assert code == 0, error
-    assert "rounds.csv" in output
+    assert "rounds.parquet" in output
     assert {path.name for path in folder.iterdir()} == {
-        "report.html", "report.md", "runs.csv", "epochs.csv", "rounds.csv"
+        "report.html", "report.md", "runs.parquet", "epochs.parquet", "rounds.parquet"
     }  # fmt: skip
 
 

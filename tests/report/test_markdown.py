@@ -33,7 +33,8 @@ def test_the_numbers_are_those_of_the_summary(plain: Frames) -> None:
     text = render(summarise(plain), "A report")
     assert r"0.700 \[0.700, 0.700\] (step 0.700, faster)" in text
     assert rf"{MINUS}2.00 \[{MINUS}4.48, +0.48\] (not told apart)" in text
-    assert text.startswith("# A report\n\n1 comparison, 3 arms, 9 training runs")
+    assert text.startswith("# A report\n\n**digits-cnn on digits, batch size 32: 9 trainings")
+    assert "\n\n1 comparison, 3 arms, 9 training runs" in text
     assert "## How it was measured" in text
     assert "https://doi.org/10.1109/ACCESS.2020.3040849" in text
 

@@ -89,7 +89,7 @@ def test_a_picture_has_every_kind_of_work_in_order_and_without_gaps(steps: Any) 
 
 def test_the_same_programs_are_drawn_once(steps: Any) -> None:
     with drawing_style():
-        figure = cores_figure(steps)
+        figure = cores_figure(steps).figure
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["core 0", "core 1"] * 2
     texts = [text.get_text().replace("\n", " ") for text in axes.texts]
@@ -128,7 +128,7 @@ def test_the_shares_of_a_core_add_up(steps: Any) -> None:
 def test_page_and_markdown_show_both(frames: Frames) -> None:
     summary = summarise(frames)
     page, text = render_page(frames, summary, "x"), render_markdown(summary, "x")
-    assert page.count("A step on two cores of the overlay") == 2, "a heading and its figure's title"
+    assert page.count("A step on two cores of the overlay") == 3, "heading, figure, how to read"
     assert "var(--core-weight-gradient)" in page and ">3:Conv2d</text>" in page
     for words in ("Two cores: from the bound", "Two cores: where the cycles go"):
         assert words in page

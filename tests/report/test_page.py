@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ import pytest
 from specbp.frames import Frames
 from specbp.report.compare import summarise
 from specbp.report.page import render
+from tests.report.conftest import make_demo, make_frames
 
 Make = Callable[..., Any]
 HOSTILE = '<script>alert(1)</script> "><img src=http://evil.example/x> $x$ | `y` {{ 7*7 }}'
@@ -50,10 +53,28 @@ def test_nothing_is_fetched_from_anywhere(shown: str) -> None:
     for name in ("src", "href", "xlink:href", "action", "data", "srcset", "poster"):
         for value in page.values(name):
             assert re.match(r"#|data:,|https://doi\.org/10\.", value), value
-    assert not {"script", "iframe", "img", "object", "embed", "form"} & set(page.tags)
+    assert not {"iframe", "img", "object", "embed", "form"} & set(page.tags)
     assert "@import" not in shown
     assert not re.search(r"url\((?!#)", shown)
     assert "default-src 'none'" in shown
+
+
+def test_the_one_script_is_allowed_by_its_hash_and_nothing_else_is(shown: str) -> None:
+    """Kind: a page that runs whatever gets into it."""
+    (script,) = re.findall(r"<script>(.*?)</script>", shown, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', shown)
+    assert f"script-src 'sha256-{digest}'" in policy.replace("&#39;", "'")
+    assert "unsafe-eval" not in policy
+    assert not re.search(r"\son\w+=", re.sub(r"<script>.*?</script>", "", shown, flags=re.DOTALL))
+
+
+def test_a_long_page_stays_small() -> None:
+    """Kind: a report that grows with its matrix: 16 comparisons of 5 arms, 10 epochs, 3 seeds."""
+    cells = [cell for size in range(16) for cell in make_demo(batch_size=2 + size)]
+    page = page_of(make_frames(*cells))
+    assert len(Page(page).values("id")) > 16
+    assert len(page.encode()) < 300_000
 
 
 def test_ids_are_unique_and_links_inside_lead_somewhere(shown: str) -> None:
@@ -77,7 +98,8 @@ def test_every_colour_is_defined_for_light_and_dark(shown: str) -> None:
 
 def test_every_section_is_there(shown: str) -> None:
     page = Page(shown)
-    assert page.tags.count("figure") == page.tags.count("svg") == 2 * 5
+    assert page.tags.count("figure") == 2 * 5 + 1
+    assert page.values("role").count("img") == 2 * 5 + 1
     for words in (
         "Batch 8",
         "Batch 32",
@@ -100,7 +122,8 @@ def test_hostile_values_are_shown_and_never_obeyed(cell: Make, gather: Make) -> 
         cell(schedule="speculative", columns={"status": "failed", "reason": HOSTILE}),
     )
     page = Page(page_of(frames, title=HOSTILE))
-    assert not {"script", "img"} & set(page.tags)
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
     assert page.text.count("<script>alert(1)</script>") > 5
     assert "{{ 7*7 }}" in page.text
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]

@@ -18,9 +18,14 @@ def test_accuracy_is_drawn_for_every_seed_and_for_their_mean(plain: Frames) -> N
     curves = epoch_curves(plain, comparison)
     looks = styles((arm.name, arm.sequential) for arm in comparison.arms)
     with drawing_style():
-        figure = accuracy_figure(curves, looks)
+        figure = accuracy_figure(curves, looks).figure
     axes = figure.axes[0]
-    assert len([line for line in axes.lines if len(line.get_xdata())]) == 3 * 3 + 3  # type: ignore[arg-type]
+    marked: Any = [line for line in axes.lines if line.get_marker() != "None"]
+    assert len(marked) == 3, "a mark for every arm"
+    assert len(axes.lines) == 3 * 3 + 3 + 3, "seeds, means and marks"
+    assert axes.get_xlim()[0] == 0
+    low, high = axes.get_ylim()
+    assert low < 88 < 90 < high and high - low < 10
     assert axes.get_xlabel() == "training time so far, s"
     assert axes.get_ylabel() == "test accuracy, %"
     marked: Any = [line for line in axes.lines if line.get_marker() != "None"]
@@ -32,7 +37,7 @@ def test_every_arm_has_its_point_of_time_saved_and_accuracy_lost(plain: Frames) 
     (comparison,) = summarise(plain).comparisons
     looks = styles((arm.name, arm.sequential) for arm in comparison.arms)
     with drawing_style():
-        figure = trade_figure(comparison, looks)
+        figure = trade_figure(comparison, looks).figure
     points: Any = [line for line in figure.axes[0].lines if line.get_marker() != "None"]
     found = [(line.get_xdata()[0], line.get_ydata()[0]) for line in points]
     assert found == [pytest.approx((0.875, 0.0)), pytest.approx((0.7, -2.0))]
@@ -42,7 +47,7 @@ def test_accept_rate_is_drawn_for_arms_that_have_one(plain: Frames) -> None:
     (comparison,) = comparisons(plain.runs)
     looks = styles((arm.name, arm.sequential) for arm in comparison.arms)
     with drawing_style():
-        figure = accept_figure(epoch_curves(plain, comparison), looks)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["pipelined"]
-    low, high = figure.axes[0].get_ylim()
+        drawing = accept_figure(epoch_curves(plain, comparison), looks)
+    assert [key.label for key in drawing.keys] == ["pipelined"]
+    low, high = drawing.figure.axes[0].get_ylim()
     assert low < 0 < 100 < high

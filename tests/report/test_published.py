@@ -2,9 +2,12 @@ import pandas as pd
 import pytest
 
 from specbp.errors import UsageError
-from specbp.report.compare import compare
-from specbp.report.published import rounds, write_frames
+from specbp.report.compare import compare, summarise
+from specbp.report.curves import breakdowns
+from specbp.report.pairing import comparisons
+from specbp.report.published import is_published, read, rounds, write
 from specbp.report.statistics import ratio_with_interval
+from specbp.report.story import story
 
 
 def test_rounds_are_the_sums_of_their_steps():
@@ -24,7 +27,7 @@ def test_rounds_are_the_sums_of_their_steps():
 
 
 def test_a_reader_can_recompute_a_ratio_from_the_written_frames(demo, tmp_path):
-    runs, epochs, turns = (pd.read_csv(path) for path in write_frames(demo, tmp_path))
+    runs, epochs, turns = (pd.read_parquet(path) for path in write(demo, tmp_path, "A title"))
     assert len(runs) == len(demo.runs)
     assert len(epochs) == len(demo.epochs)
     arm, baseline = "pipelined", "sequential, 1 thread"
@@ -45,4 +48,49 @@ def test_a_reader_can_recompute_a_ratio_from_the_written_frames(demo, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(demo, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file"):
-        write_frames(demo, tmp_path / "file")
+        write(demo, tmp_path / "file", "A title")
+
+
+def test_a_report_can_be_made_again_from_what_lies_beside_it(demo, tmp_path):
+    """Kind: a published number that nobody can make again. All but quantiles is the same."""
+    assert not is_published(tmp_path)
+    write(demo, tmp_path, "A title")
+    assert is_published(tmp_path)
+    source = read(tmp_path)
+    assert source.title == "A title"
+    first, again = summarise(demo), summarise(source.frames)
+    assert story(first) == story(again)
+    for one, other in zip(first.comparisons, again.comparisons, strict=True):
+        for arm, same in zip(one.arms, other.arms, strict=True):
+            assert (arm.name, arm.steps, arm.accuracy) == (same.name, same.steps, same.accuracy)
+            if hasattr(arm.one_thread, "time"):
+                assert same.one_thread.time.low == pytest.approx(arm.one_thread.time.low, 1e-3)
+
+
+def test_parts_of_a_mean_step_survive_being_summed_up(demo, tmp_path):
+    write(demo, tmp_path, "A title")
+    for comparison in comparisons(demo.runs):
+        first = breakdowns(demo, comparison)
+        again = breakdowns(read(tmp_path).frames, comparison)
+        assert first and len(first) == len(again)
+        for one, other in zip(first, again, strict=True):
+            assert other.step_ms == pytest.approx(one.step_ms, rel=1e-3)
+            for bar, same in zip(one.bars, other.bars, strict=True):
+                assert dict(same.parts) == pytest.approx(dict(bar.parts), rel=1e-2, abs=1e-3)
+
+
+def test_what_was_written_is_written_again_without_loss(demo, tmp_path):
+    first = write(demo, tmp_path / "a", "A title")
+    again = write(read(tmp_path / "a").frames, tmp_path / "b", "A title")
+    for one, other in zip(first, again, strict=True):
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(one), pd.read_parquet(other), check_like=True, check_dtype=False
+        )
+
+
+def test_a_file_that_is_none_of_these_is_named_in_one_line(demo, tmp_path):
+    write(demo, tmp_path, "A title")
+    (tmp_path / "rounds.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UsageError, match="not the frames of a published report") as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)

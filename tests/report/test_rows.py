@@ -26,7 +26,7 @@ def ratios(frames: Frames) -> Figure:
     with drawing_style():
         return ratio_figure(
             comparison, styles((arm.name, arm.sequential) for arm in comparison.arms)
-        )
+        ).figure
 
 
 def texts(figure: Figure) -> list[str]:
@@ -45,7 +45,7 @@ def test_ratio_interval_bound_and_seeds_are_drawn_where_they_are(plain: Frames) 
     figure = ratios(plain)
     assert [0.7] in xs(figure)
     assert [0.8] in xs(figure)
-    assert [0.7, 0.7, 0.7] in xs(figure)
+    assert [0.7, 0.7] * 3 in [[x for x in line if x == x] for line in xs(figure)]
     assert [0.6, 0.6] in xs(figure)
     assert [1.0, 1.0] in xs(figure)
     assert "step time of sequential" in figure.axes[0].get_xlabel()
@@ -67,7 +67,7 @@ def test_a_missing_baseline_stands_in_its_row(cell: Make, gather: Make) -> None:
 def test_every_mark_is_inside_the_axes(cell: Make, gather: Make) -> None:
     figure = ratios(gather(cell(10.0), cell(30.0, schedule="pipelined")))
     low, high = figure.axes[0].get_xlim()
-    assert all(low < x < high for line in xs(figure) for x in line)
+    assert all(low < x < high for line in xs(figure) for x in line if x == x)
 
 
 def test_ratios_far_apart_are_drawn_on_a_logarithmic_scale(cell: Make, gather: Make) -> None:
@@ -76,7 +76,7 @@ def test_ratios_far_apart_are_drawn_on_a_logarithmic_scale(cell: Make, gather: M
     assert axes.get_xscale() == "log"
     assert "logarithmic" in axes.get_xlabel()
     low, high = axes.get_xlim()
-    assert all(low < x < high for line in xs(figure) for x in line)
+    assert all(low < x < high for line in xs(figure) for x in line if x == x)
     assert ratios(gather(cell(10.0), cell(7.0, schedule="pipelined"))).axes[0].get_xscale() == (
         "linear"
     )
@@ -94,7 +94,7 @@ def test_the_bars_are_as_long_as_their_parts(cell: Make, gather: Make) -> None:
     frames = gather(cell(10.0), cell(10.0, schedule="pipelined", step_columns=parts))
     (comparison,) = comparisons(frames.runs)
     with drawing_style():
-        figure = breakdown_figure(breakdowns(frames, comparison))
+        figure = breakdown_figure(breakdowns(frames, comparison)).figure
     ends: dict[float, float] = {}
     for patch in figure.axes[0].patches:
         assert isinstance(patch, Rectangle)
@@ -115,7 +115,7 @@ def test_the_bar_over_the_bound_ends_at_the_mean_step(cell: Make, gather: Make) 
     (over,) = [arm.over_bound for arm in comparison.arms if arm.over_bound is not None]
     assert over.step_ms == pytest.approx(7.0)
     with drawing_style():
-        figure = over_bound_figure(comparison.arms)
+        figure = over_bound_figure(comparison.arms).figure
     patches: Any = figure.axes[0].patches
     assert [patch.get_width() for patch in patches] == pytest.approx([4.5, 1.5, 0.25, 0.5, 0.25])
     assert patches[-1].get_x() + patches[-1].get_width() == pytest.approx(7.0)

@@ -12,9 +12,15 @@ from specbp.cli.terminal import console, say
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="results folder", metavar="RESULTS")],
+    results: Annotated[
+        Path,
+        typer.Argument(
+            help="results folder, or one with a published report and its frames", metavar="RESULTS"
+        ),
+    ],
     output: Annotated[
-        Path | None, typer.Option(help="folder for the report", show_default="RESULTS/report")
+        Path | None,
+        typer.Option(help="folder for the report", show_default="RESULTS/report"),
     ] = None,
     title: Annotated[
         str | None, typer.Option(help="title of the page", show_default="name of the folder")
@@ -24,7 +30,15 @@ def report(
         real("loss of accuracy, points, that non-inferiority is tested at", least=0),
     ] = 0.5,
     with_frames: Annotated[
-        bool, typer.Option(help="write runs, epochs and timed rounds beside it as CSV")
+        bool,
+        typer.Option(
+            help="write runs, epochs and timed rounds beside it as Parquet: the report can be "
+            "made again from them"
+        ),
+    ] = False,
+    index: Annotated[
+        bool,
+        typer.Option(help="write index.html over all published reports below RESULTS instead"),
     ] = False,
 ) -> None:
     """Print the comparison and write it as one HTML page and as Markdown.
@@ -36,17 +50,25 @@ def report(
     specbp report results/demo
     """
     from specbp.matrix.store import load
+    from specbp.report import published
     from specbp.report.compare import summarise
-    from specbp.report.published import write_frames
+    from specbp.report.index import write_index
     from specbp.report.terminal import print_summary
     from specbp.report.writing import write_report
 
-    frames = load(results)
-    folder = output or results / "report"
-    paths = write_report(frames, folder, title or results.resolve().name, accuracy_margin)
+    if index:
+        say(f"index: {write_index(results, title or 'Published comparisons')}")
+        return
+    if published.is_published(results):
+        source = published.read(results)
+        frames, title, output = source.frames, title or source.title, output or results
+    else:
+        frames = load(results)
+    folder, title = output or results / "report", title or results.resolve().name
+    paths = write_report(frames, folder, title, accuracy_margin)
     written = [paths.html, paths.markdown]
     if with_frames:
-        written += write_frames(frames, folder)
+        written += published.write(frames, folder, title)
     print_summary(summarise(frames, accuracy_margin), console())
     say()
     for number, path in enumerate(written):

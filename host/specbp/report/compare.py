@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,8 @@ from specbp.report.pairing import (
     timed_in_turns,
 )
 from specbp.report.provenance import provenance
+from specbp.report.published import STEPS, TAIL, TYPICAL_MS, per_step
+from specbp.report.schemes import scheme_of, worker_noun
 from specbp.report.statistics import (
     MeanInterval,
     RatioInterval,
@@ -188,17 +191,19 @@ def _summarise_arm(
     accuracy_margin: float,
     on_cores: OverlayStep | None,
 ) -> ArmSummary:
-    times = np.concatenate([_step_times(run, steps) for run in arm.runs])
-    p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
+    count, step_time = _step_time(arm, steps)
     accuracy = _accuracies(arm.once_per_seed, comparison.synthetic)
     one_thread = one_thread_baseline(comparison, arm)
     equal_resources = equal_resources_baseline(comparison, arm)
     return ArmSummary(
         name=arm.name,
         sequential=arm.sequential,
+        scheme=scheme_of(arm.runs[0]),
+        workers=worker_noun(arm.backend),
+        backend=arm.backend,
         seeds=arm.seeds,
-        steps=len(times),
-        step_time=StepTime(median, p05, p95),
+        steps=count,
+        step_time=step_time,
         bound=_bound(arm, on_cores),
         over_bound=None if arm.backend in SIMULATED else _over_bound(arm.runs),
         accept_rate=_mean(run["accept_rate"] for run in arm.runs),
@@ -212,6 +217,26 @@ def _summarise_arm(
         peak_memory_mib=_largest(run["peak_memory_mib"] for run in arm.runs),
         repeatable=arm.is_repeatable,
     )
+
+
+def _step_time(arm: Arm, steps: Mapping[str, pd.DataFrame]) -> tuple[int, StepTime]:
+    """Return the number of steps of all seeds, and how long one takes.
+
+    Where the frames have rounds in place of steps, the quantiles are the means over seeds of
+    those that every run has of its own.
+    """
+    times = np.concatenate([_step_times(run, steps) for run in arm.runs])
+    if not any(STEPS in steps[cell] for cell in arm.cells):
+        p05, median, p95 = (float(value) for value in np.quantile(times, [0.05, 0.5, 0.95]))
+        return len(times), StepTime(median, p05, p95)
+    counts = np.concatenate([steps[cell][STEPS].to_numpy() for cell in arm.cells])
+    names = ("step_ms_p05", "step_ms", "step_ms_p95")
+    if arm.backend in SIMULATED or any(run[name] is None for run in arm.runs for name in names):
+        quantiles = np.quantile(times / counts, [0.05, 0.5, 0.95])
+    else:
+        quantiles = np.mean([[run[name] for name in names] for run in arm.runs], axis=0)
+    p05, median, p95 = (float(value) for value in quantiles)
+    return int(counts.sum()), StepTime(median, p05, p95)
 
 
 def _against(
@@ -253,7 +278,7 @@ def _ratios(
     rounds = [_paired_rounds(run, other, steps) for run, other in pairs]
     total = ratio_with_interval([a for a, _ in rounds], [b for _, b in rounds])
     ours, theirs = (
-        [typical_ms(steps[run["cell"]]) for run in runs] for runs in zip(*pairs, strict=True)
+        [_typical_ms(run, steps[run["cell"]]) for run in runs] for runs in zip(*pairs, strict=True)
     )
     return total, typical_ratio(ours, theirs, total.rounds)
 
@@ -315,8 +340,27 @@ def _withheld(
         if single and beside:
             total, typical = _ratios(beside, steps)
             one_thread = single.name, total.ratio, typical.ratio
-    baseline_steps = [steps[other["cell"]] for _, other in pairs]
-    return reasons_to_withhold(baseline.name, tail(baseline_steps), *ratios, one_thread)
+    baseline_tail = _tail([(other, steps[other["cell"]]) for _, other in pairs])
+    return reasons_to_withhold(baseline.name, baseline_tail, *ratios, one_thread)
+
+
+def _typical_ms(run: Row, steps: pd.DataFrame) -> float:
+    """Return the time of a typical step, ms; published frames have it beside the run."""
+    if STEPS not in steps:
+        return typical_ms(steps)
+    known = run.get(TYPICAL_MS) or (None if run["backend"] in SIMULATED else run["step_ms"])
+    return typical_ms(per_step(steps)) if known is None else float(known)
+
+
+def _tail(runs: Sequence[tuple[Row, pd.DataFrame]]) -> float:
+    """Return the tail of steps of several runs; the mean of theirs where steps are summed up."""
+    if not any(STEPS in steps for _, steps in runs):
+        return tail([steps for _, steps in runs])
+    known = [
+        run.get(TAIL) or (run["step_ms_p95"] or math.nan) / (run["step_ms"] or math.nan)
+        for run, _ in runs
+    ]
+    return float(np.nanmean(known)) if np.isfinite(known).any() else 1.0
 
 
 def _accuracy_change(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from specbp.frames import Frames
 from specbp.report.pairing import Arm, Comparison
+from specbp.report.published import STEPS
 
 ENGINE_0 = ("load", "forward", "gate", "backward", "redo", "update", "wait")
 """Parts of a step on engine 0 of two, the caller's."""
@@ -95,10 +96,18 @@ def breakdowns(frames: Frames, comparison: Comparison) -> tuple[Breakdown, ...]:
     return tuple(breakdown for breakdown in found if breakdown is not None)
 
 
+def _mean_step(timed: pd.DataFrame, steps: pd.DataFrame) -> pd.Series[float]:
+    """Return the mean of each time over the steps, also where a row is the sum of several."""
+    timed = timed.astype("float64")
+    if STEPS not in steps:
+        return timed.mean()
+    return timed.sum(min_count=1) / timed.notna().mul(steps[STEPS], axis=0).sum()
+
+
 def _breakdown(frames: Frames, arm: Arm) -> Breakdown | None:
     steps = frames.steps[frames.steps["cell"].isin(arm.cells)]
     timed = steps[[name for name in steps.columns if str(name).endswith("_ms")]]
-    means = {str(name): float(value) for name, value in timed.astype("float64").mean().items()}
+    means = {str(name): float(value) for name, value in _mean_step(timed, steps).items()}
 
     def mean(part: str) -> float | None:
         value = means[f"{part}_ms"]

@@ -13,6 +13,7 @@ from specbp.report.wording import (
     count,
     interval_words,
     number_words,
+    possible_change,
     time_verdict,
 )
 
@@ -21,8 +22,6 @@ NOISY = 2.0
 
 MOST_BETWEEN = 0.05
 """Work between the steps above this part of a step is worth a caution."""
-
-_BASELINES = ("one thread", "equal threads")
 
 
 def headline(comparison: ComparisonSummary) -> str:
@@ -34,10 +33,10 @@ def headline(comparison: ComparisonSummary) -> str:
     arms = [arm for arm in comparison.arms if not arm.sequential]
     if not arms:
         return "Only sequential arms were measured, so there is nothing to hold against them."
-    judged = [arm for arm in arms if _held_against(arm)]
+    judged = [arm for arm in arms if held_against(arm)]
     if not judged:
         return "No sequential baseline was timed beside these arms, so no speed-up is claimed."
-    fastest = min(judged, key=_worst_ratio)
+    fastest = min(judged, key=worst_ratio)
     if len(arms) == 1:
         parts = [f'"{fastest.name}" {_took(fastest)}', *_accuracy_change(fastest)]
     else:
@@ -53,10 +52,13 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
     found = [*learning_sentences(comparison.learning), *comparison.cores]
     found += [
         f'"{against.arm}" took {against.time.ratio:.2f} times as long as sequential training on '
-        "one thread: here more threads do not help sequential training, so one thread is the "
-        "harder baseline, and ratios to equal threads flatter."
-        for against in (arm.one_thread for arm in comparison.arms if arm.sequential)
-        if isinstance(against, ArmComparison) and time_verdict(against) == "slower"
+        f"one {arm.workers}: here more {arm.workers}s do not help sequential training, so one "
+        f"{arm.workers} is the harder baseline, and ratios to equal {arm.workers}s flatter."
+        for arm in comparison.arms
+        for against in [arm.one_thread]
+        if arm.sequential
+        and isinstance(against, ArmComparison)
+        and time_verdict(against) == "slower"
     ]
     found += [
         f'"{arm.name}" did not come to the same weights at every start of the same seed: it does '
@@ -86,7 +88,7 @@ def _withheld_sentences(comparison: ComparisonSummary) -> list[str]:
     """Return a sentence for each reason for which verdicts are withheld, with the arms it hits."""
     arms_by_reason: dict[str, list[str]] = {}
     for arm in comparison.arms:
-        for against in _held_against(arm):
+        for against in held_against(arm):
             for reason in against.withheld:
                 arms_by_reason.setdefault(reason, []).append(f'"{arm.name}"')
     return [
@@ -99,22 +101,23 @@ def _tail(arm: ArmSummary) -> float:
     return arm.step_time.p95 / arm.step_time.median
 
 
-def _held_against(arm: ArmSummary) -> list[ArmComparison]:
+def held_against(arm: ArmSummary) -> list[ArmComparison]:
+    """Return the ratios of `arm` to the baselines that were measured."""
     both = (arm.one_thread, arm.equal_resources)
     return [against for against in both if isinstance(against, ArmComparison)]
 
 
-def _worst_ratio(arm: ArmSummary) -> float:
+def worst_ratio(arm: ArmSummary) -> float:
     """Return the ratio to the harder of the baselines that were measured."""
-    return max(against.time.ratio for against in _held_against(arm))
+    return max(against.time.ratio for against in held_against(arm))
 
 
-def _time_verdict_of_both(arm: ArmSummary) -> str:
+def verdict_against_both(arm: ArmSummary) -> str:
     """Return ``faster`` than every baseline measured, ``slower`` than one of them, or neither.
 
     A verdict that is withheld beside one baseline is withheld of both.
     """
-    verdicts = [time_verdict(against) for against in _held_against(arm)]
+    verdicts = [time_verdict(against) for against in held_against(arm)]
     for missing in (WITHHELD, ""):
         if missing in verdicts:
             return missing
@@ -135,8 +138,8 @@ def _took(arm: ArmSummary) -> str:
         verdict = time_verdict(against) or "no interval from one round"
         return f"{words} of {of} ({verdict}; a typical step {against.typical.ratio:.2f})"
 
-    one = share(arm.one_thread, "the time of sequential training on one thread")
-    equal = share(arm.equal_resources, "its time on equal threads")
+    one = share(arm.one_thread, f"the time of sequential training on one {arm.workers}")
+    equal = share(arm.equal_resources, f"its time on equal {arm.workers}s")
     return f"took {one} and {equal}"
 
 
@@ -144,7 +147,7 @@ def _accuracy_change(arm: ArmSummary) -> list[str]:
     change = arm.accuracy_change
     if isinstance(change, NotCompared):
         return []
-    interval = interval_words(change.low, change.high, "{:+.2f}")
+    interval = interval_words(*possible_change(change), "{:+.2f}")
     number = number_words(change.mean, "{:+.2f}")
     words = " ".join(part for part in (number, "points", interval) if part)
     verdict = accuracy_verdict(change) or "no interval from one seed"
@@ -153,10 +156,10 @@ def _accuracy_change(arm: ArmSummary) -> list[str]:
 
 def _time_counts(judged: Sequence[ArmSummary], arms: int) -> str:
     """Count the arms by their verdict against the baselines."""
-    both = all(len(_held_against(arm)) == len(_BASELINES) for arm in judged)
+    both = all(len(held_against(arm)) == 2 for arm in judged)
     basis = "both baselines" if both else "the baselines measured"
     counts = _tally(
-        [_time_verdict_of_both(arm) for arm in judged],
+        [verdict_against_both(arm) for arm in judged],
         {
             "faster": f"faster than {basis}",
             "slower": "slower than at least one",
@@ -167,7 +170,8 @@ def _time_counts(judged: Sequence[ArmSummary], arms: int) -> str:
     )
     beside = arms - len(judged)
     left = f" ({count(beside, 'more arm')} without a baseline)" if beside else ""
-    return f"Held against sequential training on {' and on '.join(_BASELINES)}, {counts}{left}"
+    noun = " or ".join(sorted({arm.workers for arm in judged}))
+    return f"Held against sequential training on one {noun} and on equal {noun}s, {counts}{left}"
 
 
 def _accuracy_counts(arms: Sequence[ArmSummary]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from specbp.report.headline import cautions, headline
 from specbp.report.method import citation_words, method_words
+from specbp.report.story import story
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.tables import (
     Table,
@@ -23,11 +24,11 @@ from specbp.report.tables import (
     starts_table,
 )
 from specbp.report.wording import (
-    COLUMNS,
     DOI,
     PAPER,
     Cell,
     full_title,
+    headings,
     summary_rows,
     totals,
     work_words,
@@ -36,7 +37,7 @@ from specbp.report.wording import (
 
 def render(summary: Summary, title: str) -> str:
     """Return the report as Markdown."""
-    blocks = [f"# {escaped(title)}", escaped(totals(summary))]
+    blocks = [f"# {escaped(title)}", f"**{escaped(story(summary))}**", escaped(totals(summary))]
     blocks += [f"> **Note.** {escaped(warning)}" for warning in summary.provenance.warnings]
     for comparison in summary.comparisons:
         blocks += comparison_blocks(comparison)
@@ -62,14 +63,16 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
     """Return heading, headline, summary tables and hashes of one comparison."""
     over, starts = over_bound_table(comparison.arms), starts_table(comparison)
     costs = costs_table(comparison)
-    headings = [f"{head.name} ({head.unit})" if head.unit else head.name for head, _ in COLUMNS]
+    names = [
+        f"{head.name} ({head.unit})" if head.unit else head.name for head in headings(comparison)
+    ]
     rows = [[_words(cell) for cell in row] for row in summary_rows(comparison)]
     return [
         f"## {escaped(full_title(comparison))}",
         escaped(work_words(comparison.work)),
-        f"**{escaped(headline(comparison))}**",
+        escaped(headline(comparison)),
         *(f"> **Caution.** {escaped(caution)}" for caution in cautions(comparison)),
-        _lines(headings, rows),
+        _lines(names, rows),
         *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         *_two_cores(comparison),
         *(["Memory, and work between the steps:", table(costs)] if costs.rows else []),

@@ -15,6 +15,7 @@ from specbp.defaults import SPECULATION_FIELDS
 from specbp.errors import UsageError
 from specbp.experiment import Experiment, experiment_from
 from specbp.report.pairing import Arm, Comparison
+from specbp.report.published import STEPS
 
 if TYPE_CHECKING:
     from specbp.backends.explained import Explained, ExplainedStep
@@ -75,7 +76,7 @@ class Bar:
 
     Attributes:
         started: at which cycle.
-        ended: likewise.
+        ended: cycle at which it does something else.
         kind: of `COMPUTING`, or one of the two waits.
         layer: name of the layer; empty while the core waits.
     """
@@ -146,6 +147,8 @@ def _joined(columns: Iterable[Mapping[tuple[str, str], float]], width: float) ->
 
 def _overlay_step(arm: Arm, steps: pd.DataFrame) -> OverlayStep | NotPredicted:
     run = arm.runs[0]
+    if STEPS in steps:
+        return NotPredicted(arm.name, "its steps are summed up to rounds")
     if steps["cycles"].isna().any():
         return NotPredicted(arm.name, "not every step has its cycles in the frames")
     if run["clock_mhz"] is None or run["lanes"] is None:

@@ -1,48 +1,138 @@
-"""The frames beside a report, as plain tables that anyone can read and recompute it from."""
+"""The frames beside a published report: small, and enough to make the report again.
+
+Steps are summed up to rounds, the turns in which arms were timed, which is what ratios and their
+intervals rest on. `read` gives them back in place of the frame `steps`, one row a round.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from specbp.errors import UsageError
-from specbp.frames import Frames
+from specbp.frames import FORMAT, Frames, empty
+from specbp.report.health import tail, typical_ms
+from specbp.report.overlay_time import with_overlay_time
 
-SIGNIFICANT_MS = 3
+DECIMALS_MS = 3
 """Decimals of a time in ms: microseconds, all that the clock is good for."""
+
+STEPS = "steps"
+"""The column that only rounds have: how many steps a row is the sum of."""
+
+TYPICAL_MS, TAIL = "typical_ms", "tail"
+"""Columns that published runs have besides those of `specbp.frames`: of `specbp.report.health`."""
+
+FILES = ("runs.parquet", "epochs.parquet", "rounds.parquet")
+_ABOUT = b"specbp"
+_NOT_RECORDED = "not recorded"
+_FIRST_WITH_NETWORKS = 3
+"""Format of the first frames that have the hash of the network."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What lies beside a published report.
+
+    Attributes:
+        frames: runs, epochs, and rounds in place of steps.
+        title: title of the report.
+    """
+
+    frames: Frames
+    title: str
 
 
 def rounds(steps: pd.DataFrame) -> pd.DataFrame:
     """Return the frame `steps` summed up to rounds, the turns in which arms were timed.
 
-    Columns: cell, epoch, round, steps, step_ms (of all of them), accepts, rejects (null where
-    nothing is speculated).
+    Columns: cell, epoch, round, steps, clock_mhz, and the sums of all times, of cycles, of energy
+    and of accepted and rejected samples; those without any value are left out.
     """
     groups = steps.groupby(["cell", "epoch", "round"], sort=False)
-    summed = groups[["step_ms", "accepts", "rejects"]].sum(min_count=1)
-    summed.insert(0, "steps", groups.size())
-    summed["step_ms"] = summed["step_ms"].round(SIGNIFICANT_MS)
-    return summed.reset_index()
+    times = [name for name in steps.columns if str(name).endswith("_ms")]
+    counts = [name for name in ("accepts", "rejects", "cycles", "joules") if name in steps]
+    summed = groups[[*times, *counts]].sum(min_count=1)
+    summed[times] = summed[times].round(DECIMALS_MS)
+    summed.insert(0, STEPS, groups.size())
+    if "clock_mhz" in steps:
+        summed["clock_mhz"] = groups["clock_mhz"].first()
+    return summed.dropna(axis="columns", how="all").reset_index()
 
 
-def write_frames(frames: Frames, folder: Path) -> tuple[Path, ...]:
-    """Write ``runs.csv``, ``epochs.csv`` and ``rounds.csv`` into `folder`, made if need be.
+def per_step(summed: pd.DataFrame) -> pd.DataFrame:
+    """Return rounds with the mean time of a step of theirs in place of the sum."""
+    return summed.assign(step_ms=summed["step_ms"] / summed[STEPS])
+
+
+def write(frames: Frames, folder: Path, title: str) -> tuple[Path, ...]:
+    """Write the frames of a report as Parquet files into `folder`, made if need be.
 
     Columns without any value are left out; those of the rest are explained in `specbp.frames`.
 
     Raises:
         UsageError: the folder cannot be written.
     """
-    tables = {
-        folder / "runs.csv": frames.runs,
-        folder / "epochs.csv": frames.epochs,
-        folder / "rounds.csv": rounds(frames.steps),
-    }
+    runs, summed = frames.runs, frames.steps
+    if STEPS not in frames.steps:
+        runs, summed = _with_steps_told(frames), rounds(frames.steps)
+    about = {_ABOUT: json.dumps({"format": FORMAT, "title": title}).encode()}
+    tables = dict(zip(FILES, (runs, frames.epochs, summed), strict=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, table in tables.items():
-            table.dropna(axis="columns", how="all").to_csv(path, index=False, lineterminator="\n")
+        for name, table in tables.items():
+            arrow = pa.Table.from_pandas(
+                table.dropna(axis="columns", how="all"), preserve_index=False
+            )
+            pq.write_table(
+                arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **about}),
+                folder / name,
+                compression="zstd",
+                compression_level=19,
+            )
     except OSError as error:
         raise UsageError(f"cannot write the frames to {folder}: {error.strerror}") from error
-    return tuple(tables)
+    return tuple(folder / name for name in tables)
+
+
+def _with_steps_told(frames: Frames) -> pd.DataFrame:
+    """Return the frame `runs` with what its steps tell that their sums do not."""
+    steps = with_overlay_time(frames).steps.groupby("cell")
+    told = {cell: (typical_ms(group), tail([group])) for cell, group in steps}
+    runs = frames.runs.copy()
+    for at, name in enumerate((TYPICAL_MS, TAIL)):
+        runs[name] = [told[cell][at] if cell in told else None for cell in runs["cell"]]
+    return runs
+
+
+def is_published(folder: Path) -> bool:
+    """Return whether the frames of a published report lie in `folder`."""
+    return all((folder / name).is_file() for name in FILES)
+
+
+def read(folder: Path) -> Published:
+    """Return what `write` left in `folder`.
+
+    Frames that are older than the hash of the network say so in place of it.
+
+    Raises:
+        UsageError: a file is missing, or is none of these.
+    """
+    try:
+        tables = [pq.read_table(folder / name) for name in FILES]
+        about = json.loads((tables[0].schema.metadata or {})[_ABOUT])
+        runs, epochs, summed = (table.to_pandas() for table in tables)
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{folder}: not the frames of a published report: {error}") from error
+    runs, epochs, steps = (
+        frame.reindex(columns=[*frame.columns, *empty(name).columns.difference(frame.columns)])
+        for name, frame in (("runs", runs), ("epochs", epochs), ("steps", summed))
+    )
+    if about["format"] < _FIRST_WITH_NETWORKS:
+        runs["network_sha256"] = _NOT_RECORDED
+    return Published(Frames(runs, epochs, steps), str(about["title"]))

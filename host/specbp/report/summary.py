@@ -101,6 +101,9 @@ class ArmSummary:
     Attributes:
         name: short name of the method.
         sequential: nothing overlaps; a baseline or a control.
+        scheme: what kind of training it is, in the words of `specbp.report.schemes`.
+        workers: what its engines are made of: ``thread``, ``stream`` or ``core``.
+        backend: what executed the schedule.
         seeds: the seeds measured.
         steps: steps timed, all seeds together.
         step_time: ms.
@@ -123,6 +126,9 @@ class ArmSummary:
 
     name: str
     sequential: bool
+    scheme: str
+    workers: str
+    backend: str
     seeds: tuple[int, ...]
     steps: int
     step_time: StepTime
@@ -175,6 +181,11 @@ class ComparisonSummary:
     overlay: tuple[OverlayStep | NotPredicted, ...] = ()
     learning: tuple[LearningNote, ...] = ()
     cores: tuple[str, ...] = ()
+
+    @property
+    def workers(self) -> str:
+        """What engines are made of: ``thread``, ``stream`` or ``core``, or several of these."""
+        return " or ".join(sorted({arm.workers for arm in self.arms}))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, 
 from specbp.report.wording import milliseconds, number_words
 
 DASH = "\N{EN DASH}"
+MOST_EPOCHS = 4
+"""Epochs of which a table has rows; the frames have all."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def hash_table(comparison: ComparisonSummary) -> Table:
 
 
 def epoch_table(curves: pd.DataFrame) -> Table:
-    """Return the means over seeds behind the curves, arm by arm and epoch by epoch."""
+    """Return the means over seeds behind the curves, of the last epoch and a few before it."""
     columns = {
         "train_s": ("time so far, s", "{:.2f}"),
         "loss": ("loss, nat", "{:.4f}"),
@@ -134,6 +136,8 @@ def epoch_table(curves: pd.DataFrame) -> Table:
     }
     kept = {name: what for name, what in columns.items() if curves[name].notna().any()}
     means = mean_over_seeds(curves)
+    epochs = sorted(means["epoch"].unique(), reverse=True)
+    means = means[means["epoch"].isin(epochs[:: -(-len(epochs) // MOST_EPOCHS)])]
     return Table(
         ("arm", "epoch", *(heading for heading, _ in kept.values())),
         tuple(
@@ -151,7 +155,7 @@ def epoch_table(curves: pd.DataFrame) -> Table:
 
 
 def starts_table(comparison: ComparisonSummary) -> Table:
-    """Return the ratios of total time of every single start, by which intervals are made."""
+    """Return the ratios of total time of every single start, where there is more than one."""
     return Table(
         (
             "arm",
@@ -172,7 +176,7 @@ def starts_table(comparison: ComparisonSummary) -> Table:
             )
             for arm in comparison.arms
             for against in (arm.one_thread, arm.equal_resources)
-            if isinstance(against, ArmComparison)
+            if isinstance(against, ArmComparison) and len(against.time.by_start) > 1
         ),
     )
 

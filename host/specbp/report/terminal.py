@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from specbp.report.headline import cautions, headline
+from specbp.report.story import story
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.wording import (
-    COLUMNS,
     WITHHELD,
     Cell,
     full_title,
+    headings,
     summary_rows,
     totals,
     work_words,
@@ -40,8 +41,10 @@ def summary_tables(comparison: ComparisonSummary) -> list[Table]:
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print headline and table of every comparison, then what was not measured."""
-    console.print(Text(totals(summary)))
+    """Print what was found in one paragraph, headline and table of every comparison, the rest."""
+    console.print(Text(story(summary)))
+    console.print()
+    console.print(Text(totals(summary), "dim"))
     for warning in summary.provenance.warnings:
         console.print(Text(f"note: {warning}", "yellow"))
     for comparison in summary.comparisons:
@@ -63,7 +66,7 @@ def _table(comparison: ComparisonSummary, numbers: Sequence[int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     rows = [[_lines(row[number]) for number in numbers] for row in summary_rows(comparison)]
     for place, number in enumerate(numbers):
-        heading, _ = COLUMNS[number]
+        heading = headings(comparison)[number]
         text = Text(heading.name, "bold").append(f"\n{heading.unit}", "not bold dim")
         lines = [line for row in rows for line in row[place].plain.splitlines()]
         width = max(len(words) for words in (*lines, *text.plain.split()))

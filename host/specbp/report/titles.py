@@ -39,15 +39,23 @@ def dataset_words(name: str) -> str:
     return DATASETS.get(name, name)
 
 
-def titles(works: Sequence[Mapping[str, Any]]) -> list[str]:
+def titles(works: Sequence[Mapping[str, Any]], among: Sequence[str] | None = None) -> list[str]:
     """Return a title for each comparison of a result set, such as ``cifar-cnn, batch 8``.
 
-    It names the fewest fields, in reading order, that tell the comparisons apart: a size of the
-    training set that goes with the batch size is left out. A single comparison is called by what
-    was trained.
+    A single comparison is called by what was trained.
 
     Args:
         works: the fields that the arms of each comparison share.
+        among: the fields to name; those that tell the comparisons apart where None.
+    """
+    names = distinguishing(works) or ["dataset", "model"] if among is None else among
+    return [_title(work, names) for work in works]
+
+
+def distinguishing(works: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fewest fields, in reading order, that tell the comparisons apart.
+
+    A size of the training set that goes with the batch size is not among them.
     """
     chosen: list[str] = []
     told_apart = 1
@@ -56,7 +64,7 @@ def titles(works: Sequence[Mapping[str, Any]]) -> list[str]:
         if groups > told_apart:
             chosen.append(name)
             told_apart = groups
-    return [_title(work, chosen or ["dataset", "model"]) for work in works]
+    return chosen
 
 
 def axis_words(name: str) -> str:

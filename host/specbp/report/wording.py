@@ -20,6 +20,7 @@ from specbp.report.summary import (
     NotCompared,
     Summary,
 )
+from specbp.report.titles import dataset_words
 
 SYNTHETIC = "synthetic data"
 WITHHELD = "no verdict"
@@ -86,6 +87,14 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
 """The columns of the summary table; the second entry makes the cell of an arm."""
 
 
+def headings(comparison: ComparisonSummary) -> list[Heading]:
+    """Return the headings of the summary table; on a GPU they say stream for thread."""
+    return [
+        Heading(*(text.replace("thread", comparison.workers) for text in (head.name, head.unit)))
+        for head, _ in COLUMNS
+    ]
+
+
 def summary_rows(comparison: ComparisonSummary) -> list[list[Cell]]:
     """Return the summary table of `comparison`, one list of cells per arm."""
     return [[cell(arm, comparison.synthetic) for _, cell in COLUMNS] for arm in comparison.arms]
@@ -93,10 +102,10 @@ def summary_rows(comparison: ComparisonSummary) -> list[list[Cell]]:
 
 def work_words(work: Mapping[str, Any]) -> str:
     """Describe what was trained in one line."""
-    subset = "" if work["train"] is None else f" ({work['train']} training samples)"
+    subset = "" if work["train"] is None else f" ({work['train']:,} training samples)"
     epochs = f"{work['epochs']} epoch{'s' if work['epochs'] != 1 else ''}"
     return (
-        f"{work['model']} on {work['dataset']}{subset}, {work['arithmetic']}, "
+        f"{work['model']} on {dataset_words(work['dataset'])}{subset}, {work['arithmetic']}, "
         f"batch size {work['batch_size']}, {epochs}, SGD with learning rate "
         f"{work['learning_rate']:g} and "
         f"{'Nesterov ' if work['nesterov'] else ''}momentum {work['momentum']:g}"
@@ -145,8 +154,19 @@ def milliseconds(value: float) -> str:
 
 def accuracy_words(accuracy: MeanInterval) -> tuple[str, str]:
     """Return a mean in percent and its interval in words."""
-    interval = interval_words(accuracy.low, accuracy.high, "{:.2f}") or "no interval: one seed"
-    return f"{accuracy.mean:.2f}", interval
+    low, high = _within(accuracy, 0.0, 100.0)
+    return f"{accuracy.mean:.2f}", interval_words(low, high, "{:.2f}") or "no interval: one seed"
+
+
+def possible_change(change: MeanInterval) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of a change of accuracy, cut where no change can be."""
+    return _within(change, -100.0, 100.0)
+
+
+def _within(interval: MeanInterval, least: float, most: float) -> tuple[float | None, float | None]:
+    if interval.low is None or interval.high is None:
+        return None, None
+    return max(least, interval.low), min(most, interval.high)
 
 
 def totals(summary: Summary) -> str:
@@ -186,7 +206,7 @@ def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
     change = arm.accuracy_change
     if isinstance(change, NotCompared):
         return Cell("0", "", "this arm") if change == IS_BASELINE else Cell(change.reason)
-    interval = interval_words(change.low, change.high, "{:+.2f}") or "no interval: one seed"
+    interval = interval_words(*possible_change(change), "{:+.2f}") or "no interval: one seed"
     remarks = [accuracy_verdict(change)]
     if change.n < len(arm.seeds):
         remarks.append(f"from {_seeds(change.n)}")
@@ -201,7 +221,7 @@ def _non_inferiority(arm: ArmSummary, synthetic: bool) -> Cell:
     shown = change.non_inferior(arm.accuracy_margin)
     margin = f"{arm.accuracy_margin:g}"
     return Cell(
-        number_words(max(0.0, -change.least), "{:.2f}"),
+        number_words(min(100.0, max(0.0, -change.least)), "{:.2f}"),
         "",
         f"within {margin}" if shown else f"{margin} not shown",
     )

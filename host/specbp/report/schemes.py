@@ -1,0 +1,55 @@
+"""What kind of training an arm is, in the words of a report's first paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from specbp.defaults import GPU, is_overlay
+
+SEQUENTIAL = "sequential training"
+PAPER = "the paper's scheme (label key behind a gate)"
+UNGATED = "the label key without a gate"
+CONTROL = "the control with the key of another label"
+PREDICTED = "pipelined training with weight prediction"
+PIPELINED = "pipelined training"
+BUCKETS = "speculation with the key bucket"
+DATA_PARALLEL = "splitting the batch over two engines"
+SELECTIVE = "leaving out samples with a small loss"
+
+_EARLIER_NATIVE = "native"
+"""What is now the backend ``cpu``, in frames that were published before."""
+
+BACKENDS = {
+    "cpu": "PyTorch on the CPU",
+    _EARLIER_NATIVE: "native steps",
+    "sim:rtl": "overlay simulated clock for clock",
+    "sim:model": "overlay predicted by the cycle model",
+}
+"""Backends as a reader calls them; others are called by their name."""
+
+
+def scheme_of(run: Mapping[str, Any]) -> str:
+    """Return the kind of training of one row of the frame ``runs``."""
+    match run["schedule"]:
+        case "sequential":
+            return SEQUENTIAL
+        case "data-parallel":
+            return DATA_PARALLEL
+        case "selective":
+            return SELECTIVE
+    match run["key"]:
+        case "batch":
+            return PREDICTED if run["weight_prediction"] else PIPELINED
+        case "bucket":
+            return BUCKETS
+        case "other-label":
+            return CONTROL
+    return UNGATED if run["gate_metric"] == "none" else PAPER
+
+
+def worker_noun(backend: str) -> str:
+    """Return what engines on `backend` are made of: ``thread``, ``stream`` or ``core``."""
+    if backend.startswith(GPU):
+        return "stream"
+    return "core" if is_overlay(backend) and backend != _EARLIER_NATIVE else "thread"
