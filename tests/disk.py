@@ -118,7 +118,12 @@ class Model:
             del folder.entries[name]
 
     def left(self, cut, draw):
-        """Return what a power cut leaves, as content by path; None for a folder."""
+        """Return what a power cut leaves, as content by path; None for a folder.
+
+        Args:
+            cut: one of `CUTS`, or "kept": the process ended, and nothing was lost.
+            draw: a `random.Random`.
+        """
         found = {}
         _gather(self._top, "", cut, draw, found)
         return found
@@ -143,7 +148,7 @@ def put(files, target):
 
 
 def _gather(folder, prefix, cut, draw, found):
-    names = {"synced": folder.synced, "named": folder.entries}.get(cut)
+    names = {"synced": folder.synced, "random": None}.get(cut, folder.entries)
     if names is None:
         sides = folder.synced, folder.entries
         names = {
@@ -161,7 +166,7 @@ def _gather(folder, prefix, cut, draw, found):
             zeros = bytes(len(one.content))
             found[path] = draw.choice([one.synced, one.content, part, zeros, b""][: _kinds(one)])
         else:
-            found[path] = one.synced
+            found[path] = one.content if cut == "kept" else one.synced
 
 
 def _kinds(file):

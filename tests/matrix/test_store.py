@@ -1,4 +1,5 @@
 import json
+import random
 
 import pytest
 
@@ -7,6 +8,7 @@ from specbp import durable
 from specbp.errors import UsageError
 from specbp.frames import FORMAT, table
 from specbp.matrix.store import FinishedCell, Store, parquet
+from tests.disk import CUTS, Disk, Model, put
 
 
 def run_row(cell, status="ok"):
@@ -41,6 +43,33 @@ def test_writing_a_cell_again_replaces_it(tmp_path):
     write(store, "aa", status="failed")
     write(store, "aa")
     assert store.statuses() == {"aa": "ok"}
+
+
+@pytest.mark.parametrize("cut", ["kept", *CUTS])
+def test_a_cell_that_is_replaced_is_the_old_one_or_the_new_one_at_any_moment(
+    tmp_path, monkeypatch, cut
+):
+    """Kind: a cell that is written in place, of which a stop leaves a mix."""
+    root, disk = tmp_path / "root", Disk(fsync=False)
+    root.mkdir()
+    monkeypatch.setattr(durable, "os", disk)
+    store = Store.create(root / "results")
+    write(store, "aa", status="failed", reason="broken")
+    there = len(disk.log)
+    write(store, "aa", reason="mended")
+    monkeypatch.undo()
+    seen = []
+    for moment in range(there, len(disk.log) + 1):
+        model = Model(root)
+        for change in disk.log[:moment]:
+            model.apply(change)
+        put(model.left(cut, random.Random(moment)), tmp_path / str(moment))
+        left = Store.create(tmp_path / str(moment) / "results")
+        left.load()  # as a report does, which writes nothing
+        with left.locked():
+            seen.append(left.statuses())
+        assert seen[-1] in ({"aa": "failed"}, {"aa": "ok"})
+    assert seen[0] == {"aa": "failed"} and seen[-1] == {"aa": "ok"}
 
 
 def test_a_cell_that_was_being_written_when_the_process_died_is_not_there(tmp_path):

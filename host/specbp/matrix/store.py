@@ -287,9 +287,11 @@ def read_parquet(content: bytes, frame: str) -> pa.Table:
         ValueError: it does not hold such a frame.
     """
     try:
-        return pq.read_table(pa.BufferReader(content), schema=arrow_schema(frame))
+        found = pq.read_table(pa.BufferReader(content), schema=arrow_schema(frame))
+        found.validate(full=True)  # texts are UTF-8, offsets are in range
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
+    return found
 
 
 def _parsed(content: bytes) -> Any:
