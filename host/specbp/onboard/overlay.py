@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specbp.boards.board import Board, board_named
+from specbp.boards.board import SIMULATED, Board, board_named
 from specbp.errors import UsageError
 from specbp.onboard.build import Build
 from specbp.onboard.ranges import gathered, scatter
@@ -41,7 +41,7 @@ class LoadedOverlay:
     """
 
     def __init__(self, build: Build) -> None:
-        _require_board(build.board)
+        _require_board(str(build.manifest["board"]))
         self.vectors = read_vectors(build.check()[build.selftest.name])
         with pynq_imports():
             import pynq
@@ -121,18 +121,22 @@ class LoadedOverlay:
             )
 
 
-def _require_board(built_for: Board) -> None:
+def _require_board(built_for: str) -> None:
     """Refuse a build for another FPGA than that of this board, as far as its image names it.
 
+    Args:
+        built_for: the board of the build's manifest, one that is simulated or not.
+
     Raises:
-        UsageError: it is.
+        UsageError: it is for another one.
     """
-    here = this_board()
+    board, here = board_named(built_for), this_board()
     # Where no file is about the board, the FPGA refuses what is not for it.
-    if here is not None and here.part != built_for.part:
+    if here is not None and here.part != board.part:
+        simulated = "simulated-" if built_for.startswith(SIMULATED) else ""
         raise UsageError(
-            f"this build is for {built_for.name} ({built_for.part}), this board is "
-            f"{os.environ['BOARD']} ({here.part}): specbp overlay build --board {here.name}"
+            f"this build is for {board.image} ({board.part}), this board is {here.image} "
+            f"({here.part}): specbp overlay build --board {simulated}{here.name}"
         )
 
 
