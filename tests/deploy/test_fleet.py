@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from specbp.bitstream.making import make_simulated
 from specbp.boards.build import build as build_model
 from specbp.cli.training import opener_of_files
 from specbp.deploy.fleet import boards_of
@@ -62,8 +63,8 @@ def file(boards, tmp_path):
     return path
 
 
-def cell(seed, backend):
-    fields = WORK | {"seed": seed, "backend": backend}
+def cell(seed, backend, **others):
+    fields = WORK | {"seed": seed, "backend": backend} | others
     return Cell("fleet", 0, experiment_from(fields, "here"))
 
 
@@ -129,6 +130,17 @@ def test_a_board_that_stays_away_leaves_only_what_is_pinned_to_it(boards, file, 
     assert list(store.load().runs["cell"]) == [cells[1].hash]
     runs = start(cells[:1], store)
     assert list(runs["status"]) == ["ok"] * 2
+
+
+def test_what_a_board_cannot_train_goes_to_one_that_can(boards, file, tmp_path):
+    build_model(Parameters(cores=2))
+    build = make_simulated(tmp_path / "build", Parameters(cores=2)).folder
+    assert deployed(boards["c"], build).switched
+    two = cell(30, f"fleet:{file}", engines=2)
+    runs = start([two], Store.create(tmp_path / "results"))
+    assert list(runs["status"]) == ["ok"] and runs["board"].iloc[0].startswith("c: ")
+    with pytest.raises(UsageError, match="lanes = 16, this needs 32"):
+        start([cell(31, f"fleet:{file}", lanes=32)], Store.create(tmp_path / "others"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Any
 from specbp.deploy import fleet
 from specbp.deploy.address import DEFAULT_PORT, REMOTE_PORT, parse_address
 from specbp.deploy.fleet import FleetBoard, boards_of
-from specbp.errors import SpecbpError
+from specbp.errors import SpecbpError, UsageError
 from specbp.matrix.expand import Cell
 from specbp.matrix.progress import Listener
 from specbp.matrix.session import OpenTraining
@@ -140,8 +140,13 @@ class Fleet:
         """Train on `board` until nothing is left for it, or it is given up."""
         try:
             while (work := self._take(board)) is not None:
-                lost = self._train(work, board)
-                self._return(work, lost)
+                try:
+                    lost = self._try(work, board)
+                finally:
+                    # Not before what comes back is there: who finds nothing running, ends.
+                    with self._changed:
+                        self._running -= 1
+                        self._changed.notify_all()
                 if lost and not self._answers_again(board):
                     return
         except BaseException as error:
@@ -165,18 +170,30 @@ class Fleet:
                 self._changed.wait(RETRY_S)
         return None
 
+    def _try(self, work: Work, board: FleetBoard) -> bool:
+        """Train a comparison, or put it back; return whether its board was lost with it."""
+        try:
+            lost = self._train(work, board)
+        except UsageError:
+            work.names -= {board.name}
+            if not work.names:
+                raise
+            # Another one may have the overlay that this one lacks.
+            self._put_back(work)
+            return False
+        work.tries += lost
+        # What was lost too often stays failed.
+        if lost and work.tries < MOST_TRIES:
+            forget(work.cells, self._store)
+            self._put_back(work)
+        return lost
+
     def _train(self, work: Work, board: FleetBoard) -> bool:
         """Train a comparison; return whether its board was lost with it."""
-        opener = OnBoard(board, self._opener)
-        stop = self._stopping
-        try:
-            run_in_process(
-                work.cells, self._store, opener, self._listener, self._checkpoint_seconds, stop
-            )
-        finally:
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
+        run_in_process(
+            work.cells, self._store, OnBoard(board, self._opener), self._listener,
+            self._checkpoint_seconds, self._stopping,
+        )  # fmt: skip
         runs = self._store.stored().runs
         reasons = [
             str(runs[cell.hash]["reason"])
@@ -187,14 +204,10 @@ class Fleet:
         work.reason = f"{board.name}: {of_board[0]}" if of_board else ""
         return bool(of_board)
 
-    def _return(self, work: Work, lost: bool) -> None:
-        """Put what was lost with its board back; what was lost too often stays failed."""
-        work.tries += lost
-        if lost and work.tries < MOST_TRIES:
-            with self._changed:
-                forget(work.cells, self._store)
-                self._waiting.append(work)
-                self._changed.notify_all()
+    def _put_back(self, work: Work) -> None:
+        with self._changed:
+            self._waiting.append(work)
+            self._changed.notify_all()
 
     def _answers_again(self, board: FleetBoard) -> bool:
         """Wait until something listens at a board's address; false where it is given up."""
