@@ -10,7 +10,7 @@ from specbp.matrix.store import parquet
 def saved(round_number, steps, value=0.0):
     training = {"step": steps, "weights": [torch.full((2,), value)]}
     arms = {"aa": {"training": training, "epochs": []}}
-    return Saved("session", "2026-01-01T00:00:00+00:00", round_number, "m", {}, arms)
+    return Saved("session", "2026-01-01T00:00:00+00:00", round_number, "m", {}, arms=arms)
 
 
 def rows(*steps):
