@@ -16,7 +16,7 @@ from specbp.arithmetic.float32 import clear_subnormals, predicting_parts
 from specbp.backends import StepRow
 from specbp.backends.allocator import keep_freed_memory
 from specbp.backends.divergence import require_finite_loss
-from specbp.backends.recipe import count_correct
+from specbp.backends.recipe import correct_of_steps
 from specbp.backends.simultaneity import require_cores, usable_threads
 from specbp.backends.trained import TrainedInPytorch
 from specbp.compiling import ToolError
@@ -201,19 +201,21 @@ class CpuTraining(TrainedInPytorch):
 
     def _rows(self, results: StepResults, labels: Tensor, first: int) -> list[StepRow]:
         experiment = self._experiment
-        losses = results.losses.mean(1).tolist()
-        columns = {**phase_times(results), **time_shares(results, experiment.engines)}
+        times = {**phase_times(results), **time_shares(results, experiment.engines)}
+        columns = {name: column.tolist() for name, column in times.items()}
+        columns |= {
+            "loss": results.losses.mean(1).tolist(),
+            "correct": correct_of_steps(results.probabilities, labels),
+        }
+        accepts = results.accepted.sum(1).tolist()
         alone = experiment.schedule in ("sequential", "selective")
         without = dict.fromkeys(SPECULATIVE_COLUMNS) if alone else {}
-        rows = []
-        for number, loss in enumerate(losses):
-            step = first + number
-            accepts = int(results.accepted[number].sum())
-            row: StepRow = {**self._counts(step, accepts), "loss": loss}
-            row["correct"] = count_correct(results.probabilities[number], labels[number])
-            times = {name: float(column[number]) for name, column in columns.items()}
-            rows.append(row | times | without)
-        return rows
+        return [
+            self._counts(first + number, accepts[number])
+            | {name: column[number] for name, column in columns.items()}
+            | without
+            for number in range(len(accepts))
+        ]
 
     def _params(self, step: int) -> StepParams:
         rule, distance = self._recipe.rule(step), self._distance(step + 1)

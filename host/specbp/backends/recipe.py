@@ -172,6 +172,18 @@ def _require_refresh(experiment: Experiment, network: Network) -> None:
         )
 
 
+def correct_of_steps(probabilities: Tensor, labels: Tensor) -> list[int]:
+    """Return `count_correct` of each step.
+
+    Args:
+        probabilities: softmax [steps, batch, classes].
+        labels: int64 [steps, batch].
+    """
+    is_known = (probabilities == probabilities).all(2)
+    correct: list[int] = ((probabilities.argmax(2) == labels) & is_known).sum(1).tolist()
+    return correct
+
+
 def count_correct(probabilities: Any, labels: Any) -> int:
     """Return how many samples are classified rightly; of equals the first class counts.
 

@@ -49,16 +49,18 @@ def phase_times(results: StepResults) -> dict[str, Column]:
 
     The names are columns of the frame `steps`, which says what each means.
     """
+    spans, steps = results.spans, len(results.times)
+    step, engine, kind = (spans[:, column].astype(int) for column in (STEP, ENGINE, KIND))
+    place = (step * 2 + engine) * len(_CODES) + kind
+    durations = (spans[:, ENDED] - spans[:, STARTED]) * 1e3
+    summed = np.bincount(place, durations, minlength=steps * 2 * len(_CODES))
+    by_kind = summed.reshape(steps, 2, len(_CODES))
 
     def total(*kinds: Kind | Literal["wait"], engine: int | None = None) -> Column:
         numbers = [WAIT if kind == "wait" else KINDS.index(kind) for kind in kinds]
-        spans = results.spans
-        chosen = np.isin(spans[:, KIND], numbers)
-        if engine is not None:
-            chosen &= spans[:, ENGINE] == engine
-        durations = spans[chosen, ENDED] - spans[chosen, STARTED]
-        steps = spans[chosen, STEP].astype(int)
-        return np.bincount(steps, durations, minlength=len(results.times)) * 1e3
+        engines = [0, 1] if engine is None else [engine]
+        found: Column = by_kind[:, engines][:, :, numbers].sum((1, 2))
+        return found
 
     weight_grad = total("weight_grad")
     return {
