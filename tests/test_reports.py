@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from specbp.report import published
+from specbp.report.compare import summarise
+from specbp.report.markdown import render
 from specbp.report.statistics import paired_difference, ratio_with_interval
 from tests.conftest import REPOSITORY
 
@@ -55,6 +57,17 @@ def test_a_report_is_small_and_lies_beside_its_frames(folder):
     assert published.is_published(folder)
     title = published.read(folder).title
     assert f"<title>{title}</title>" in (folder / "report.html").read_text().replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: folder.name)
+def test_every_number_of_a_report_is_what_its_frames_say(folder):
+    """Kind: a number that was changed by hand, or is older than what computes it.
+
+    ``specbp report FOLDER`` makes a report again where words or statistics have changed.
+    """
+    source = published.read(folder)
+    made = render(summarise(source.frames), source.title)
+    assert (folder / "report.md").read_text().splitlines() == made.splitlines()
 
 
 def test_the_index_links_every_report():
@@ -120,9 +133,34 @@ def test_native_steps_are_as_near_to_the_bound_as_was_asked(batch_size, most):
 
 
 @pytest.mark.parametrize(("column", "batch_size"), [(1, 1), (2, 8), (3, 32), (4, 128)])
-def test_the_time_of_a_step_on_a_gpu_is_the_published_one(column, batch_size):
-    arm, baseline = f"{PREDICTED}, cuda:0", "sequential, cuda:0"
-    assert row(ON_GPU)[column] == ratio(GPU / "time", batch_size, arm, baseline)
+@pytest.mark.parametrize(
+    ("start", "arm"),
+    [
+        ("sequential, two streams", "sequential, 2 streams, cuda:0"),
+        ("data-parallel, two streams", "data-parallel, cuda:0"),
+        (ON_GPU, f"{PREDICTED}, cuda:0"),
+    ],
+)
+def test_the_time_of_a_step_on_a_gpu_is_the_published_one(column, batch_size, start, arm):
+    said = row(start)[column]
+    if arm.startswith("data-parallel") and batch_size == 1:
+        assert said == ""
+    else:
+        assert said == ratio(GPU / "time", batch_size, arm, "sequential, cuda:0")
+
+
+def test_what_is_said_of_equal_weights_is_so():
+    """Two streams give the same weights to the bit, a split batch the same up to rounding."""
+    runs = pd.read_parquet(GPU / "time" / "runs.parquet").query("status == 'ok'")
+    ends = runs.set_index(["model", "batch_size", "seed"])["final_weights_sha256"]
+    of_arm = {arm: ends[(runs["arm"] == arm).to_numpy()] for arm in runs["arm"].unique()}
+    baseline = of_arm["sequential, cuda:0"]
+    for arm, equal in (("sequential, 2 streams, cuda:0", True), ("data-parallel, cuda:0", False)):
+        ours = of_arm[arm]
+        assert len(ours) >= 18
+        assert ((ours == baseline.loc[ours.index]) == equal).all()
+    assert row("sequential, two streams")[-1] == "the same weights"
+    assert row("data-parallel, two streams")[-1] == "the same gradient up to rounding"
 
 
 def points(change, seeds):
