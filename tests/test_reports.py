@@ -1,4 +1,4 @@
-"""What the README says of CIFAR-100 is what the published frames say."""
+"""What README and docs say of results is what the published frames say."""
 
 import re
 
@@ -14,6 +14,7 @@ from tests.conftest import REPOSITORY
 CIFAR100 = REPOSITORY / "reports" / "cifar100"
 GPU = REPOSITORY / "reports" / "gpu"
 README = (REPOSITORY / "README.md").read_text()
+RESULTS = (REPOSITORY / "docs" / "results.md").read_text()
 PREDICTED = "pipelined, weight prediction"
 ON_GPU = f"{PREDICTED}, two streams"
 BASELINE = "sequential, 1 thread"
@@ -21,8 +22,8 @@ LABEL_KEY = "speculative, replay, label key, no gate, refresh 2"
 
 
 def row(start, columns=None):
-    """Return the cells of the row of the README's tables that begins so, and has so many."""
-    lines = (line for line in README.splitlines() if line.startswith(f"| {start} |"))
+    """Return the cells of the row of the tables of results that begins so, and has so many."""
+    lines = (line for line in RESULTS.splitlines() if line.startswith(f"| {start} |"))
     rows = [[one.strip().replace("**", "") for one in line.strip("|").split("|")] for line in lines]
     (found,) = (cells for cells in rows if columns in (None, len(cells)))
     return found
@@ -48,6 +49,24 @@ def test_arms_at_one_seed_did_equal_work(folder):
     work += [name for name in ("train", "held_out", "epochs") if name in runs]
     for name in ("initial_weights_sha256", "sample_order_sha256", "dataset_sha256"):
         assert (runs.groupby(work)[name].nunique() == 1).all()
+
+
+def test_the_first_table_of_the_readme_repeats_results():
+    """Kind: a front page that tells another story than the docs."""
+    cpu, gpu = row("pipelined (previous batch, no gate), weight prediction"), row(ON_GPU)
+    overlay = row("speculative, balanced")
+    said = README.replace("**", "")
+    for first, last, where in ((cpu[2], cpu[-1], "two CPU"), (gpu[2], gpu[-1], "two streams")):
+        (line,) = (one for one in said.splitlines() if one.startswith(f"| {where}"))
+        assert f"| {first} | {last} |" in line
+    (line,) = (one for one in said.splitlines() if one.startswith("| two simulated"))
+    assert f"| {overlay[5]} |" in line
+
+
+def test_what_the_readme_says_of_the_papers_scheme_is_in_its_report():
+    report = (REPOSITORY / "reports" / "paper" / "report.md").read_text()
+    assert "(label key behind a gate) took 0.96 to 3.25 and 1.33 to 2.96" in report
+    assert "0.96 to 3.25 times" in README and "1.33 to 2.96 times" in README
 
 
 @pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: folder.name)
@@ -90,7 +109,7 @@ def test_the_loss_on_a_gpu_is_the_published_one():
         else:
             loss = f"{-change.mean:.2f} points** [{-change.high:.2f}, {-change.low:.2f}]"
             assert f"{loss} ({len(arm)} seeds" == said
-            assert said in README
+            assert said in RESULTS
 
 
 def test_the_loss_of_accuracy_is_the_published_one():

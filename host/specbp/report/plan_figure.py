@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from specbp.plan.tasks import Kind, Plan
 from specbp.plan.timetable import Entry, length
-from specbp.report.drawing import drawing_style, matplotlib
+from specbp.report.drawing import drawing_style
 from specbp.report.palette import CORE_COLOURS, INK, PAPER, PART_COLOURS
 
 _PART: dict[Kind, str] = {
@@ -48,7 +49,8 @@ def draw_plan(
     """
     whole = length(entries) / alone
     with drawing_style():
-        figure, axes = matplotlib.pyplot.subplots(figsize=(9, 1.3 + 0.75 * plan.engines))
+        figure = Figure(figsize=(9, 1.3 + 0.75 * plan.engines))
+        axes = figure.add_subplot()
         used: list[str] = []
         for entry in entries:
             task = plan.tasks[entry.task]
@@ -82,7 +84,6 @@ def draw_plan(
             bbox_to_anchor=(0.5, -0.36 / (0.3 + 0.35 * plan.engines)),
         )  # fmt: skip
         figure.savefig(path, bbox_inches="tight", facecolor=PAPER, dpi=150)
-        matplotlib.pyplot.close(figure)
 
 
 def _colour(part: str) -> str:

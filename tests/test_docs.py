@@ -1,0 +1,81 @@
+"""Every command and snippet of the docs runs, in the order in which a reader meets it."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import DATA_ROOT, REPOSITORY
+
+PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
+LANGUAGES = {"bash", "python", "console", "toml", "text", ""}
+MOST_WORDS = 20
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "bench").symlink_to(REPOSITORY / "bench")
+    (folder / "results").mkdir()
+    return folder
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["first", "own", "method", "overlay"])
+def test_every_command_of_a_page_runs(name, checkout, subtests):
+    """Kind: a command that stopped working after it was written down."""
+    specbp = checkout / "specbp"
+    specbp.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m specbp "$@"\n')
+    specbp.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{checkout}{os.pathsep}{os.environ['PATH']}",
+        "SPECBP_DATA": str(DATA_ROOT),
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+    }
+    commands = [line for block in blocks(REPOSITORY / "docs" / f"{name}.md", "bash")
+                for line in block.splitlines()]  # fmt: skip
+    assert commands
+    for command in commands:
+        if "PYTHONPATH=results" in command:
+            command = command.replace("PYTHONPATH=results", "PYTHONPATH=results:$PYTHONPATH")
+        with subtests.test(command):
+            done = subprocess.run(
+                command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def test_the_python_of_the_docs_runs(checkout):
+    if not (checkout / "results" / "first").exists():
+        pytest.skip("the commands of the first page did not run")
+    for page in PAGES:
+        for code in blocks(page, "python"):
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def test_no_page_has_commands_that_no_test_runs():
+    """Kind: a page added without a test of what it says."""
+    tested = {"first", "own", "method", "overlay"}
+    assert {page.stem for page in PAGES if blocks(page, "bash")} == tested
+
+
+def test_every_page_is_in_the_site_and_the_glossary_is_short():
+    site = (REPOSITORY / "mkdocs.yml").read_text()
+    assert {page.name for page in PAGES} <= set(re.findall(r"[\w-]+\.md", site))
+    rows = [line for line in (REPOSITORY / "docs" / "glossary.md").read_text().splitlines()
+            if line.startswith("| ")]  # fmt: skip
+    assert 10 < len(rows) - 1 <= MOST_WORDS
+
+
+def test_figures_are_drawn_without_pyplot():
+    """Kind: a command that draws only where something else loaded pyplot before."""
+    for path in (REPOSITORY / "host" / "specbp").rglob("*.py"):
+        assert "pyplot" not in path.read_text(), path
