@@ -8,6 +8,7 @@ from specbp import durable
 from specbp.bitstream.making import make_simulated
 from specbp.durable import DamagedError, HalfMadeError
 from specbp.overlay.parameters import Parameters
+from specbp.report import published
 from specbp.report.writing import write_report
 from tests.disk import CUTS, Disk, Model, put
 from tests.report.conftest import make_cell, make_frames
@@ -171,12 +172,17 @@ def report(folder):
     write_report(make_frames(*cells), folder / "it", "A report")
 
 
+def frames(folder):
+    """Write the frames beside a published report."""
+    published.write(make_frames(make_cell(), make_cell(8.0, seed=1)), folder / "it", "A report")
+
+
 def build(folder):
     """Make a build for the simulated board."""
     make_simulated(folder / "it", Parameters(lanes=16))
 
 
-@pytest.mark.parametrize("store", [report, build])
+@pytest.mark.parametrize("store", [report, frames, build])
 def test_whatever_is_said_to_be_written_is_on_the_disk(on_disk, tmp_path, store):
     """Kind: a file that is written past this module, and is empty after a power cut."""
     root, log, ends = on_disk(store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from specbp import durable
 from specbp.errors import UsageError
 from specbp.report import published
 from specbp.report.compare import summarise
@@ -47,7 +48,7 @@ def write_index(folder: Path, title: str) -> Path:
     path = folder / "index.html"
     page = template("index.html.j2").render(title=title, entries=entries, **page_resources())
     try:
-        path.write_text(page, encoding="utf-8", newline="\n")
+        durable.write(path, page.encode())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     return path

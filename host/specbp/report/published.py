@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from specbp import durable
 from specbp.errors import UsageError
 from specbp.frames import FORMAT, Frames, empty
 from specbp.report.health import tail, typical_ms
@@ -84,17 +85,19 @@ def write(frames: Frames, folder: Path, title: str) -> tuple[Path, ...]:
     about = {_ABOUT: json.dumps({"format": FORMAT, "title": title}).encode()}
     tables = dict(zip(FILES, (runs, frames.epochs, summed), strict=True))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
         for name, table in tables.items():
             arrow = pa.Table.from_pandas(
                 table.dropna(axis="columns", how="all"), preserve_index=False
             )
+            content = pa.BufferOutputStream()
             pq.write_table(
                 arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **about}),
-                folder / name,
+                content,
                 compression="zstd",
                 compression_level=19,
             )
+            durable.write(folder / name, memoryview(content.getvalue()))
     except OSError as error:
         raise UsageError(f"cannot write the frames to {folder}: {error.strerror}") from error
     return tuple(folder / name for name in tables)
@@ -127,12 +130,14 @@ def read(folder: Path) -> Published:
         tables = [pq.read_table(folder / name) for name in FILES]
         about = json.loads((tables[0].schema.metadata or {})[_ABOUT])
         runs, epochs, summed = (table.to_pandas() for table in tables)
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"{folder}: not the frames of a published report: {error}") from error
+        is_newer = about["format"] >= _FIRST_WITH_NETWORKS
+    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{folder}: not the frames of a published report: {reason}") from error
     runs, epochs, steps = (
         frame.reindex(columns=[*frame.columns, *empty(name).columns.difference(frame.columns)])
         for name, frame in (("runs", runs), ("epochs", epochs), ("steps", summed))
     )
-    if about["format"] < _FIRST_WITH_NETWORKS:
+    if not is_newer:
         runs["network_sha256"] = _NOT_RECORDED
     return Published(Frames(runs, epochs, steps), str(about["title"]))
