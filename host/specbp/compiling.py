@@ -132,7 +132,7 @@ def cached(name: str, make: Callable[[Path], Path]) -> Path:
     What builds that were killed left behind is deleted before something is made.
 
     Args:
-        name: of the file.
+        name: name of the file.
         make: makes the file in the folder it is given, and returns its path.
     """
     cache = cache_folder()

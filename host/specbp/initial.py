@@ -57,7 +57,7 @@ def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
     """Build and lower a model.
 
     Args:
-        model: its name, see `specbp.models.build`.
+        model: name of the model, as `specbp.models.build` takes it.
         dataset: what it is trained on.
         seed: decides its initial weights.
 
@@ -88,7 +88,7 @@ def identity(model: str, dataset: DatasetInfo, seed: int) -> Identity:
     """Return what tells the network of an experiment from others; built once in a process.
 
     Args:
-        model: its name, see `specbp.models.build`.
+        model: name of the model, as `specbp.models.build` takes it.
         dataset: what it is trained on.
         seed: decides its initial weights.
 

@@ -73,7 +73,7 @@ def difference(row: Mapping[str, Any]) -> str | None:
     """Return in which of `ORIGIN` a row differs from what would be measured now, in words.
 
     Args:
-        row: of the frame `runs`, or an `origin`.
+        row: row of the frame `runs`, or an `origin`.
     """
     now = origin()
     words = [

@@ -30,7 +30,7 @@ def block_order(labels: Tensor, keys: int, seed: int, epoch: int) -> Tensor:
     Args:
         labels: int64 [samples].
         keys: number of keys.
-        seed: of the run.
+        seed: seed of the run.
         epoch: from 0.
 
     Returns:

@@ -39,7 +39,7 @@ class Numbers:
     """The numbers of one step.
 
     Attributes:
-        rule: of the update.
+        rule: update rule, such as SGD with momentum.
         distance: how far the forward of the next step looks ahead, in momenta.
     """
 

@@ -52,8 +52,8 @@ class Largest:
 
     Attributes:
         activations: at the input of each layer, and at the logits.
-        deltas: of the gradient at the same places.
-        gradients: of weight and bias, for each layer with weights.
+        deltas: input gradients at the same places.
+        gradients: gradients of weight and bias, for each layer with weights.
     """
 
     activations: list[float]

@@ -46,7 +46,7 @@ def encode(values: Tensor, fraction_bits: int, limit: int) -> Tensor:
 
     Args:
         values: floating point, any shape.
-        fraction_bits: of the result.
+        fraction_bits: fraction bits of the result.
         limit: `INT16_MAX` or `INT32_MAX`.
 
     Returns:

@@ -20,7 +20,7 @@ class FlatWeights:
     """Weights of a network, or momenta, one after the other in memory.
 
     Args:
-        weights: of each layer with weights, contiguous; they are copied.
+        weights: weights of each layer with weights, contiguous; they are copied.
 
     Attributes:
         memory: all of them, [parameters].
@@ -55,7 +55,7 @@ def update_flat(
         momenta: without momentum they are left alone.
         gradients: is overwritten.
         minus_rate: learning rate times -1, []; that of the rule is not read.
-        rule: its other numbers.
+        rule: learning rate and momentum of the update.
     """
     if rule.weight_decay:
         gradients.add_(weights, alpha=rule.weight_decay)
@@ -71,7 +71,7 @@ def predict_flat(weights: Tensor, momenta: Tensor, ahead: Tensor, minus_distance
 
     Args:
         weights: [parameters], likewise the next two.
-        momenta: of the last update.
+        momenta: momentum buffers after the last update.
         ahead: is overwritten.
         minus_distance: learning rate times the number of steps to look ahead, times -1, [].
     """

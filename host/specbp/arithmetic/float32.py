@@ -230,9 +230,9 @@ class PlainPart:
     """A part of an update; see `specbp.arithmetic.UpdatePart`.
 
     Attributes:
-        place: of the part.
+        place: device of the part.
         weights: what lies there of the weights.
-        momenta: likewise.
+        momenta: momenta, in the same form as `weights`.
     """
 
     place: Place
@@ -289,9 +289,9 @@ def predict(
     momentum steps along g + momentum * m, which is m where gradients change slowly.
 
     Args:
-        weights: of each layer with weights.
-        momenta: likewise.
-        ahead: likewise, is overwritten.
+        weights: weights of each layer with weights.
+        momenta: momenta, in the same form as `weights`.
+        ahead: predicted weights, in the form of `weights`; overwritten.
         distance: learning rate times the number of steps to look ahead.
     """
     w, m, to = list(chain(*weights)), list(chain(*momenta)), list(chain(*ahead))
@@ -306,7 +306,7 @@ def clear_subnormals(momenta: Sequence[Weights]) -> None:
     as long over such numbers.
 
     Args:
-        momenta: of each layer with weights.
+        momenta: momenta of each layer with weights.
     """
     for one in chain(*momenta):
         numbers = torch.finfo(one.dtype)

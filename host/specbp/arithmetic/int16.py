@@ -44,7 +44,7 @@ class Int16:
 
     Args:
         network: the chain of layers.
-        scales: of its tensors.
+        scales: scales of the tensors.
         saturations: counts, where given, the values that were cut off, by layer and tensor.
     """
 
@@ -178,11 +178,11 @@ class LayerUpdate:
     """The update of one layer; see `specbp.arithmetic.UpdatePart`.
 
     Attributes:
-        layer: its position among the layers with weights.
+        layer: position among the layers with weights.
         batch_size: samples whose gradients are summed.
-        scales: of the layer.
-        weights: of the layer.
-        momenta: likewise.
+        scales: scales of the layer.
+        weights: weights of the layer.
+        momenta: momenta, in the same form as `weights`.
     """
 
     layer: int

@@ -34,7 +34,7 @@ def softmax(logits: Tensor, fraction_bits: int) -> Tensor:
 
     Args:
         logits: integer-valued [batch, classes], within int16; at most 511 classes.
-        fraction_bits: of `logits`, at least -6.
+        fraction_bits: fraction bits of `logits`, at least -6.
 
     Returns:
         int64 [batch, classes], 0 to 2^14. Against the real softmax of the same logits each is

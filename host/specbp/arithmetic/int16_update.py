@@ -95,9 +95,9 @@ def step_(weight: Tensor, momentum: Tensor, gradient: Tensor, numbers: StepInteg
 
     Args:
         weight: master, int32 values in float64.
-        momentum: likewise, of the same shape.
-        gradient: likewise, at the scale of `momentum`.
-        numbers: of this step.
+        momentum: momentum buffer, in the shape of the weights.
+        gradient: gradient, in the shape of the weights and at the scale of `momentum`.
+        numbers: learning rate and momentum of this step.
     """
     requantise_(momentum.mul_(numbers.momentum), MULTIPLIER_BITS, INT32_MAX).add_(gradient)
     if numbers.decay:

@@ -41,10 +41,10 @@ class WeightScales:
     """Fraction bits of what a layer trains.
 
     Attributes:
-        weight: of the int16 weight; its int32 master has `MASTER_BITS` more.
-        bias: of the int32 master of the bias.
-        weight_gradient: of gradient and momentum of the weight, both int32.
-        bias_gradient: of gradient and momentum of the bias, both int32.
+        weight: scale of the int16 weight; the int32 master has `MASTER_BITS` more.
+        bias: scale of the int32 master of the bias.
+        weight_gradient: scale of gradient and momentum of the weight, both int32.
+        bias_gradient: scale of gradient and momentum of the bias, both int32.
     """
 
     weight: int
@@ -68,11 +68,11 @@ class LayerScales:
     """Fraction bits of the tensors of one layer, all int16 but `weights`.
 
     Attributes:
-        input: of the layer's input.
-        output: of its output.
-        input_delta: of the gradient at its input.
-        output_delta: of the gradient at its output.
-        weights: of what it trains; None for a layer without weights.
+        input: scale of the layer's input.
+        output: scale of the layer's output.
+        input_delta: scale of the gradient at the layer's input.
+        output_delta: scale of the gradient at the layer's output.
+        weights: scales of the trained tensors; None for a layer without weights.
     """
 
     input: int
@@ -176,7 +176,7 @@ class _Sum:
     """A kind of sum that a layer forms, at its largest.
 
     Attributes:
-        name: of what it gives.
+        name: name of the layer's result.
         products: how many int16 products are summed.
         shift: bits dropped from the sum.
         left_shift: bits by which an int32 constant is shifted and added; None without one.

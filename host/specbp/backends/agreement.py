@@ -31,7 +31,7 @@ def require_agreement(name: str, start: Initial, network: Network) -> None:
     Done once in a process for each model and network.
 
     Args:
-        name: of the model.
+        name: name of the model.
         start: the user's model and its initial weights.
         network: what is trained.
 

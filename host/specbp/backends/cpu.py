@@ -56,7 +56,7 @@ class CpuTraining(TrainedInPytorch):
         dataset: the loaded data set of the experiment.
 
     Attributes:
-        results: of the last block of steps, None before the first.
+        results: results of the last block of steps, None before the first.
         outline: the network as plans see it.
 
     Raises:

@@ -37,7 +37,7 @@ def schedule_state(
         value: from a checkpoint.
         experiment: what is trained, and how.
         network: the chain of layers.
-        arithmetic: the number format.
+        arithmetic: number format of the training.
 
     Raises:
         StateError: it is none that the schedule could have saved.

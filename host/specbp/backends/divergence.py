@@ -31,7 +31,7 @@ def require_finite_test_losses(losses: Tensor, steps: int) -> None:
     """Reject losses of test samples that are infinite or not a number: they have no class.
 
     Args:
-        losses: of some test samples, [samples].
+        losses: losses of some test samples, [samples].
         steps: training steps done.
 
     Raises:
@@ -51,7 +51,7 @@ def require_sound_weights(
 
     Args:
         network: the chain of layers.
-        weights: of each layer with weights, in forward order, as they are trained.
+        weights: weights of each layer with weights, in forward order, as they are trained.
         limit: magnitude at which a weight is cut off; infinite where none is.
         steps: training steps done.
 

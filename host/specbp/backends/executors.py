@@ -44,10 +44,10 @@ class Program:
         compiled: the program.
 
     Attributes:
-        descriptors: of each core, as they are now.
-        words: likewise, uint32 [descriptors, 16].
+        descriptors: descriptors of each core, as they are now.
+        words: descriptors as words, uint32 [descriptors, 16].
         given: where in memory lies what the host writes before each run, as (offset, bytes).
-        shown: likewise what it reads after each run.
+        shown: array that the overlay reads after each run, in the form of `given`.
         products: how many cycles multiply, of all cores.
     """
 
@@ -122,7 +122,7 @@ class InterpreterExecutor:
     """Runs programs on numpy, and finds races while it does.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         detect_races: whether to look for races.
     """
 
@@ -175,7 +175,7 @@ class DriverExecutor:
     """Runs programs through the overlay's driver in this process.
 
     Args:
-        driver: of an overlay that is programmed.
+        driver: driver of an overlay that is programmed.
         delays: yields for each run how many cycles each core waits after the start, to look for
             races between cores; none wait unless given.
     """
@@ -230,9 +230,9 @@ class SimulatedExecutor(DriverExecutor):
     """Runs programs on the Verilated overlay, through pynq and the driver that a board has too.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         memory_bytes: for the tensors and programs together.
-        delays: see `DriverExecutor`.
+        delays: delays of the memory, as `DriverExecutor` has them.
         kind: the build of the model: fast or checked.
 
     Attributes:

@@ -56,8 +56,8 @@ class ExplainedStep:
     """A predicted step, held against the same in sequence on one core.
 
     Attributes:
-        compiled: its programs.
-        prediction: of their cycles.
+        compiled: programs of the step.
+        prediction: prediction of their cycles.
         sequential: cycles of the passes of the sequential step on one core.
         bound: the least that the step could take over that sequential one.
         balanced_bound: the same if neither core ever had to wait.
@@ -122,9 +122,9 @@ class Explained:
     Attributes:
         experiment: whose steps.
         network: the chain of layers.
-        programs: of its steps.
+        programs: programs of a step.
         sequential: cycles of the passes of the sequential step on one core.
-        clock_mhz: of the overlay.
+        clock_mhz: clock mhz of the overlay.
     """
 
     experiment: Experiment
@@ -163,8 +163,8 @@ def explained(
     Args:
         experiment: whose steps.
         network: the chain of layers.
-        scales: of its tensors; what a step takes does not depend on them.
-        clock_mhz: of the overlay.
+        scales: scales of the tensors; what a step takes does not depend on them.
+        clock_mhz: clock mhz of the overlay.
 
     Raises:
         UsageError: the network does not fit the overlay.

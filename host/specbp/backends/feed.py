@@ -19,8 +19,8 @@ class Feed:
 
     Args:
         recipe: what to train on, and how.
-        dataset: its data set, on the GPU.
-        arithmetic: the number format.
+        dataset: the data set, on the GPU.
+        arithmetic: number format of the training.
         age: how many steps forward looks ahead with weight prediction.
         most: steps until it is asked which samples were taken.
     """
@@ -126,7 +126,7 @@ class Tally:
         Waits for the GPU.
 
         Args:
-            labels: of these steps, int64 [steps, batch].
+            labels: labels of these steps, int64 [steps, batch].
         """
         assert self._next is not None
         steps = len(labels)

@@ -41,7 +41,7 @@ class Step(ABC):
         executor: what runs the programs.
         tensors: what the host sees of the memory; logits, probabilities and the gate's verdicts
             are those of the last run, and `all_tensors` has everything else.
-        accepted: of the last step: for each sample whether its speculated gradient was kept, bool
+        accepted: whether the speculated gradient of each sample of the last step was kept, bool
             [samples]; None where nothing is speculated.
     """
 
@@ -91,8 +91,8 @@ class OverlayStep(Step):
 
     Args:
         network: the chain of layers.
-        arithmetic: its number format.
-        parameters: of the overlay; all of its cores are used.
+        arithmetic: number format of the training.
+        parameters: parameters of the overlay; all cores are used.
         open_executor: opens what runs the programs.
 
     Attributes:
@@ -148,7 +148,7 @@ class TrainingProgram(Program):
 
     Args:
         compiled: the program.
-        arithmetic: its number format.
+        arithmetic: number format of the training.
     """
 
     def __init__(self, compiled: Compiled, arithmetic: Int16) -> None:

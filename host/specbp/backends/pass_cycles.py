@@ -25,8 +25,8 @@ class Measured:
 
     Attributes:
         cycles: clock cycles, simulated.
-        predicted: likewise, predicted.
-        multiplying: of the simulated ones, cycles in which the lanes multiply, by the overlay's own
+        predicted: predicted cycles of each pass.
+        multiplying: simulated cycles in which the lanes multiply, by the overlay's own
             counter.
     """
 

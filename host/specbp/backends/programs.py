@@ -22,8 +22,9 @@ class Programs:
     """The programs of training steps.
 
     Attributes:
-        step: of any step.
-        free: of a step in which nothing can be rejected and all comes from the cache; None where
+        step: programs of any step.
+        free: programs of a step in which nothing can be rejected and all comes from the cache; None
+            where
             there is no such program.
     """
 

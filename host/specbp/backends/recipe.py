@@ -35,9 +35,9 @@ class Recipe:
 
     Attributes:
         experiment: what to train, and how.
-        dataset: its data set.
+        dataset: the data set.
         network: the chain of layers.
-        initial: its initial weights, float32.
+        initial: initial weights of the network, float32.
         identity: what tells the model, as the user made it, from others.
         steps_per_epoch: number of steps.
         sample_order_sha256: SHA-256 of the order in which samples are drawn.
@@ -80,7 +80,7 @@ class Recipe:
         """Return the number format of the experiment, calibrated.
 
         Args:
-            memory_format: of float32 images and kernels; int16 has its own.
+            memory_format: memory format of float32 images and kernels; int16 has its own.
 
         Raises:
             UsageError: int16 cannot express the learning rate, momentum or weight decay.

@@ -65,9 +65,9 @@ class Beginning:
 
     Attributes:
         begun: joined.
-        accepted: of each sample, bool [batch].
-        rates: see `specbp.backends.feed.Feed.take`.
-        spans: of what came before the schedule.
+        accepted: whether each sample was accepted, bool [batch].
+        rates: learning rates, as `specbp.backends.feed.Feed.take` has them.
+        spans: spans before the schedule began.
         phase: that of the step; see `CudaTraining`.
     """
 

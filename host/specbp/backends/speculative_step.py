@@ -58,9 +58,9 @@ class SpeculativeStep(Step):
 
     Args:
         network: the chain of layers.
-        arithmetic: its number format.
+        arithmetic: number format of the training.
         experiment: what to train, and how.
-        parameters: of the overlay, with two cores.
+        parameters: parameters of the overlay, with two cores.
         open_executor: opens what runs the programs.
 
     Attributes:

@@ -23,8 +23,8 @@ def open_step(
 
     Args:
         recipe: what to train on, and how.
-        arithmetic: its number format.
-        parameters: of the overlay.
+        arithmetic: number format of the training.
+        parameters: parameters of the overlay.
         open_executor: opens what runs the programs.
 
     Raises:

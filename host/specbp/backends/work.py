@@ -31,8 +31,8 @@ class WorkRecord:
         """Look at the weights that the next step reads; only the first one's count.
 
         Args:
-            step: its number, from 0.
-            weights: of each layer, in the number format of the training.
+            step: number of the step, from 0.
+            weights: weights of each layer, in the number format of the training.
         """
         if step == 0:
             self._first_weights = weights_sha256(weights)

@@ -36,8 +36,8 @@ def make_simulated(
 
     Args:
         folder: made where it is missing.
-        parameters: of the overlay.
-        clock_mhz: of the overlay.
+        parameters: parameters of the overlay.
+        clock_mhz: clock mhz of the overlay.
         target: the simulation of some board; that of a PYNQ-Z2 if None.
 
     Raises:
@@ -79,7 +79,7 @@ def finish(
     Args:
         folder: made where it is missing.
         target: the board.
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         clock_mhz: that it was built for.
         bitstream: content of the .bit file.
         hardware_handoff: content of the .hwh file.

@@ -52,7 +52,7 @@ def build_with_vivado(
     Args:
         folder: made where it is missing.
         target: the board.
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         clock_mhz: that it is to reach.
         begin: hears which stage begins.
 

@@ -91,7 +91,7 @@ class Account:
         folder: in which it is made; what an account left there before stays.
         board: name of the simulated board.
         sudo_password: that `sudo` takes.
-        memory_bytes: of the board.
+        memory_bytes: memory of the board, bytes.
 
     Attributes:
         home: the home folder.

@@ -68,7 +68,7 @@ class Board:
         memory_bytes: bytes from address 0 on that `memory_ports` reach.
         bytes_per_s: what the memory controller moves, reads and writes together.
         pll: name of the PLL that the overlay's clock is divided from.
-        pll_mhz: its frequency.
+        pll_mhz: frequency of the PLL.
         most_mhz: highest clock of the ports between processing system and logic.
         resources: LUTs, memory LUTs, flip-flops, block RAMs of 36 kbit and DSPs of the FPGA.
         pynq: versions of pynq whose images exist for this board.

@@ -21,9 +21,9 @@ class FileCoverage:
     """The lines of one file with statements.
 
     Attributes:
-        name: of the file.
+        name: name of the file.
         reached: numbers of the lines that were executed.
-        missed: of those that were not.
+        missed: lines that were not reached.
     """
 
     name: str

@@ -92,7 +92,7 @@ class UltrascaleClocks(ClockRegisters):
     Args:
         changed: called after each write.
         pll: which PLL they are divided from, ``IOPLL`` or ``RPLL``.
-        pll_hz: its frequency.
+        pll_hz: frequency of the PLL.
     """
 
     BASE = 0xFF5E0000
@@ -174,7 +174,7 @@ class Window:
 
     Args:
         peripheral: what the words belong to.
-        offset: of the first word, in bytes.
+        offset: offset of the first word, in bytes.
         words: how many.
     """
 

@@ -23,7 +23,7 @@ class MemoryPort:
     Attributes:
         name: the port, such as ``S_AXI_HP0_FPD``.
         clock_pin: the pin that clocks it.
-        segment: its range of memory, as Vivado addresses it, below the processing system.
+        segment: range of memory, as Vivado addresses it, below the processing system.
         block: the same as a handoff names it.
     """
 
@@ -41,8 +41,8 @@ class ProcessingSystem:
         module: the IP's name, MODTYPE in a handoff.
         vlnv: the IP as `create_bd_cell` takes it; the newest version where it ends in ``*``.
         rule: Vivado's automation that applies a board's preset.
-        handoff_version: of the IP, in handoffs for the simulation.
-        instance: its cell in the block design.
+        handoff_version: handoff version of the IP, in handoffs for the simulation.
+        instance: the cell in the block design.
         architecture: ARCH in a handoff, and the family that the packaged IP supports.
         machine: what the kernel calls it, by which pynq chooses registers of clocks.
         clock_pin: the overlay's clock.

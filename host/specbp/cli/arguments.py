@@ -44,7 +44,7 @@ def require_writable(output: Path) -> None:
     """Refuse a file that could not be written in the end.
 
     Raises:
-        UsageError: its folder is not there, or it cannot be written.
+        UsageError: the folder is not there, or cannot be written.
     """
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")

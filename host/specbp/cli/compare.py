@@ -96,7 +96,7 @@ def _name_origins(
 
     Args:
         results: the results folder.
-        frames: its frames.
+        frames: frames of the results folder.
         found: what is compared.
         refuse: results of other sources of specbp are of no use.
 

@@ -42,7 +42,7 @@ class Failure(NamedTuple):
 
     Attributes:
         line: what to say on standard error.
-        exit_code: of the process.
+        exit_code: exit code of the process.
     """
 
     line: str

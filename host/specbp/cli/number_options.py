@@ -23,7 +23,7 @@ def real(
         least: smallest value accepted.
         most: largest value accepted.
         above: value that the number must be above.
-        settings: of the option, as `typer.Option` takes them.
+        settings: settings of the option, as `typer.Option` takes them.
     """
 
     def parse(text: str) -> float:

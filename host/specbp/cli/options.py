@@ -64,7 +64,7 @@ def choices(name: str) -> list[str]:
     """Return the values that a field is usually given; an empty list where it is a number.
 
     Args:
-        name: of a field of `Experiment`.
+        name: name of a field of `Experiment`.
     """
     if name == "model":
         from specbp.models import MODELS  # takes PyTorch: only when asked
@@ -89,7 +89,7 @@ def default_words(name: str) -> str:
     """Return what a field is that was not set, in words; where that depends on others, on which.
 
     Args:
-        name: of a field of `Experiment`.
+        name: name of a field of `Experiment`.
     """
     if name in _ABSENT:
         return _ABSENT[name]

@@ -30,7 +30,7 @@ class Address:
     Attributes:
         user: name of the account; None where it was left out.
         host: name or IP address.
-        port: of the SSH server, or of PYNQ.remote's; None where it was left out.
+        port: port of the SSH server, or of PYNQ.remote's; None where it was left out.
     """
 
     user: str | None

@@ -34,7 +34,7 @@ class Deadlines:
 
     Attributes:
         connect: until the account is open.
-        command: of a small command.
+        command: a command that ends soon.
         block: for the next part of an upload to arrive.
         start: until the runner answers; it imports pynq, which takes 10 s on a board.
         load: to program the overlay.
@@ -57,9 +57,9 @@ class Output(NamedTuple):
     """What a command on a board said.
 
     Attributes:
-        status: its exit status; None where it was killed.
+        status: exit status; None where the command was killed.
         stdout: what it wrote there.
-        stderr: likewise on standard error.
+        stderr: what the command wrote to standard error.
     """
 
     status: int | None

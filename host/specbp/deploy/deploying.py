@@ -36,7 +36,7 @@ class Deployed:
     """What a deployment did.
 
     Attributes:
-        version: its name.
+        version: name of the version.
         sent: bytes that were uploaded.
         switched: whether `current` is another one now.
         loaded: what the board says of the programmed overlay.

@@ -36,7 +36,7 @@ class FleetBoard:
 
     Attributes:
         name: what cells call it.
-        address: its backend, such as ``pynq://xilinx@192.168.2.99``.
+        address: the backend, such as ``pynq://xilinx@192.168.2.99``.
     """
 
     name: str

@@ -53,7 +53,7 @@ class _Settings:
 
     Attributes:
         user: name of the account.
-        port: of the SSH server.
+        port: port of the SSH server.
         options: further arguments of `asyncssh.connect`.
     """
 
@@ -92,7 +92,8 @@ async def log_in(
     """Return asyncssh's connection to the account at `address`.
 
     Args:
-        address: of the board; what it leaves out, ``~/.ssh/config`` says, or the usual is taken.
+        address: address of the board; what it leaves out, ``~/.ssh/config`` says, or the usual is
+            taken.
         access: how to be let in.
         secrets: gets the password that is used.
         seconds: to wait for the account to be open.

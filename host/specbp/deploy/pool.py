@@ -80,8 +80,8 @@ class Board:
 
         Args:
             step: what this is for, in messages.
-            header: of the request.
-            arrays: of the request.
+            header: header of the request.
+            arrays: arrays of the request.
             deadline: s; that of a small command if None.
             content: number of bytes that come with the answer; None for an answer without array.
 

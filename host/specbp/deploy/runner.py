@@ -89,8 +89,8 @@ class RunnerClient:
         Args:
             deadline: s.
             step: what this is for, in messages.
-            header: of the request.
-            arrays: of the request.
+            header: header of the request.
+            arrays: arrays of the request.
             content: number of bytes of the array ``content`` of the answer; None for no array.
 
         Raises:

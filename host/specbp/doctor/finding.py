@@ -13,7 +13,7 @@ class Finding:
     """One thing that was looked for.
 
     Attributes:
-        what: its name.
+        what: name of what was looked for.
         state: ``ok``; ``missing`` for what is only needed for some things; ``wrong``.
         found: what there is.
         needed_for: what does not work without it.

@@ -19,8 +19,8 @@ class Difference:
         step: number of the step, from 0.
         layer: name of the layer.
         tensor: what it is.
-        index: of the element, in PyTorch's order of dimensions.
-        values: of the two sides.
+        index: index of the element, in PyTorch's order of dimensions.
+        values: values of both sides.
         count: how many elements of the tensor differ.
         size: how many it has.
     """

@@ -39,7 +39,7 @@ class Side(Protocol):
 
     Attributes:
         accepts: samples accepted so far.
-        rejects: likewise rejected.
+        rejects: samples that were rejected.
     """
 
     accepts: int
@@ -62,7 +62,7 @@ class OverlaySide:
 
     Args:
         recipe: what to train on, and how.
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         open_executor: opens what runs the programs.
     """
 
@@ -199,7 +199,7 @@ class _WatchedPart:
     """A part of an update that keeps the gradients which it is given.
 
     Args:
-        part: of one layer with weights.
+        part: tensors of one layer with weights.
         gradients: takes them, by position among the layers with weights.
     """
 

@@ -22,7 +22,7 @@ def picked(cells: Sequence[Cell], filters: Iterable[str], where: str) -> list[Ce
     """Return the cells that pass all filters; those of one field are alternatives.
 
     Args:
-        cells: of a matrix.
+        cells: cells of a matrix.
         filters: each ``FIELD=VALUE``, in which the field may be ``arm`` and the value is what a
             matrix file may say, or nothing for a field that is not set.
         where: what to call the matrix in an error.

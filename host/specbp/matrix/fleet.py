@@ -40,8 +40,8 @@ class Work:
     """A comparison that is to be trained on some board.
 
     Attributes:
-        cells: its cells.
-        names: of the boards that may train it.
+        cells: cells that it trains.
+        names: names of the boards that may train it.
         tries: how often a board was lost with it.
         reason: what was said the last time.
     """

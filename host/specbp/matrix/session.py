@@ -47,7 +47,7 @@ class Session:
     not depend on where it was stopped.
 
     Args:
-        cells: of equal workload; with `saved`, those that are in it.
+        cells: cells of equal workload; with `saved`, those that are in it.
         store: where finished cells go.
         checkpoint: where cells in flight are saved.
         saved: what to go on from; None to begin.

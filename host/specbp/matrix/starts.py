@@ -65,7 +65,7 @@ def run_in_processes(
 
     Raises:
         Stopped: `stop` said so.
-        UsageError: see `run_cells`.
+        UsageError: what `run_cells` raises.
         SpecbpError: a process ended by itself.
     """
     for together in comparisons(cells).values():

@@ -44,7 +44,7 @@ class FinishedCell:
         run: row of the frame `runs`.
         epochs: rows of the frame `epochs`.
         steps: the frame `steps`.
-        traceback: of a failed cell.
+        traceback: traceback of a failed cell.
     """
 
     run: Mapping[str, Any]
@@ -280,7 +280,7 @@ def read_parquet(content: bytes, frame: str) -> pa.Table:
     """Return the table in a Parquet file.
 
     Args:
-        content: of the file.
+        content: content of the file.
         frame: which one it is.
 
     Raises:

@@ -40,7 +40,7 @@ def missing(cells: Sequence[Cell], store: Store, retry_failed: bool) -> list[Cel
     """Return the cells that `store` does not have yet.
 
     Args:
-        cells: of the matrix.
+        cells: cells of the matrix.
         store: the results folder.
         retry_failed: count cells that failed as missing.
     """

@@ -70,7 +70,7 @@ class Build:
     Attributes:
         folder: where its files are.
         manifest: what its maker wrote about it; it fits `SCHEMA`.
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         manifest_content: the manifest as it was read.
     """
 

@@ -38,7 +38,7 @@ class StoredProgram:
 
     Attributes:
         memory: number of the memory it works on.
-        words: of all cores, one after the other, uint32 [descriptors, 16].
+        words: descriptors of all cores, one after the other, uint32 [descriptors, 16].
         lengths: descriptors of each core.
     """
 

@@ -194,9 +194,9 @@ class CoreModel:
     """The cycles of one core's program, descriptor by descriptor.
 
     Args:
-        parameters: of the overlay.
-        timing: of the memory.
-        clock_mhz: of the overlay.
+        parameters: parameters of the overlay.
+        timing: timing of the memory.
+        clock_mhz: clock mhz of the overlay.
         length: descriptors of the program.
         shared: when each signal of a shared semaphore was given and not taken yet.
         bandwidth: what the cores share of the memory; None for one core alone.
@@ -458,7 +458,7 @@ class _Stream:
     """Runs as the memory port moves them.
 
     Attributes:
-        words: of all of them.
+        words: total number of words.
         cycles: from the first data to the last.
         bursts: that they take.
     """
@@ -473,7 +473,7 @@ def _streamed(run: int, address: int, moves: Moves, turn: int, outstanding: int)
 
     Args:
         run: words of each.
-        address: of the first.
+        address: address of the first word.
         moves: what repeats it.
         turn: cycles from the last data of a burst to the first of the one that it made room for.
         outstanding: bursts that the port takes before it has moved the first.
@@ -491,11 +491,11 @@ def _streamed_alike(
     """Do what `_streamed` says, burst by burst as long as it takes to see how it goes on.
 
     Args:
-        run: see there.
+        run: words in a burst, as the timing of the memory has them.
         offset: words of the first before it, from the last boundary of bursts.
         loops: count and words from one to the next, of each move.
-        turn: see there.
-        outstanding: see there.
+        turn: cycles between two bursts, as the timing of the memory has them.
+        outstanding: bursts under way at once, as the timing of the memory has them.
     """
     runs = math.prod(count for count, _ in loops)
     starts = product(*([number * step for number in range(count)] for count, step in loops[::-1]))

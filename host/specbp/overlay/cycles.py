@@ -43,9 +43,9 @@ class CoreCycles:
     """Clock cycles of a core.
 
     Attributes:
-        total: of its program.
+        total: cycles of the whole program.
         passes: in program order; they add up to `total`.
-        events: of each descriptor that was not skipped, in program order.
+        events: events of each descriptor that was not skipped, in program order.
     """
 
     total: int
@@ -58,7 +58,7 @@ class Prediction:
     """Clock cycles of a step.
 
     Attributes:
-        cores: of each core.
+        cores: prediction of each core.
     """
 
     cores: tuple[CoreCycles, ...]
@@ -84,8 +84,8 @@ def predict(
 
     Args:
         compiled: the programs.
-        timing: of the memory; that of the simulated boards unless given.
-        clock_mhz: of the overlay.
+        timing: timing of the memory; that of the simulated boards unless given.
+        clock_mhz: clock mhz of the overlay.
         rejects: how many samples the gate rejects, where there is one.
     """
     timing = timing or MemoryTiming()

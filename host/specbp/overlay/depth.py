@@ -25,7 +25,7 @@ class Depth:
     """The longest way through the logic.
 
     Attributes:
-        levels: of LUTs on it.
+        levels: number of LUTs on the longest path.
         first: the register at its beginning.
         last: the register at its end.
         ends: how many inputs of registers there are at each number of levels.

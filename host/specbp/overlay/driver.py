@@ -63,12 +63,12 @@ class Run:
 
     Attributes:
         cycles: clock cycles from start to end.
-        read_stall: of these, cycles that waited for read data.
-        write_stall: of these, cycles in which write data waited for the bus.
-        loading: of these, cycles in which the load unit had a descriptor under way.
-        computing: likewise, the compute unit.
-        storing: likewise, the store unit.
-        multiplying: of these, cycles in which the lanes multiplied.
+        read_stall: cycles of these in which the overlay waited for read data.
+        write_stall: cycles of these in which write data waited for the bus.
+        loading: cycles of these in which the load unit had a descriptor under way.
+        computing: cycles of these in which the compute unit had a descriptor under way.
+        storing: cycles of these in which the store unit had a descriptor under way.
+        multiplying: cycles of these in which the lanes multiplied.
         seconds: `cycles` at the clock that was set.
     """
 
@@ -89,7 +89,7 @@ class LabelTable:
     Attributes:
         valid: bool [labels]: samples of the label may be accepted.
         accepts: int64 [labels]: samples accepted, modulo 2^32.
-        rejects: likewise.
+        rejects: samples that the gate rejected.
     """
 
     valid: NDArray[np.bool_]

@@ -61,9 +61,9 @@ class Span:
 
     Attributes:
         started: at which cycle of the step.
-        ended: likewise.
+        ended: cycle at which the span ends, or after which the core has ended.
         doing: "computing", "other core" or "memory"; see `CoreTime`.
-        position: of the descriptor that computes, in its program; None while nothing does.
+        position: position in the program of the descriptor that computes; None while nothing does.
     """
 
     started: float
@@ -85,7 +85,7 @@ class CoreTime:
         computing: the compute unit works.
         other_core: it waits at a shared semaphore, for what the other core does.
         memory: it waits for its own loads, stores, barriers and descriptors.
-        ended: its program is over, the other core's is not.
+        ended: cycle at which the span ends, or after which the core has ended.
         contention: cycles by which transfers took longer beside the other core's; transfers
             overlap with computing, so this is not time of its own.
     """

@@ -24,7 +24,7 @@ class OverlayError(SpecbpError):
     Attributes:
         registers: the registers' values when it happened, by name.
         core: the core that stopped at an error; None where the driver found out.
-        code: its error code; NONE where the driver found out.
+        code: error code of the overlay; NONE where the driver found out.
     """
 
     def __init__(self, cause: str, dump: Mapping[str, int] | None = None) -> None:

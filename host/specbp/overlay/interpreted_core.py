@@ -71,9 +71,9 @@ class Shared:
     Attributes:
         memory: int16 [words, 4].
         base: physical address of the first byte.
-        valid: of each label, whether it may be accepted.
+        valid: whether each label may be accepted.
         judged: int64 [2, labels]: accepts and rejects of each label.
-        detector: of races; None where nobody looks for them.
+        detector: detector of races; None where nobody looks for them.
     """
 
     memory: NDArray[np.int16]
@@ -99,7 +99,7 @@ class InterpretedCore:
     """A core: its buffers, and what each descriptor does to them.
 
     Args:
-        parameters: of the core.
+        parameters: parameters of the core.
         shared: what it shares with the other.
     """
 
@@ -125,7 +125,7 @@ class InterpretedCore:
         """Do what `descriptor` says.
 
         Raises:
-            ProgramError: see there.
+            ProgramError: the program is not valid.
             RaceError: the result would depend on timing.
         """
         match descriptor:

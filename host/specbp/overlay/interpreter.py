@@ -25,7 +25,7 @@ class Interpreter:
     """The cores and their memory.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         memory: bytes; a multiple of 8.
         base: physical address of the first byte.
         detect_races: whether to check the order of units, which takes time.
@@ -53,7 +53,8 @@ class Interpreter:
         """Run a program for each core; buffers and label table keep what an earlier one left.
 
         Raises:
-            ProgramError: see there; the message names the descriptor. Also where both cores wait.
+            ProgramError: a program is not valid, or both cores wait; the message names the
+                descriptor.
             RaceError: the result would depend on timing.
         """
         cores = len(self._cores)

@@ -78,7 +78,7 @@ class Semaphores:
         waits: up to two semaphores, from each of which it takes one before it starts.
         signals: up to two, to each of which it adds one when it is complete.
         shared_wait: a semaphore that all cores share, likewise; 0 is none.
-        shared_signal: likewise.
+        shared_signal: shared semaphore that is given at the end.
     """
 
     waits: tuple[int, ...] = ()
@@ -212,7 +212,7 @@ class Skip:
 
     Attributes:
         count: descriptors that follow, 1 to 65535; END is not among them.
-        entry: of the index table.
+        entry: first entry of the index table.
         limit: they are skipped where the entry is at most this, 0 to 65535.
         above: they are skipped where the entry is above the limit instead.
     """
@@ -419,7 +419,7 @@ class Mac:
         reducing: up to three loops that form one result; A in elements, B in rows.
         results: up to three loops over results.
         result: first word of the output buffer, or first row of the partial buffer.
-        kind: of the result.
+        kind: kind of the result.
         groups: fours of lanes whose results are wanted, 1 to a quarter of the lanes.
         shift: bits dropped, 0 to 47.
         addend: what is added to the sums.
@@ -487,7 +487,7 @@ class Maximum:
         reducing: up to three loops that form one result; strides of A in words.
         results: the other loops.
         result: first word of the output buffer.
-        index: likewise, for T where the largest was found; None where that is not wanted.
+        index: address of the position of the largest value; None where it is not wanted.
         t: T at the start.
         order: waits and signals.
     """
@@ -655,7 +655,7 @@ class Softmax:
         logits: first word in the scalar buffer.
         labels: first label, int16 elements of the scalar buffer.
         probabilities: first word in the output buffer.
-        deltas: likewise.
+        deltas: address of the input gradients.
         classes: 2 to 511.
         shift: fraction bits of the logits, plus 6; 0 to 47.
         samples: 1 to 65535.
@@ -728,11 +728,11 @@ class Sgd:
 
     Attributes:
         masters: first word in the scalar buffer; 2 * fours of int32 pairs, as the next two.
-        momenta: likewise.
-        gradients: likewise.
+        momenta: address of the momentum buffers.
+        gradients: address of the gradients.
         result: first word in the output buffer, for new masters, new momenta, int16 weights.
         fours: fours of elements.
-        factors: of this step; a host changes them from step to step.
+        factors: factors of this step; a host changes them from step to step.
         order: waits and signals.
     """
 
@@ -767,8 +767,8 @@ class Gate:
 
     Attributes:
         actual: first word of the actual softmax, in the scalar buffer.
-        cached: likewise of the cached one.
-        records: likewise of a word for each sample: label, read slot, write slot.
+        cached: address of the cached softmax.
+        records: address of a word for each sample: label, read slot, write slot.
         result: first word in the output buffer, of two for each sample and one more.
         sample_words: words of a softmax, 1 to 128.
         total: whether the distance is the sum of the differences, not the largest.

@@ -26,11 +26,11 @@ class Parameters:
         copy_words: 64-bit words of the buffer between reads and writes of COPY.
         outstanding_reads: read bursts under way at most.
         outstanding_writes: write bursts under way at most.
-        scalar_words: of the scalar buffer; a word has 64 bits.
-        vector_rows: of the vector buffer; a row has an int16 for each lane.
-        bias_rows: of the bias buffer; a row has four int32.
-        output_words: of the output buffer.
-        partial_rows: of the partial buffer; a row has four sums of 48 bits.
+        scalar_words: size of the scalar buffer, words of 64 bits.
+        vector_rows: size of the vector buffer, rows of an int16 for each lane.
+        bias_rows: size of the bias buffer, rows of four int32.
+        output_words: size of the output buffer, words.
+        partial_rows: size of the partial buffer, rows of four sums of 48 bits.
         queue_depth: descriptors that wait for a unit at most.
     """
 

@@ -31,8 +31,8 @@ class Routed:
 
     Attributes:
         clock_mhz: the highest at which every way is short enough.
-        logic_ns: of the longest way, in cells.
-        routing_ns: of the longest way, in wires.
+        logic_ns: time in cells on the longest path, ns.
+        routing_ns: time in wires on the longest path, ns.
         first: the cell at its beginning.
         last: the cell at its end.
     """
@@ -49,7 +49,7 @@ def place_and_route(parameters: Parameters, seed: int = 1) -> Routed:
 
     Args:
         parameters: those of the overlay.
-        seed: of the placement; results differ by some percent from one to another.
+        seed: seed of the placement; results differ by some percent from one to another.
 
     Raises:
         SpecbpError: Yosys or nextpnr is missing or failed.

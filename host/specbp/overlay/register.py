@@ -42,10 +42,10 @@ class Register:
 
     Attributes:
         name: upper-case name.
-        offset: its first byte, from the base of the map; of core 0's.
+        offset: first byte of the register of core 0, from the base of the map.
         bits: 32 or 64; 64 bits are read low half first, which keeps the high half for the next.
         description: what it is for.
-        fields: its fields, lowest first.
+        fields: the fields, lowest first.
         stride: bytes from one core's to the next core's; 0 where there is one for all cores.
     """
 

@@ -35,7 +35,7 @@ class Resources:
 
     Attributes:
         luts: as logic and as memory together.
-        memory_luts: of these, as memory.
+        memory_luts: LUTs of these that are memory.
         flip_flops: registers outside of block RAM and DSPs.
         block_rams: RAMB36; a RAMB18 is half of one.
         dsps: DSP48E1, or DSP48E2.
@@ -67,7 +67,7 @@ def estimate(parameters: Parameters, family: str = "xc7") -> Resources:
 
     Args:
         parameters: those of the overlay.
-        family: of the FPGA, as Yosys has it: ``xc7``, ``xcup``.
+        family: FPGA family, as Yosys has it: ``xc7``, ``xcup``.
 
     Raises:
         SpecbpError: Yosys is missing or failed.

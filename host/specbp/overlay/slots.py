@@ -22,7 +22,7 @@ class Records:
     """What a batch reads and writes; int64 [samples] each.
 
     Attributes:
-        keys: of the samples.
+        keys: keys of the samples.
         read: slots of the outcomes to speculate with; of a sample without one, a spare slot.
         write: slots for the batch's own outcomes.
         speculated_labels: labels of the samples that those outcomes are of; of a sample without
@@ -42,7 +42,7 @@ class Slots:
 
     Args:
         keys: how many keys have an outcome: the classes, or with `by_place` the batch's samples.
-        samples: of a batch.
+        samples: number of samples of a batch.
         by_place: whether the key is the place in the batch, not the label.
     """
 

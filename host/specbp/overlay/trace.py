@@ -22,7 +22,7 @@ def overlay_trace(compiled: Compiled, prediction: Prediction, rejects: int) -> d
 
     Args:
         compiled: the programs.
-        prediction: of their cycles.
+        prediction: prediction of their cycles.
         rejects: how many samples the gate rejects in it.
     """
     events: list[dict[str, Any]] = []

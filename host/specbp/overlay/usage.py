@@ -48,10 +48,10 @@ class Usage:
 
     Attributes:
         passes: in the order of the program.
-        cycles: of all.
+        cycles: cycles of the whole program.
         clock_mhz: the clock.
-        descriptors: of the program.
-        memory_bytes: of its tensors.
+        descriptors: number of descriptors of the program.
+        memory_bytes: memory of the tensors, bytes.
     """
 
     passes: tuple[PassUsage, ...]

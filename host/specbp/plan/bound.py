@@ -118,7 +118,7 @@ def mean_bound(plans: StepPlans, costs: Costs, accept_rate: float) -> float:
     """Return the least mean time of the steps of a training, in the unit of the costs.
 
     Args:
-        plans: of its steps.
+        plans: plans of the steps.
         costs: times of the tasks.
         accept_rate: share of all samples trained on whose speculated gradient was kept. Without a
             gate, the others are those of whole batches for which the cache held nothing yet.

@@ -18,7 +18,7 @@ def step_plans(experiment: Experiment, outline: Outline) -> StepPlans:
 
     Args:
         experiment: what to train, and how.
-        outline: its network.
+        outline: outline of the network.
     """
     plan = missed = main_plan(experiment, outline)
     if experiment.schedule == "speculative":

@@ -64,7 +64,7 @@ class Task:
         engine: number of the engine, None for whichever is free.
         needs: indices of the tasks that end before this one begins.
         rows: samples that it works on.
-        inputs: of a weight gradient, the samples whose layer inputs meet the gradient; of an input
+        inputs: samples whose layer inputs meet the gradient, of a weight gradient; of an input
             gradient of the loss, the samples whose labels are the targets.
         when: the steps in which it runs.
     """
@@ -104,9 +104,9 @@ class StepPlans:
     """The plans of the steps of one training.
 
     Attributes:
-        hit: of a step for which the cache holds a sample for each key of the batch.
-        missed: of every other step.
-        warmup: of a step in a warm-up epoch.
+        hit: plan of a step for which the cache holds a sample for each key of the batch.
+        missed: plan of every other step.
+        warmup: plan of a step in a warm-up epoch.
     """
 
     hit: Plan

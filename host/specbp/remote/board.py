@@ -38,7 +38,7 @@ class RemoteBoard:
 
     Args:
         host: name or address of the board.
-        port: of its server.
+        port: port of the server.
         times: how long the parts of the lease take.
 
     Attributes:

@@ -24,8 +24,8 @@ class RemoteExecutor(DriverExecutor):
     """Runs programs on a PYNQ.remote board; see `specbp.backends.executors.Executor`.
 
     Args:
-        host: of the board.
-        port: of its server.
+        host: host of the board.
+        port: port of the server.
         parameters: that the programs need; an overlay with more cores runs them too.
 
     Raises:

@@ -17,7 +17,7 @@ class Upload:
 
     Args:
         files: where it goes when it is complete.
-        path: its name there.
+        path: path of the file on the board.
     """
 
     def __init__(self, files: BoardFiles, path: str) -> None:

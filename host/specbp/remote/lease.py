@@ -62,7 +62,7 @@ class Holder:
 
     Attributes:
         name: for people.
-        token: of that client alone.
+        token: token of that client alone.
         beat: number of times that it was renewed.
         connected: the board itself knows whether that client is there; nothing is renewed.
     """
@@ -125,7 +125,7 @@ class Lease:
         files: the calls to the board.
         times: how long the parts take.
         lost: called, from another thread, when the board is not this client's any more.
-        name: of this client.
+        name: name of this client.
 
     Attributes:
         lost_because: why it was lost; None while it is held.

@@ -49,8 +49,8 @@ class Server:
     Args:
         host: name or address to listen on.
         port: 0 for any that is free.
-        parameters: of the overlay that is there before anything is programmed.
-        memory_bytes: of the board.
+        parameters: parameters of the overlay that is there before anything is programmed.
+        memory_bytes: memory of the board, bytes.
         anywhere: allow an address that others can reach.
         board: name of the simulated board: ``simulated``, ``simulated-aup-zu3``.
 

@@ -68,7 +68,7 @@ def summarise(frames: Frames, accuracy_margin: float = ACCURACY_MARGIN) -> Summa
 
     Args:
         frames: the result set.
-        accuracy_margin: of the test of non-inferiority, percentage points.
+        accuracy_margin: accuracy margin of the test of non-inferiority, percentage points.
 
     Raises:
         NothingMeasuredError: no cell was measured.

@@ -15,7 +15,7 @@ class LearningNote:
 
     Attributes:
         arm: name of the arm.
-        seed: of the training.
+        seed: seed of the training.
         verdict: ``did not learn`` or ``fell apart``.
         words: the numbers.
     """

@@ -50,7 +50,7 @@ class OverlayStep:
         predicted: a step with so many.
         accepted: a step with none.
         usual_cycles: that the arm's steps with so many took, mean.
-        mean_cycles: of all its steps.
+        mean_cycles: mean cycles of all steps.
     """
 
     arm: str
@@ -77,7 +77,7 @@ class Bar:
     Attributes:
         started: at which cycle.
         ended: cycle at which it does something else.
-        kind: of `COMPUTING`, or one of the two waits.
+        kind: one of `COMPUTING`, or one of the two waits.
         layer: name of the layer; empty while the core waits.
     """
 

@@ -48,7 +48,7 @@ class MeanInterval:
     """A mean in the unit of its values, with a 95% interval; no interval from one value.
 
     Attributes:
-        mean: of the values.
+        mean: mean of the values.
         low: lower end of the two-sided 95% interval.
         high: upper end.
         n: number of values.

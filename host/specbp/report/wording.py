@@ -39,7 +39,7 @@ class Cell:
 
     Attributes:
         value: the number.
-        interval: its interval.
+        interval: 95% interval of the value.
         remark: what follows from both.
         also: a second number beside the value, with its name.
     """

@@ -32,8 +32,8 @@ def write_report(
     Args:
         frames: the result set.
         folder: for the report.
-        title: of the page.
-        accuracy_margin: of the test of non-inferiority, percentage points.
+        title: title of the page.
+        accuracy_margin: accuracy margin of the test of non-inferiority, percentage points.
 
     Raises:
         NothingMeasuredError: no cell was measured.

@@ -88,7 +88,7 @@ def time_shares(results: StepResults, engines: int) -> dict[str, Column]:
     and keeping books. On engine 1 it is idle time, as waiting is on both.
 
     Args:
-        results: of the steps.
+        results: results of the steps.
         engines: how many work at the same time; spans of one engine may carry either number.
     """
     steps = len(results.times)
@@ -114,9 +114,9 @@ def ideal_shares(plans: StepPlans, costs: Costs, accept_rate: float) -> dict[Acc
     that has nothing to do.
 
     Args:
-        plans: of its steps.
+        plans: plans of the steps.
         costs: times of the tasks.
-        accept_rate: see `specbp.plan.bound.mean_bound`.
+        accept_rate: accept rate, as `specbp.plan.bound.mean_bound` takes it.
 
     Returns:
         Times in the unit of the costs.

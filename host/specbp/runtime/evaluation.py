@@ -17,8 +17,8 @@ def logits(
 
     Args:
         network: the chain of layers.
-        arithmetic: the number format.
-        weights: of each layer with weights, in forward order.
+        arithmetic: number format of the training.
+        weights: weights of each layer with weights, in forward order.
         images: [batch, channels, height, width], as the first layer takes them.
     """
     remaining = iter(weights)

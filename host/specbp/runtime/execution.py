@@ -71,8 +71,8 @@ class Executor:
 
     Args:
         network: the chain of layers.
-        arithmetic: the number format.
-        outline: of the network.
+        arithmetic: number format of the training.
+        outline: outline of the network.
         trained: what training changes.
         cache: for plans that look up.
         gate: for plans with a gate.

@@ -202,8 +202,8 @@ def runtime_form(
         experiment: what is trained, and how.
         network: the chain of layers.
         outline: the same as plans see it.
-        plans: of the steps.
-        arithmetic: the number format.
+        plans: plans of the steps.
+        arithmetic: number format of the training.
     """
     images = arithmetic.encode_images(torch.zeros(1, *network.layers[0].input_shape))
     saved = SavedForms.of(network, images.dtype)

@@ -69,7 +69,7 @@ class Runtime(Protocol):
 
         Args:
             index: samples of each step, int64 [steps, batch].
-            params: of each step.
+            params: params of each step.
         """
         ...
 

@@ -62,14 +62,14 @@ class ThreadsRuntime:
 
     Args:
         executor: executes single tasks.
-        plans: of the steps.
+        plans: plans of the steps.
         cache: what the plans look up in; None where they look up nothing.
         samples: what is trained on.
         threads: intra-op threads of each engine.
 
     Attributes:
         executor: executes single tasks.
-        values: of the last step, None before the first.
+        values: values of the last step, None before the first.
     """
 
     name = "threads"
@@ -95,7 +95,7 @@ class ThreadsRuntime:
 
         Args:
             index: samples of each step, int64 [steps, batch].
-            params: of each step.
+            params: params of each step.
         """
         losses, probabilities, accepted = [], [], []
         times: list[tuple[float, float]] = []

@@ -43,7 +43,7 @@ class Chain:
 
     Args:
         network: the chain of layers.
-        arithmetic: the number format.
+        arithmetic: number format of the training.
 
     Attributes:
         network: as given.

@@ -28,7 +28,7 @@ def forward(
 
     Args:
         network: the chain of layers.
-        arithmetic: the number format.
+        arithmetic: number format of the training.
         weights: of each layer with weights, in forward order.
         images: [batch, channels, height, width], normalised.
         labels: int64 [batch].

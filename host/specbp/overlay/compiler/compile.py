@@ -23,9 +23,9 @@ def compile_step(
 
     Args:
         network: the chain of layers.
-        scales: of its tensors.
-        samples: of the batch.
-        parameters: of the overlay.
+        scales: scales of the tensors.
+        samples: samples of the batch.
+        parameters: parameters of the overlay.
         base: physical address of the tensors, a multiple of 64.
 
     Raises:

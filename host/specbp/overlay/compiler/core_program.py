@@ -33,7 +33,7 @@ class CoreProgram:
     """A program in the making.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         maps: where the tensors lie.
         token: address of a word that nobody reads, for this core alone.
 

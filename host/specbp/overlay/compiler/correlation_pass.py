@@ -17,7 +17,7 @@ class Chunk:
 
     Attributes:
         taps: rows of the kernel.
-        channels: of the source; begins at a multiple of four.
+        channels: channels of the source; begins at a multiple of four.
     """
 
     taps: Span
@@ -29,7 +29,7 @@ class Rows:
     """Where the rows of a chunk go.
 
     Attributes:
-        word: of the vector buffer: the first of the first tap's first channel.
+        word: word of the vector buffer with the first channel of the first tap.
         columns: taps in a row of the kernel, as they lie in the buffer.
     """
 
@@ -42,14 +42,14 @@ class Target:
     """Where results go: a grid of positions in memory.
 
     Attributes:
-        address: of the first word of the first position.
-        rows: of positions.
-        columns: of positions.
+        address: address of the first word of the first position.
+        rows: number of rows of positions.
+        columns: number of columns of positions.
         sample_bytes: from a sample to the next.
         row_bytes: from a row to the next.
         column_bytes: from a position to the next in its row.
-        words: of a position.
-        table: of its samples, see `FeatureMap`.
+        words: words of a position.
+        table: index table of the samples, as `FeatureMap` has it.
     """
 
     address: int
@@ -67,7 +67,7 @@ class Bias:
     """What is added to each sum.
 
     Attributes:
-        address: of the int32 values.
+        address: address of the int32 values.
         left: bits by which they are shifted left.
     """
 
@@ -80,7 +80,7 @@ class Correlation:
     """A pass.
 
     Attributes:
-        layer: its name.
+        layer: name of the layer.
         work: what the pass is.
         source: the map whose windows are summed.
         start: row and column of the source under the first tap of the first result.
@@ -132,7 +132,7 @@ class Correlation:
 
         Args:
             dimension: 0 for rows, 1 for columns.
-            result: its row or column.
+            result: row or column of the result.
         """
         shape = self.source.shape
         first = self.start[dimension] + result * self.stride[dimension]

@@ -23,9 +23,9 @@ class Piece:
     """Part of the results, and the taps that they meet.
 
     Attributes:
-        samples: of the batch.
-        rows: of results.
-        columns: of results.
+        samples: samples of the batch.
+        rows: rows of results.
+        columns: columns of results.
         taps: rows of the kernel.
         tap_columns: columns of the kernel.
     """
@@ -53,8 +53,8 @@ class Plan:
 
     Attributes:
         pass_: which it is.
-        chunks: of what is summed.
-        pieces: of the results.
+        chunks: chunks of the sum.
+        pieces: pieces of the results.
         blocks: words of the results' channels, as many as there are lanes.
         sliced: whether a piece's source holds a chunk's channels only.
         together: how many pieces meet a chunk before the next chunk comes.

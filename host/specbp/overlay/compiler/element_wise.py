@@ -122,10 +122,10 @@ def emit_unpooling(
 
     Args:
         emitter: takes the descriptors.
-        layer: its name.
-        window: of the pooling.
+        layer: name of the layer.
+        window: window of the pooling.
         deltas: at its output.
-        choices: of a max pooling; None for an average pooling.
+        choices: choices of a max pooling; None for an average pooling.
         target: the gradient at its input.
         shift: bits dropped from the sums of an average pooling.
     """

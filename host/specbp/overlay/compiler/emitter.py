@@ -61,10 +61,10 @@ class Region:
     """Part of a feature map with its surroundings: what lies outside the map is padding.
 
     Attributes:
-        samples: of the batch.
+        samples: samples of the batch.
         rows: may begin below 0 and end beyond the map.
-        columns: likewise.
-        words: of each position.
+        columns: number of columns of positions.
+        words: words of each position.
     """
 
     samples: Span
@@ -97,10 +97,10 @@ class Emitter:
     """A program in the making.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
 
     Attributes:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         scalar: room in the scalar buffer, words.
         vector: room in the vector buffer, rows.
         bias: room in the bias buffer, rows.

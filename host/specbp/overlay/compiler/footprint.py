@@ -64,7 +64,7 @@ def accesses(descriptor: Descriptor, groups: int, extent: Extent) -> Iterator[Ac
     Args:
         descriptor: any.
         groups: fours of lanes of the overlay.
-        extent: of the tensors.
+        extent: extent of the tensors.
     """
     match descriptor:
         case Nop() | Copy() | End() | Skip():

@@ -11,7 +11,7 @@ def too_large(layer: str, work: str, needs: Iterable[tuple[int, int, str]]) -> U
     """Return the error for a pass that does not fit.
 
     Args:
-        layer: its name.
+        layer: name of the layer.
         work: which pass.
         needs: for each limit what is needed at least, what there is, and of what.
     """

@@ -29,7 +29,7 @@ class Pick:
     """Which samples of a map a pass works on.
 
     Attributes:
-        first: of the batch, or of the table.
+        first: first sample of the batch, or first row of the table.
         count: how many.
         table: first entry of the index table with the slots of a batch; None where samples lie
             one after the other.
@@ -56,7 +56,7 @@ class DeltaStep:
 
     Attributes:
         kind: a mask by the output of the stage, or the gradient at its input.
-        index: of the stage.
+        index: index of the stage.
         source: the deltas that come.
         target: those that go on.
     """
@@ -93,23 +93,23 @@ class NetworkMaps:
 
     Args:
         network: the chain of layers.
-        scales: of its tensors.
-        samples: of the batch.
-        slots: of outcomes; None for one for each sample.
+        scales: scales of the tensors.
+        samples: samples of the batch.
+        slots: slots of saved forwards; None for one for each sample.
         base: physical address, a multiple of 64.
 
     Attributes:
-        scales: of its tensors.
-        samples: of the batch.
+        scales: scales of the tensors.
+        samples: samples of the batch.
         stages: what the network was lowered to.
         lowest: index of the first stage with weights.
         memory: the map of memory.
         trained: what each layer with weights trains, by name.
         labels: address of an int16 for each sample.
         outcomes: images, then the output of each stage.
-        choices: of each max pooling, by name.
+        choices: choices of each max pooling, by name.
         probabilities: softmax.
-        steps: of deltas.
+        steps: steps of deltas.
         deltas: by name.
         delta_of: the name of the deltas at the output of each layer with weights.
     """

@@ -27,7 +27,7 @@ class Place:
 
     Attributes:
         address: physical.
-        shape: of the array, with what it is filled up with.
+        shape: shape of the array, with what it is filled up with.
         dtype: int16 or int32.
     """
 

@@ -47,7 +47,7 @@ def ordered(
 
     Args:
         program: descriptors in an order in which they are right one after the other.
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         memory: where the tensors lie.
     """
     orderer = _Orderer(parameters, memory)

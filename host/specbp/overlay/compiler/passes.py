@@ -50,8 +50,8 @@ class Passes:
         Args:
             outcomes: whose logits and probabilities.
             labels: address of those of the batch.
-            deltas: of the batch; None where they are not wanted.
-            first: of the batch, of these samples; a multiple of four.
+            deltas: input gradients of the batch; None where they are not wanted.
+            first: first of these samples in the batch; a multiple of four.
         """
         assert first % PER_WORD == 0
         maps = SoftmaxMaps(

@@ -18,7 +18,7 @@ class Phase:
     """One phase of one dimension.
 
     Attributes:
-        first: its first input position.
+        first: the first input position.
         count: how many input positions it has.
         step: from one to the next: the stride.
         start: the first window on its first position; may be negative.

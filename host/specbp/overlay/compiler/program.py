@@ -49,11 +49,11 @@ class Compiled:
     """A program for one batch.
 
     Attributes:
-        programs: of each core: descriptors, each with what it is part of; END is the last.
+        programs: descriptors of each core, each with what it is part of; END is the last.
         memory: where the tensors lie.
         stages: what the network was lowered to.
-        samples: of the batch.
-        parameters: of the overlay it runs on.
+        samples: samples of the batch.
+        parameters: parameters of the overlay it runs on.
     """
 
     programs: tuple[tuple[Tagged, ...], ...]

@@ -13,7 +13,7 @@ class Ring:
     to that.
 
     Args:
-        size: of the buffer.
+        size: size of the buffer.
         first: what lies below stays untouched.
     """
 

@@ -49,7 +49,7 @@ class FeatureMap:
     Attributes:
         address: physical; of sample 0, or of slot 0.
         samples: how many.
-        shape: of a sample.
+        shape: shape of a sample.
         table: first entry of the index table where sample i lies in the slot that the entry
             table + i names; None where samples lie one after the other.
     """
@@ -93,8 +93,8 @@ class FeatureMap:
         """Return the outermost move over samples from `first` on.
 
         Args:
-            first: of the samples.
-            count: of them.
+            first: first of the samples.
+            count: number of samples.
             buffer: words from a sample to the next.
         """
         return move_over(self.sample_bytes, self.table, first, count, buffer)
@@ -116,7 +116,7 @@ def taps_met(first: int, taps: int, inputs: int) -> Span:
     Args:
         first: position of the first tap; may be negative.
         taps: along one dimension.
-        inputs: likewise.
+        inputs: layer inputs of each layer.
     """
     return max(-first, 0), min(taps, inputs - first)
 
@@ -145,7 +145,7 @@ class Trained:
         outputs: channels.
         weight: address of the int16 weights.
         weight_state: addresses of master, momentum and gradient, all int32 in the same order.
-        bias_state: likewise of the bias.
+        bias_state: momentum and master of the bias.
     """
 
     kernel: Pair

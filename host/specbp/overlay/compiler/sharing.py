@@ -27,8 +27,8 @@ class Share:
 
     Attributes:
         stage: the layer.
-        part: of its weights' gradients; None for nothing.
-        fours: of its weights' update, elements / 4; None for nothing.
+        part: part of the weight gradients; None for nothing.
+        fours: part of the weight update, elements / 4; None for nothing.
         bias: whether it updates the bias.
         joint: whether the other core has a part of the gradient, too.
     """
@@ -57,7 +57,7 @@ def shared_out(
     Layers go to core 0 until it has half of the work; the layer at the border is cut in two.
 
     Args:
-        parameters: of the overlay.
+        parameters: parameters of the overlay.
         maps: where the tensors lie.
         outcomes: whose layer inputs the gradients take.
         head_start: work that core 1 has besides, less that of core 0.
@@ -109,8 +109,8 @@ class _Cut:
     Attributes:
         first: what core 0 does; None for nothing.
         second: what core 1 does.
-        first_work: of the first part.
-        second_work: of the second.
+        first_work: work of the first part.
+        second_work: work of the second part.
     """
 
     first: KernelPart | None
@@ -146,10 +146,11 @@ def emit_shares(
     """Emit weight gradients and updates of both cores.
 
     Args:
-        programs: of the cores.
-        shares: of the cores.
+        programs: programs of the cores.
+        shares: shares of the cores.
         outcomes: whose layer inputs the gradients take.
-        first: of two shared semaphores: when a core's part of a joint gradient is there.
+        first: first of two shared semaphores, given when a core's part of a joint gradient is
+            there.
     """
     for core, (program, mine) in enumerate(zip(programs, shares, strict=True)):
         for share in mine:

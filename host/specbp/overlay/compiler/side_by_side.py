@@ -71,7 +71,7 @@ def _load_position(
         pass_: with one position.
         neighbour: row and column of the position among those that share the lanes.
         emitter: takes the descriptors.
-        chunk: of the larger kernel.
+        chunk: chunk of the larger kernel.
         rows: where the first of the position's words goes.
     """
     pitch = pass_.pitch(size(chunk.channels))

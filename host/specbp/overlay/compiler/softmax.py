@@ -22,7 +22,7 @@ class SoftmaxMaps:
         logits: one position a sample.
         labels: address of an int16 for each sample.
         probabilities: like the logits.
-        deltas: likewise; None where they are not wanted.
+        deltas: input gradients; None where they are not wanted.
     """
 
     logits: FeatureMap

@@ -92,8 +92,9 @@ class Speculation:
         gated: with a gate; for any batch.
         free: without, for batches in which every sample has a cached outcome and none can be
             rejected; None without replay.
-        forward: of a batch, without training, into its write slots; on core 0.
-        slots: of outcomes.
+        forward: program of a forward pass of a batch, without training, into the write slots; on
+            core 0.
+        slots: slots of saved forwards.
     """
 
     gated: Compiled
@@ -109,9 +110,9 @@ def compile_speculation(
 
     Args:
         network: the chain of layers.
-        scales: of its tensors.
-        samples: of the batch.
-        parameters: of the overlay.
+        scales: scales of the tensors.
+        samples: samples of the batch.
+        parameters: parameters of the overlay.
         method: how to speculate.
 
     Raises:
@@ -349,9 +350,9 @@ def _samples_to_move(work: Callable[[int], int], other: int, samples: int, multi
     """Return how many samples of the longer work the other core should take.
 
     Args:
-        work: of some samples; taken to grow by as much with each, from that of the fewest on.
+        work: cost of n samples; assumed linear above the minimum.
         other: what the other core has to do besides.
-        samples: of the batch.
+        samples: samples of the batch.
         multiple: what is left of the batch, of samples, is one.
     """
     rest = samples % multiple

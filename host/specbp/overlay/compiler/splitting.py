@@ -39,8 +39,8 @@ class Tile:
     """Some rows of some samples.
 
     Attributes:
-        samples: of the batch.
-        rows: of the result.
+        samples: samples of the batch.
+        rows: rows of the result.
     """
 
     samples: Span
@@ -53,9 +53,9 @@ def tiles(samples: int, rows: int, fits: Callable[[int, int], bool]) -> list[Til
     Tiles with the same rows follow each other, so that their padding is the same.
 
     Args:
-        samples: of the batch.
-        rows: of the result.
-        fits: of so many samples and rows; monotone.
+        samples: samples of the batch.
+        rows: rows of the result.
+        fits: whether so many samples and rows fit; monotone.
 
     Returns:
         The tiles; None where not even one row of one sample fits.

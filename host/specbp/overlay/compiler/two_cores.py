@@ -33,9 +33,9 @@ def compile_on_two_cores(
 
     Args:
         network: the chain of layers.
-        scales: of its tensors.
-        samples: of the batch; more than four, since labels lie in fours.
-        parameters: of the overlay.
+        scales: scales of the tensors.
+        samples: samples of the batch; more than four, since labels lie in fours.
+        parameters: parameters of the overlay.
         base: physical address of the tensors, a multiple of 64.
 
     Raises:

@@ -19,9 +19,10 @@ def emit_update(
 
     Args:
         emitter: takes the descriptors.
-        layer: its name.
+        layer: name of the layer.
         trained: what it trains.
-        fours: of elements of its weights; all unless given. Begins at a multiple of `GRANULE`.
+        fours: elements of the weights, in fours; all unless given. Begins at a multiple of
+            `GRANULE`.
         bias: whether the bias is wanted, too.
     """
     weights = fours or (0, trained.weight_words)

@@ -198,11 +198,11 @@ def _load_deltas(
 
     Args:
         emitter: takes the descriptors.
-        plan: of the pass.
+        plan: plan of the pass.
         tile: which deltas.
         block: words of the output channels.
         neighbour: rows and columns by which they are moved.
-        word: of the vector buffer, where those of the first position go.
+        word: word of the vector buffer where the gradients of the first position go.
     """
     deltas, position = plan.pass_.deltas, emitter.groups
     (high, wide), (down, right) = plan.grid(tile), neighbour

@@ -23,7 +23,7 @@ class KernelPart:
 
     Attributes:
         taps: rows of the kernel.
-        words: of input channels, four each.
+        words: words of four input channels.
         bias: whether the bias belongs to it.
     """
 
@@ -42,14 +42,14 @@ class WeightGradient:
     """A pass.
 
     Attributes:
-        layer: its name.
+        layer: name of the layer.
         trained: what the layer trains.
-        window: of the layer.
+        window: window of the layer.
         source: the layer's input.
         deltas: at its output.
         weight_shift: bits dropped from the sums of a weight.
-        bias_shift: likewise of a bias.
-        part: of the weights, that are wanted.
+        bias_shift: shift of the bias gradient.
+        part: the part of the weights that is wanted.
     """
 
     layer: str
@@ -78,8 +78,8 @@ class Plan:
         pass_: which it is.
         neighbours: rows and columns of taps that share the lanes, side by side: together they are
             one result.
-        chunks: of the kernel.
-        tiles: of the batch.
+        chunks: chunks of the kernel.
+        tiles: tiles of the batch.
         blocks: words of the output channels, as many as the lanes take.
     """
 

@@ -28,8 +28,8 @@ class NativeRuntime:
 
     Args:
         network: the chain of layers.
-        outline: of the network.
-        plans: of the steps.
+        outline: outline of the network.
+        plans: plans of the steps.
         trained: what training changes.
         dataset: the data set.
         images: a batch as the first layer takes it, for its shape and memory format.
@@ -88,7 +88,7 @@ class NativeRuntime:
 
         Args:
             index: samples of each step, int64 [steps, batch].
-            params: of each step.
+            params: params of each step.
         """
         if self._engines == 2 and self._engine_1 is None:
             self._engine_1 = threading.Thread(target=self._serve, name="engine 1", daemon=True)
