@@ -20,11 +20,12 @@ class PlainLoop:
     As fast as plain PyTorch goes on a CPU: channels last, which is no worse for any of the models.
     """
 
-    def __init__(self, experiment, dataset):
+    def __init__(self, experiment, dataset, memory_format=torch.channels_last):
         info = dataset.info
         self.experiment, self.dataset = experiment, dataset
+        self.memory_format = memory_format
         model = build(experiment.model, info.image_shape[0], info.classes, experiment.seed)
-        self.model = model.to(memory_format=torch.channels_last)
+        self.model = model.to(memory_format=memory_format)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=experiment.learning_rate,
@@ -69,7 +70,7 @@ class PlainLoop:
         return correct / len(data.test_labels)
 
     def _images(self, pixels):
-        return self.dataset.normalised(pixels).contiguous(memory_format=torch.channels_last)
+        return self.dataset.normalised(pixels).contiguous(memory_format=self.memory_format)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 import json
 
-from specbp.schedules.spans import Span
+from specbp.runtime.spans import Span
 from specbp.timeline import chrome_trace
 
 

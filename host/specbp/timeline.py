@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from specbp.schedules.spans import Span
+from specbp.runtime.spans import Span
 
 
 def chrome_trace(steps: Sequence[Sequence[Span]]) -> dict[str, Any]:

@@ -13,10 +13,16 @@ from specbp.backends.cpu import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.lowering import lower
-from specbp.schedules import build as build_schedule
+from specbp.plan.choosing import step_plans
+from specbp.runtime.cache import cache_shape, open_cache
+from specbp.runtime.execution import Executor, Trained
+from specbp.runtime.gates import gate_of
+from specbp.runtime.outlines import outline_of
+from specbp.runtime.step import StepParams
+from specbp.runtime.threads import ThreadsRuntime
 from specbp.schedules.chain import Chain
 from specbp.schedules.passes import forward, weight_gradients
-from specbp.schedules.step import StepWeights
+from tests.runtime.conftest import Batch
 
 CLASSES, IMAGE, BATCH = 3, (2, 8, 8), 6
 RULE = UpdateRule(0.05, 0.9, 1e-3)
@@ -108,19 +114,20 @@ def trained(start, steps, **method):
     """Return weights and accepted samples after some steps of the schedule `method` names."""
     network, arithmetic, weights = start
     weights = [(weight.clone(), bias.clone()) for weight, bias in weights]
+    momentum_buffers = momenta_of(weights)
     experiment = experiment_from({"dataset": f"random:2x8x8/{CLASSES}", **method})
-    schedule, momenta, accepts = (
-        build_schedule(experiment, network, arithmetic),
-        momenta_of(weights),
-        0,
-    )
+    parts = arithmetic.update_parts(weights, momentum_buffers)
+    outline, cache = outline_of(network, parts), open_cache(cache_shape(experiment, CLASSES))
+    updated = Trained(weights, weights, parts)
+    executor = Executor(network, arithmetic, outline, updated, cache, gate_of(experiment))
+    samples, accepts = Batch(), 0
+    runtime = ThreadsRuntime(executor, step_plans(experiment, outline), cache, samples)
     for images, labels in small_batches(steps, seed=1):
-        encoded = arithmetic.encode_images(images)
-        batch = schedule.gradients(StepWeights(weights, weights), lambda x=encoded: x, labels)
-        arithmetic.update(weights, momenta, batch.gradients, RULE)
-        accepts += batch.accepts or 0
-    schedule.close()
-    return weights, momenta, accepts
+        samples.batch = arithmetic.encode_images(images), labels
+        results = runtime.advance(torch.arange(len(labels))[None], [StepParams(RULE)])
+        accepts += int(results.accepted.sum())
+    runtime.close()
+    return weights, momentum_buffers, accepts
 
 
 @pytest.mark.parametrize("key", ["label", "batch"])

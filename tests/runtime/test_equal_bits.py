@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from torch import nn
 
 from specbp.backends import cpu
 from specbp.backends.cpu import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
+from specbp.models import MODELS, BuiltIn
 from specbp.runtime.accounting import time_shares
+from specbp.runtime.spans import Span
 from specbp.runtime.step import StepResults
 from specbp.schedules.accounting import time_shares as of_spans
-from specbp.schedules.spans import Span
 
 FIELDS = {"dataset": "digits", "train": 160, "test": 50, "batch_size": 8, "epochs": 3}
 STEPS = 30
@@ -42,8 +44,9 @@ def digits():
     return load("digits", train=160, test=50)
 
 
-def trained(kind, experiment, dataset):
-    training = kind(experiment, dataset)
+def trained(experiment, dataset, runtime="native"):
+    training = CpuTraining(experiment, dataset)
+    assert training.about["runtime"] == runtime
     rows = training.advance(STEPS)
     weights = training.weights_sha256()
     training.close()
@@ -53,15 +56,28 @@ def trained(kind, experiment, dataset):
 @pytest.mark.parametrize("arm", ARMS, ids=str)
 def test_native_gives_the_bits_of_the_reference(digits, arm, monkeypatch):
     experiment = experiment_from(FIELDS | arm)
-    native = trained(CpuTraining, experiment, digits)
+    native = trained(experiment, digits)
     monkeypatch.setattr(cpu, "native_is_there", lambda: False)
-    assert native == trained(CpuTraining, experiment, digits)
+    assert native == trained(experiment, digits, runtime="threads")
+
+
+def test_a_strided_convolution_of_single_pixels_has_the_same_bits_too(digits, monkeypatch):
+    """Its weight gradient is made from the pixels that are read, side by side."""
+    layers = lambda *_: nn.Sequential(  # noqa: E731
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 5, 1, stride=(2, 1)), nn.ReLU(), nn.Flatten(),
+        nn.Linear(5 * 3 * 6, 10),
+    )  # fmt: skip
+    monkeypatch.setitem(MODELS, "strided", BuiltIn(layers, 8))
+    experiment = experiment_from(FIELDS | {"model": "strided"})
+    native = trained(experiment, digits)
+    monkeypatch.setattr(cpu, "native_is_there", lambda: False)
+    assert native == trained(experiment, digits, runtime="threads")
 
 
 @pytest.mark.parametrize("arm", [ARMS[0], ARMS[3], ARMS[6], DEFERRED], ids=str)
 def test_a_resumed_training_has_the_bits_of_an_undisturbed_one(digits, arm):
     experiment = experiment_from(FIELDS | arm)
-    expected, _ = trained(CpuTraining, experiment, digits)
+    expected, _ = trained(experiment, digits)
     first = CpuTraining(experiment, digits)
     first.advance(17)
     second = CpuTraining(experiment, digits)

@@ -1,5 +1,6 @@
 """A small network, its weights, and batches of random images."""
 
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,9 +11,23 @@ from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
 from specbp.lowering import lower
 from specbp.schedules import StepWeights, build
+from specbp.schedules.cache import BatchSlots
+from specbp.schedules.device import Device
+from specbp.schedules.engines import Done, SameEngine
 from specbp.schedules.passes import propagate, weight_gradients
+from specbp.schedules.sharing import DividedWork
+from specbp.schedules.verdict import decided
 
 CLASSES = 4
+LIKE_A_GPU = Device(
+    place=torch.device("cpu"),
+    now=time.perf_counter,
+    open_engine=lambda threads: SameEngine(),
+    open_work=lambda *given: DividedWork(*given, mark=lambda: Done(None)),
+    open_batch_cache=lambda: BatchSlots(SameEngine()),
+    decide=decided,
+)
+"""Streams that do everything at once, on the processor."""
 
 
 def flat(gradients):
@@ -32,7 +47,7 @@ class Bench:
     opened: list = field(default_factory=list)
 
     def schedule(self, **fields):
-        schedule = build(experiment_from(fields), self.network, self.arithmetic)
+        schedule = build(experiment_from(fields), self.network, self.arithmetic, LIKE_A_GPU)
         self.opened.append(schedule)
         schedule.gradients = taking_images(schedule.gradients)
         return schedule

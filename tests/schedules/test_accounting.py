@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specbp.frames import SCHEMAS
+from specbp.runtime.spans import Span
 from specbp.schedules.accounting import SHARES, time_shares
-from specbp.schedules.spans import Span
 
 
 def shares(spans, engines=2, started=0.0, ended=10.0):

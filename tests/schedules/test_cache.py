@@ -5,10 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specbp.experiment import experiment_from
-from specbp.runtime.cache import expected_age
 from specbp.schedules.cache import (
-    BatchCache,
     BatchSlots,
     KeyedCache,
     slots_of,
@@ -72,27 +69,19 @@ def test_the_control_recalls_the_last_outcome_of_the_next_label():
     assert cache.seen(torch.tensor([0, 1, 2])).all()
 
 
-def test_an_outcome_older_than_the_bound_is_not_seen():
-    cache = KeyedCache(4, max_age=2)
-    for label in (0, 1, 2):
-        put(cache, outcome([label], 100))
-    assert cache.seen(torch.tensor([0, 1, 2])).tolist() == [False, True, True]
-
-
 def slots():
     return BatchSlots(SameEngine())
 
 
-@pytest.mark.parametrize("make", [BatchCache, slots])
-def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels(make):
-    cache = make()
+def test_the_batch_key_recalls_the_previous_batch_whatever_the_labels():
+    cache = slots()
     assert not cache.seen(torch.tensor([0, 1])).any()
     put(cache, outcome([3, 2], 100))
     assert cache.seen(torch.tensor([0, 1])).all()
     assert cache.recall(torch.tensor([0, 1])).labels.tolist() == [3, 2]
 
 
-@pytest.mark.parametrize("make", [lambda: KeyedCache(4, max_age=2), BatchCache, slots])
+@pytest.mark.parametrize("make", [lambda: KeyedCache(4), slots])
 def test_a_restored_cache_goes_on_as_the_saved_one(make):
     saved, restored = make(), make()
     restored.restore(saved.state())
@@ -125,17 +114,3 @@ def test_layer_inputs_are_dropped_but_for_the_one_that_refresh_starts_from():
     stored = outcome([1], 100)
     assert without_inputs(stored).inputs == (None, None)
     assert without_inputs(stored, 0).inputs[0] is stored.inputs[0]
-
-
-@pytest.mark.parametrize(
-    ("fields", "steps"),
-    [
-        ({"key": "batch", "batch_size": 8}, 1),
-        ({"key": "label", "batch_size": 4}, 2.5),
-        ({"key": "label", "batch_size": 32}, 1),
-        ({"key": "bucket", "buckets": 5, "batch_size": 1}, 5),
-    ],
-)
-def test_a_key_comes_back_after_as_many_samples_as_there_are_keys(fields, steps):
-    experiment = experiment_from({"dataset": "digits", "schedule": "speculative"} | fields)
-    assert expected_age(experiment, classes=10) == steps

@@ -1,19 +1,17 @@
-"""Weight gradients and update on two engines: taken by whoever is free, or divided beforehand."""
+"""Weight gradients on two engines, divided beforehand."""
 
 import time
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specbp.arithmetic import Numbers, UpdateRule
+from specbp.runtime.spans import Recorder
 from specbp.schedules.chain import Chain
-from specbp.schedules.engines import Done, ThreadEngine
+from specbp.schedules.engines import Done
 from specbp.schedules.passes import forward, weight_gradients
-from specbp.schedules.sharing import Costs, DividedWork, TakenWork, divided
-from specbp.schedules.spans import Recorder
+from specbp.schedules.sharing import Costs, DividedWork, divided
 
 
 def loads(costs, free_at, engine_of):
@@ -82,132 +80,22 @@ def step(bench):
     )
 
 
-ALL = (0, 1, 2, 3)
-ONE_BY_ONE = [(0,), (1,), (2,), (3,)]
-SEVERAL_TOGETHER = [(0, 2, 3), (1,), (1,)]
-
-
-@dataclass
-class NotedPart:
-    """A part that notes what it was given."""
-
-    layers: tuple
-    done: list
-
-    def do(self, gradients, numbers):
-        assert numbers is Noted.numbers
-        self.done.append((self.layers, gradients))
-
-
-@dataclass
-class Noted:
-    """An update that notes which of its parts were done, and given what."""
-
-    layers: list = field(default_factory=lambda: ONE_BY_ONE)
-    done: list = field(default_factory=list)
-
-    numbers = Numbers(UpdateRule(learning_rate=0.1, momentum=0.0, weight_decay=0.0))
-
-    @property
-    def parts(self):
-        return [NotedPart(layers, self.done) for layers in self.layers]
-
-    def whole(self, gradients):
-        self.done.append((tuple(range(len(gradients))), gradients))
-
-    @property
-    def layers_done(self):
-        return sorted(layers for layers, _ in self.done)
-
-
-BOTH, ENGINE_1 = {0: 0.0, 1: 0.0}, {1: 0.0}
+BOTH = {0: 0.0, 1: 0.0}
 
 
 def test_each_engine_does_its_own_tasks_and_waits_for_their_deltas(bench, step):
     costs = Costs(weight_gradients=dict.fromkeys(step.names, 1.0))
-    waited, update = [], Noted()
+    waited = []
 
     class Ready(Done):
         def result(self):
             waited.append(self)
 
-    work = DividedWork(step.chain, step.recorder, costs, BOTH, update, lambda: Ready(None))
+    work = DividedWork(step.chain, step.recorder, costs, BOTH, lambda: Ready(None))
     step.put_into(work)
     work.work(1)
     on_1 = set(step.layers_of(1, "weight gradient"))
     assert len(on_1) == len(waited) == 2
     work.work(0)
     assert set(step.layers_of(0, "weight gradient")) == step.names - on_1
-    assert not update.done
     assert bench.flat(work.finish()).equal(bench.flat(step.expected))
-    assert update.layers_done == [ALL]
-
-
-@pytest.mark.parametrize("free_at", [BOTH, ENGINE_1])
-@pytest.mark.parametrize("layers", [ONE_BY_ONE, SEVERAL_TOGETHER, [ALL]], ids=str)
-def test_two_engines_do_every_part_of_the_update_once_after_its_gradients(
-    bench, step, free_at, layers
-):
-    update = Noted(layers)
-    work = TakenWork(step.chain, step.recorder, Costs(), free_at, update)
-    engine = ThreadEngine(1)
-    on_engine_1 = engine.submit(partial(work.work, 1))
-    step.put_into(work)
-    work.work(0)
-    on_engine_1.result()
-    engine.close()
-    assert bench.flat(work.finish()).equal(bench.flat(step.expected))
-    assert update.layers_done == sorted(layers)
-    for positions, gradients in update.done:
-        expected = [step.expected[position] for position in positions]
-        assert bench.flat(gradients).equal(bench.flat(expected))
-    ended = {one.layer: one.ended for one in step.recorder.spans if one.phase == "weight gradient"}
-    updates = [one for one in step.recorder.spans if one.phase == "update"]
-    assert len(updates) == len(layers)
-    names = [layer.name for layer in step.chain.network.trained]
-    together = [names[position] for part in layers if len(part) > 1 for position in part]
-    for one in updates:
-        assert all(one.started >= ended[name] for name in ([one.layer] if one.layer else together))
-    if free_at is ENGINE_1:
-        assert not step.layers_of(0, "weight gradient")
-
-
-def test_nothing_is_updated_while_forward_reads_the_weights(step):
-    update = Noted()
-    work = TakenWork(step.chain, step.recorder, Costs(), BOTH, update)
-    step.put_into(work)
-    work.work(1)
-    assert set(step.layers_of(1, "weight gradient")) == step.names
-    assert not update.done
-    work.work(0)
-    assert update.layers_done == ONE_BY_ONE
-
-
-def test_layers_that_cost_most_go_first_the_update_counted(step):
-    layers = step.chain.network.trained
-    first = layers[-1].name
-    costs = Costs(weight_gradients=dict.fromkeys(step.names, 1.0), updates={first: 1.0})
-    work = TakenWork(step.chain, step.recorder, costs, ENGINE_1, None)
-    step.put_into(work)
-    work.work(1)
-    assert step.layers_of(1, "weight gradient")[0] == first
-
-
-def test_an_error_on_engine_1_does_not_leave_the_other_waiting(step, monkeypatch):
-    def broken(*_):
-        raise RuntimeError("broken on purpose")
-
-    monkeypatch.setattr(step.chain, "weight_gradient", broken)
-    work = TakenWork(step.chain, step.recorder, Costs(), ENGINE_1, Noted())
-    step.put_into(work)
-    with pytest.raises(RuntimeError, match="broken on purpose"):
-        work.work(1)
-    work.work(0)
-
-
-def test_without_any_task_nobody_waits(step):
-    step.tasks = []
-    work = TakenWork(step.chain, step.recorder, Costs(), BOTH, Noted())
-    step.put_into(work)
-    work.work(1)
-    work.work(0)

@@ -7,10 +7,8 @@ inputs are known, weight gradients for some samples of a batch only, both on ano
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
 from typing import ClassVar, TypeVar
 
@@ -34,7 +32,6 @@ from specbp.network import (
 
 _Kind = TypeVar("_Kind")
 _kernels = torch.ops.aten
-_is_tracing: Callable[[], bool] = torch.jit.is_tracing  # type: ignore[attr-defined]
 
 PART_ELEMENTS = 3 << 16
 """Elements of a weight in a part of the update, about: many small ones take longer together."""
@@ -146,8 +143,16 @@ class Float32:
             case Convolution() as op:
                 shape = (op.out_channels, op.in_channels, *op.kernel)
                 like = self._empty(delta, shape)  # only its shape matters
-                kernel = _traceable() if _is_tracing() else _convolution_gradients
-                return kernel(delta, x, like, list(op.stride), list(op.padding))
+                stride = op.stride
+                if self.memory_format is torch.channels_last and reads_pixels_apart(op):
+                    # oneDNN's kernel for this writes beyond its memory (PyTorch 2.13, AVX2, one
+                    # thread). The pixels that are read, side by side, need no stride.
+                    x, stride = self.encode_images(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
+                _, of_weight, of_bias = _kernels.convolution_backward(
+                    delta, x, like, [op.out_channels], stride, op.padding,
+                    [1, 1], False, [0, 0], 1, [False, True, True],
+                )  # fmt: skip
+                return of_weight, of_bias
             case Linear():
                 return delta.t() @ x, delta.sum(0)
         raise TypeError(f"{layer.name} has no weights")
@@ -363,33 +368,9 @@ def _cut(weights: Sequence[Weights]) -> list[Place]:
     return [*parts, Place(tuple(small))] if small else parts
 
 
-def _convolution_gradients(
-    delta: Tensor, x: Tensor, weight: Tensor, stride: list[int], padding: list[int]
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of weight and bias; of `weight` only the shape matters."""
-    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
-        delta,
-        x,
-        weight,
-        [weight.size(0)],
-        stride,
-        padding,
-        [1, 1],
-        False,
-        [0, 0],
-        1,
-        [False, True, True],
-    )
-    return of_weight, of_bias
-
-
-@cache
-def _traceable() -> Callable[..., Weights]:
-    """Return `_convolution_gradients` compiled: tracing does not know lists of truth values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        compiled: Callable[..., Weights] = torch.jit.script(_convolution_gradients)
-    return compiled
+def reads_pixels_apart(op: Convolution) -> bool:
+    """Return whether a convolution reads single pixels, and not all of them."""
+    return op.kernel == (1, 1) and op.padding == (0, 0) and op.stride != (1, 1)
 
 
 def unreached(op: Convolution, input_shape: Shape, output_shape: Shape) -> Pair:

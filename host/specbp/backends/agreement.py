@@ -11,7 +11,10 @@ from specbp.arithmetic.float32 import Float32
 from specbp.errors import UsageError
 from specbp.initial import Initial
 from specbp.network import Network, Weights
-from specbp.schedules.chain import Chain
+from specbp.plan.sequential import sequential
+from specbp.runtime.execution import Executor, Trained
+from specbp.runtime.gates import Gate
+from specbp.runtime.outlines import outline_of
 
 SAMPLES = 2
 TOLERANCE = 1e-9
@@ -80,12 +83,17 @@ def _in_pytorch(
 def _lowered(
     network: Network, weights: list[Weights], images: Tensor, labels: Tensor
 ) -> tuple[Tensor, list[Weights]]:
-    """Return the mean loss of a batch and its gradients, as the passes of a training have them."""
-    chain = Chain(network, Float32())
+    """Return the mean loss of a batch and its gradients, by the tasks of a sequential step."""
+    outline = outline_of(network)
+    trained = Trained(weights, weights, parts=())
+    executor = Executor(network, Float32(), outline, trained, cache=None, gate=Gate("none"))
     with torch.no_grad():
-        outcome, losses = chain.forward(weights, images, labels)
-        deltas = chain.deltas(weights, outcome, labels, len(labels))
-        return losses.mean(), chain.weight_gradients(outcome.inputs, deltas)
+        values = executor.begin(labels)
+        for task in sequential(outline).tasks:
+            if task.kind != "update":
+                executor.execute(task, values, lambda: images, params=None)
+        gradients = [executor.gradient(node, values) for node in outline.trained]
+        return values.losses["batch"].mean(), gradients
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -32,9 +32,9 @@ from specbp.runtime.native.library import library
 from specbp.runtime.native.runtime import NativeRuntime
 from specbp.runtime.outlines import outline_of
 from specbp.runtime.restoring import runtime_form
+from specbp.runtime.spans import Span
 from specbp.runtime.step import Runtime, StepParams, StepResults
 from specbp.runtime.threads import ThreadsRuntime, TrainingSamples
-from specbp.schedules.spans import Span
 
 CLEARING_STEPS = 20
 """How often subnormal momentum is cleared: a pass over it, which must cost next to nothing."""

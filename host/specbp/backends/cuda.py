@@ -38,12 +38,12 @@ from specbp.datasets.loading import Dataset
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.network import Weights
+from specbp.runtime.spans import Recorder, Span
 from specbp.schedules import build as build_schedule
 from specbp.schedules.accounting import time_shares
 from specbp.schedules.cache import BatchSlots
 from specbp.schedules.chain import Chain
 from specbp.schedules.sharing import Costs
-from specbp.schedules.spans import Recorder, Span
 from specbp.schedules.speculative import Speculative
 from specbp.schedules.step import BatchGradients, Load, Schedule, StepWeights, total_ms
 from specbp.schedules.streams import StreamClock, StreamEngine, gpu

@@ -24,8 +24,8 @@ from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
 from specbp.overlay.tensors import ArrayPair
+from specbp.runtime.spans import Recorder
 from specbp.saved_state import require_weights_like
-from specbp.schedules.spans import Recorder
 
 
 class OverlayTraining:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from specbp.backends.graphs import Graph
-from specbp.schedules.spans import Span
+from specbp.runtime.spans import Span
 from specbp.schedules.speculative import Begun
 from specbp.schedules.step import PhaseTimes
 from specbp.schedules.verdict import Accepts, how_many

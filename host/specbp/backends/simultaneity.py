@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,7 +23,6 @@ from torch import Tensor
 
 from specbp.cores import available_cores, cgroup_quota
 from specbp.errors import UsageError
-from specbp.schedules.engines import ThreadEngine
 
 TASKS = Path("/proc/self/task")
 WARM_UP_S = 0.003
@@ -117,7 +117,7 @@ def _measure(engines: int, threads: int, seconds: float) -> Simultaneity:
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     warm = Barrier(engines)
-    others = [ThreadEngine(threads) for _ in range(engines - 1)]
+    others = [_engine(threads) for _ in range(engines - 1)]
     try:
         work = [engine.submit(partial(_compute, threads, seconds, warm)) for engine in others]
         before, received = _compute(threads, seconds, warm)
@@ -126,8 +126,18 @@ def _measure(engines: int, threads: int, seconds: float) -> Simultaneity:
         return _found(before, _cpu_times(), engines * threads, received)
     finally:
         for engine in others:
-            engine.close()
+            engine.shutdown()
         torch.set_num_threads(threads_before)
+
+
+def _engine(threads: int) -> ThreadPoolExecutor:
+    """Return a thread with so many intra-op threads of its own."""
+
+    def begin() -> None:
+        torch.set_num_threads(threads)
+        torch.get_num_threads()  # PyTorch settles a thread's number when it is first asked for
+
+    return ThreadPoolExecutor(1, initializer=begin)
 
 
 def _compute(threads: int, seconds: float, warm: Barrier) -> tuple[dict[int, float], float]:

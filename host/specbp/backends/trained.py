@@ -20,8 +20,8 @@ from specbp.experiment import Experiment
 from specbp.network import Weights, weights_sha256
 from specbp.runtime.cache import expected_age
 from specbp.runtime.evaluation import logits
+from specbp.runtime.spans import Span
 from specbp.saved_state import MOST_STEPS, require_weights_like, whole_number
-from specbp.schedules.spans import Span
 
 EVALUATION_BATCH = 500
 

@@ -130,9 +130,20 @@ class Executor:
                 return True
 
     def execute(
-        self, task: Task, values: Values, load: Callable[[], Tensor], params: StepParams
+        self,
+        task: Task,
+        values: Values,
+        load: Callable[[], Tensor],
+        params: StepParams | None,
     ) -> None:
-        """Execute a task."""
+        """Execute a task.
+
+        Args:
+            task: one task of the step.
+            values: values of the step, which the task reads and adds to.
+            load: gives the images of the batch.
+            params: numbers of the update; only an update needs them.
+        """
         match task.kind:
             case "load":
                 values.tensors["input", "batch", 0] = load()
@@ -151,6 +162,7 @@ class Executor:
             case "reduce_grad":
                 self._reduce_grad(task.node, values)
             case "update":
+                assert params is not None
                 self._update(task.node, values, params)
             case "commit":
                 assert self._cache is not None

@@ -1,6 +1,6 @@
-"""Schedules: how a training step orders and overlaps forward, backward and update.
+"""Schedules as a GPU executes them: engines are streams, and a step can be recorded as a graph.
 
-Written once, over `specbp.arithmetic.Arithmetic`; `build` makes the one an experiment asks for.
+The CPU executes `specbp.plan` instead.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from specbp.network import Network
 from specbp.schedules.cache import Cache, KeyedCache
 from specbp.schedules.chain import Chain
 from specbp.schedules.data_parallel import DataParallel
-from specbp.schedules.device import PROCESSOR, Device
+from specbp.schedules.device import Device
 from specbp.schedules.engines import SameEngine
 from specbp.schedules.gate import AdaptiveGate, FixedGate, Gate, OpenGate
-from specbp.schedules.selective import Selective
 from specbp.schedules.sequential import Sequential, SequentialOnTwo
 from specbp.schedules.speculative import Method, Speculative
 from specbp.schedules.step import BatchGradients, PhaseTimes, Schedule, StepWeights
@@ -23,24 +22,21 @@ __all__ = ["BatchGradients", "PhaseTimes", "Schedule", "StepWeights", "build"]
 
 
 def build(
-    experiment: Experiment, network: Network, arithmetic: Arithmetic, device: Device = PROCESSOR
+    experiment: Experiment, network: Network, arithmetic: Arithmetic, device: Device
 ) -> Schedule:
     """Build the schedule that `experiment` names, with its engines on `device`."""
-    chain = device.open_chain(network, arithmetic)
+    chain = Chain(network, arithmetic)
     match experiment.schedule:
-        case "sequential" if experiment.engines == 1 or experiment.on_overlay:
+        case "sequential" if experiment.engines == 1:
             return Sequential(chain, device.now)
         case "sequential":
             return SequentialOnTwo(chain, device.open_engine(experiment.threads), device.now)
-        case "selective":
-            assert experiment.skip_loss is not None
-            return Selective(chain, experiment.skip_loss, device.now)
         case "data-parallel":
             return DataParallel(chain, device.open_engine(experiment.threads), device.now)
         case "speculative":
             return _speculative(experiment, chain, device)
-        case "deferred":
-            raise ValueError("only plans can put off samples")
+        case _:
+            raise ValueError(f"there is no {experiment.schedule} on a GPU")
 
 
 def _speculative(experiment: Experiment, chain: Chain, device: Device) -> Speculative:
@@ -65,7 +61,7 @@ def _cache(experiment: Experiment, classes: int, device: Device) -> Cache:
     if experiment.key == "batch":
         return device.open_batch_cache()
     offset = 1 if experiment.key == "other-label" else 0
-    return KeyedCache(experiment.buckets or classes, experiment.max_age, offset, device.place)
+    return KeyedCache(experiment.buckets or classes, offset, device.place)
 
 
 def _gate(experiment: Experiment, device: Device) -> Gate:

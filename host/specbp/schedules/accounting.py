@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from specbp.schedules.spans import Span
+from specbp.runtime.spans import Span
 
 Account = Literal["passes", "imbalance", "gate", "redo", "cache", "synchronisation", "update"]
 ACCOUNTS: tuple[Account, ...] = get_args(Account)

@@ -73,7 +73,6 @@ class KeyedCache:
 
     Args:
         keys: number of keys; the number of classes for the key `label`.
-        max_age: steps after which an outcome is of no use any more; None is never.
         offset: added to a sample's key on recall, modulo `keys`: with 1, the key `other-label`.
         place: where the outcomes are.
     """
@@ -83,23 +82,18 @@ class KeyedCache:
     def __init__(
         self,
         keys: int,
-        max_age: int | None = None,
         offset: int = 0,
         place: torch.device = HOST,
     ) -> None:
         self._keys = keys
-        self._max_age = max_age
         self._offset = offset
         self._step = torch.tensor(0, device=place)
         self._stored_at = torch.full((keys,), UNSEEN, device=place)
         self._slots: Outcome | None = None
 
     def seen(self, labels: Tensor) -> Tensor:
-        """Return for each sample whether its key has an outcome that is not too old."""
-        stored_at = self._stored_at[self._recalled(labels)]
-        if self._max_age is None:
-            return stored_at >= 0
-        return stored_at >= (self._step - self._max_age).clamp(min=0)
+        """Return for each sample whether its key has an outcome."""
+        return self._stored_at[self._recalled(labels)] >= 0
 
     def sees_all(self, labels: Tensor) -> bool:
         """Return whether all samples are `seen`."""
@@ -144,7 +138,7 @@ class KeyedCache:
 
 
 class _PreviousBatch:
-    """What the caches of the key `batch` share.
+    """The outcome of the previous batch, wherever it is kept.
 
     The i-th sample of the previous batch stands for the i-th sample of this one.
     """
@@ -178,33 +172,8 @@ class _PreviousBatch:
         return {"outcome": None if cached is None else vars(cached)}
 
 
-class BatchCache(_PreviousBatch):
-    """Key `batch`: the previous batch's outcome, in the memory in which forward left it."""
-
-    copies = False
-
-    def __init__(self) -> None:
-        self._previous: Outcome | None = None
-
-    def _cached(self) -> Outcome | None:
-        return self._previous
-
-    def offer(self, outcome: Outcome) -> None:
-        """Do nothing: there is nothing to copy."""
-
-    def store(self, outcome: Outcome) -> None:
-        """Keep the outcome for the next batch."""
-        self._previous = outcome
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
-        outcome = state["outcome"]
-        self._previous = None if outcome is None else Outcome(**outcome)
-        self._is_seen = outcome is not None
-
-
 class BatchSlots(_PreviousBatch):
-    """The same in memory of its own, whatever memory forward uses; for batches of one size.
+    """Key `batch`, in memory of its own, whatever memory forward uses; for batches of one size.
 
     There are two sets of slots in turn, so that an outcome is copied while the one before it is
     still being read.

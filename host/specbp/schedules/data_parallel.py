@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from specbp.network import Weights
+from specbp.runtime.spans import Now, Recorder
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Engine
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.sequential import ordinary_gradients
-from specbp.schedules.spans import Now, Recorder
 from specbp.schedules.step import (
     BatchGradients,
     Load,
@@ -24,7 +24,6 @@ from specbp.schedules.step import (
     StepWeights,
     speculative_times,
 )
-from specbp.schedules.updating import Update, shared_update
 
 
 class DataParallel(RemembersNothing):
@@ -41,9 +40,7 @@ class DataParallel(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch of at least two samples."""
         recorder = Recorder(self._now)
         parts = list(zip(load().chunk(2), labels.chunk(2), strict=True))
@@ -55,7 +52,6 @@ class DataParallel(RemembersNothing):
         outcomes, losses, parts_of_gradients = zip(*halves, strict=True)
         with recorder.span(0, "update"):
             gradients = self._chain.arithmetic.add(*parts_of_gradients)
-        shared_update(update, gradients, self._engine, recorder)
         return BatchGradients(
             gradients,
             torch.cat([outcome.probabilities for outcome in outcomes]),

@@ -8,10 +8,10 @@ from functools import partial
 from torch import Tensor
 
 from specbp.network import Weights
+from specbp.runtime.spans import Now, Recorder
 from specbp.schedules.chain import Chain
 from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.outcome import Outcome
-from specbp.schedules.spans import Now, Recorder
 from specbp.schedules.step import (
     BatchGradients,
     Load,
@@ -20,7 +20,6 @@ from specbp.schedules.step import (
     sequential_times,
     speculative_times,
 )
-from specbp.schedules.updating import Update, own_update, shared_update
 
 
 class Sequential(RemembersNothing):
@@ -35,9 +34,7 @@ class Sequential(RemembersNothing):
         self._chain = chain
         self._now = now
 
-    def gradients(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
@@ -46,7 +43,6 @@ class Sequential(RemembersNothing):
         gradients = ordinary_gradients(
             self._chain, weights.current, outcome, len(labels), recorder, 0
         )
-        own_update(update, gradients, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,
@@ -77,9 +73,7 @@ class SequentialOnTwo(RemembersNothing):
         self._engine = engine
         self._now = now
 
-    def gradients(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch."""
         recorder = Recorder(self._now)
         images = load()
@@ -96,7 +90,6 @@ class SequentialOnTwo(RemembersNothing):
         pending.append(Done(self._weight_gradient(recorder, 0, outcome, first, delta)))
         with recorder.span(0, "wait"):
             gradients = [one.result() for one in reversed(pending)]
-        shared_update(update, gradients, self._engine, recorder)
         return BatchGradients(
             gradients,
             outcome.probabilities,

@@ -2,15 +2,14 @@
 
 Two engines; engine 0 is the caller and does the forward, engine 1 works beside it:
 
-    engine 0    load  forward -------> gate    redo    weight gradients    update
-    engine 1    recall  speculative deltas             weight gradients    update    store
+    engine 0    load  forward -------> gate    redo    weight gradients
+    engine 1    recall  speculative deltas             weight gradients    store
 
 The *speculative backward* propagates deltas from the cached softmax through the cached masks with
 the current weights. For rejected samples this is *redone* from their actual outcome. Weight
 gradients follow, for the whole batch at once: accepted samples meet their speculated deltas, with
 `outcomes` at the layer inputs of the forward just done, with `replay` at the cached ones.
-*Balanced* engines share the weight gradients, whoever is free; otherwise engine 1 does them, and
-engine 0 updates each layer as soon as its gradient is there.
+*Balanced* engines share the weight gradients; otherwise engine 1 does them.
 Where there is no gate and `replay` needs nothing of the forward, nothing waits for it.
 
 Results do not depend on timing: what an engine computes is fixed before it starts.
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from specbp.experiment import Reuse
 from specbp.network import Weights
+from specbp.runtime.spans import Recorder, Span
 from specbp.schedules.cache import Cache, without_inputs
 from specbp.schedules.chain import Chain, Delta
 from specbp.schedules.device import Device
@@ -35,15 +35,13 @@ from specbp.schedules.engines import Done, Engine, Pending
 from specbp.schedules.gate import Gate, OpenGate
 from specbp.schedules.outcome import Outcome
 from specbp.schedules.passes import refresh_start
-from specbp.schedules.sharing import Costs, SharedWork
-from specbp.schedules.spans import Recorder, Span
+from specbp.schedules.sharing import Costs, DividedWork
 from specbp.schedules.step import (
     BatchGradients,
     Load,
     StepWeights,
     speculative_times,
 )
-from specbp.schedules.updating import Update
 from specbp.schedules.verdict import ByMask, Verdict
 
 
@@ -69,14 +67,12 @@ class Step(NamedTuple):
         weights: what the passes read.
         load: gives the images of the batch.
         labels: int64 [batch].
-        update: of the weights, if any.
         recorder: of its spans.
     """
 
     weights: StepWeights
     load: Load
     labels: Tensor
-    update: Update | None
     recorder: Recorder
 
 
@@ -157,24 +153,22 @@ class Speculative:
         """Return for each sample whether it would be speculated on: bool [batch]."""
         return self.cache.seen(labels)
 
-    def gradients(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
-    ) -> BatchGradients:
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
         """Return the gradients of the mean loss of a batch, speculated where accepted."""
         if self.rejects_none and self.cache.sees_all(labels):
-            return self.gradients_if_all_accepted(weights, load, labels, update)
-        begun = self.begin(weights, load, labels, self.cache.seen(labels), update)
+            return self.gradients_if_all_accepted(weights, load, labels)
+        begun = self.begin(weights, load, labels, self.cache.seen(labels))
         return self.end(begun, self._decide(begun))
 
     def gradients_if_all_accepted(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
+        self, weights: StepWeights, load: Load, labels: Tensor
     ) -> BatchGradients:
         """Return `gradients` where all samples were seen and the gate, if any, accepts them."""
         if self._method.reuse == "replay":
             return self._gradients_of_cached(
-                Step(weights, load, labels, update, Recorder(self._device.now))
+                Step(weights, load, labels, Recorder(self._device.now))
             )
-        begun = self.begin(weights, load, labels, update=update)
+        begun = self.begin(weights, load, labels)
         return self.end(begun, ByMask(self._everything(labels), "all"))
 
     def begin(
@@ -183,7 +177,6 @@ class Speculative:
         load: Load,
         labels: Tensor,
         seen: Tensor | None = None,
-        update: Update | None = None,
     ) -> Begun:
         """Do a step up to the gate: speculate on the samples that were `seen`, run forward.
 
@@ -192,9 +185,8 @@ class Speculative:
             load: of the batch.
             labels: likewise.
             seen: bool [batch]; None for all.
-            update: as for `weights`.
         """
-        step = Step(weights, load, labels, update, Recorder(self._device.now))
+        step = Step(weights, load, labels, Recorder(self._device.now))
         known = labels if seen is None or bool(seen.all()) else labels[seen]
         recalled: Pending[Outcome | None] = Done(None)
         speculated: Pending[list[Delta]] = Done([])
@@ -258,13 +250,13 @@ class Speculative:
         gradients = self._finish(step, work, speculated)
         return self._done(step, outcome, losses, gradients, self._everything(step.labels))
 
-    def _open_work(self, step: Step, free_0: float, free_1: float) -> SharedWork:
+    def _open_work(self, step: Step, free_0: float, free_1: float) -> DividedWork:
         """Make what is shared by the engines, which are free at these times, s."""
         free_at = {0: free_0, 1: free_1} if self._method.balanced else {1: free_1}
-        return self._device.open_work(self._chain, step.recorder, self.costs, free_at, step.update)
+        return self._device.open_work(self._chain, step.recorder, self.costs, free_at)
 
-    def _finish(self, step: Step, work: SharedWork, on_engine_1: Pending[None]) -> list[Weights]:
-        """Do engine 0's part of the weight gradients and the update; return the gradients."""
+    def _finish(self, step: Step, work: DividedWork, on_engine_1: Pending[None]) -> list[Weights]:
+        """Do engine 0's part of the weight gradients; return the gradients."""
         work.work(0)
         with step.recorder.span(0, "wait"):
             on_engine_1.result()
@@ -339,7 +331,7 @@ class Speculative:
         with step.recorder.span(1, "input gradient"):
             return self._deltas(step, cached, whose)
 
-    def _speculate_freely(self, step: Step, work: SharedWork) -> None:
+    def _speculate_freely(self, step: Step, work: DividedWork) -> None:
         """Hand out all weight gradients without waiting for anything, then do what is there."""
         try:
             cached = self._recall(step, step.labels)

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from specbp.network import Weights
-from specbp.schedules.spans import Phase, Span
-from specbp.schedules.updating import Update
+from specbp.runtime.spans import Phase, Span
 
 Load = Callable[[], Tensor]
 """Gives the images of a batch, [batch, channels, height, width], encoded by the arithmetic."""
@@ -126,16 +125,13 @@ class RemembersNothing:
 class Schedule(Protocol):
     """Orders and overlaps forward and backward."""
 
-    def gradients(
-        self, weights: StepWeights, load: Load, labels: Tensor, update: Update | None = None
-    ) -> BatchGradients:
-        """Return the gradients of the mean loss of a batch, and update the weights with them.
+    def gradients(self, weights: StepWeights, load: Load, labels: Tensor) -> BatchGradients:
+        """Return the gradients of the mean loss of a batch.
 
         Args:
             weights: read by the passes.
             load: called once, by engine 0, when all that needs no images is under way.
             labels: int64 [batch].
-            update: of `weights`, by all engines; None leaves them as they are.
         """
         ...
 

@@ -13,11 +13,10 @@ from typing import Generic, TypeVar
 
 import torch
 
+from specbp.runtime.spans import Span
 from specbp.schedules.cache import BatchSlots
-from specbp.schedules.chain import Chain
 from specbp.schedules.device import Device
 from specbp.schedules.sharing import DividedWork
-from specbp.schedules.spans import Span
 from specbp.schedules.verdict import decided
 
 Result = TypeVar("Result")
@@ -119,7 +118,6 @@ def gpu(place: torch.device, clock: StreamClock) -> Device:
     return Device(
         place=place,
         now=clock.now,
-        open_chain=Chain,
         open_engine=lambda threads: StreamEngine(place),
         open_work=partial(DividedWork, mark=partial(OnStream, _nothing)),
         open_batch_cache=lambda: BatchSlots(StreamEngine(place), place),

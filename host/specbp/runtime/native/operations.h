@@ -245,21 +245,44 @@ inline Tensor input_grad(
 
 using Pair = std::array<Tensor, 2>;  // weight and bias of a node, or their gradients
 
+// The pixels of images that a stride reads, side by side; `Float32.weight_gradient` says why.
+inline Tensor pixels_apart(
+    const Tensor& images, const Sizes& stride, int64_t rows, int64_t columns) {
+  const Tensor x =
+      torch::stable::contiguous(images, torch::headeronly::MemoryFormat::ChannelsLast);
+  const int64_t channels = x.size(1), width = x.size(3);
+  const Tensor picked = empty({x.size(0), channels, rows, columns}, true, dtype_of(x));
+  const auto* from = static_cast<const float*>(x.data_ptr());
+  auto* to = static_cast<float*>(picked.data_ptr());
+  for (int64_t image = 0; image < x.size(0); ++image, from += x.size(2) * width * channels) {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 0; column < columns; ++column, to += channels) {
+        const int64_t pixel = row * stride[0] * width + column * stride[1];
+        std::memcpy(to, from + pixel * channels, channels * sizeof(float));
+      }
+    }
+  }
+  return picked;
+}
+
 // `specbp.arithmetic.float32.Float32.weight_gradient`
 inline Pair weight_grad(const Node& node, const Tensor& x, const Tensor& grad) {
   if (node.kind == Kind::kLinear) {
     const std::array<int64_t, 1> rows = {0};
     return {matrix_product(transposed(grad), x), torch::stable::sum(grad, rows, false)};
   }
-  const std::array<int64_t, 2> dilation = {1, 1}, none = {0, 0};
+  const Sizes ones = {1, 1}, none = {0, 0};
   const std::array<int32_t, 3> wanted = {0, 1, 1};
+  const bool apart = node.kernel == ones && node.padding == none && node.stride != ones;
+  const Tensor pixels = apart ? pixels_apart(x, node.stride, grad.size(2), grad.size(3)) : x;
+  const Sizes& stride = apart ? ones : node.stride;
   const int64_t bias_size = node.weight[0];
   const int64_t* bias_sizes = &bias_size;
   const Tensor like = empty(node.weight, true, dtype_of(grad));
   AtenTensorHandle nothing = nullptr, weight, bias;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_convolution_backward(
-      grad.get(), x.get(), like.get(), &bias_sizes, 1, node.stride.data(), 2, node.padding.data(),
-      2, dilation.data(), 2, 0, none.data(), 2, 1, wanted.data(), 3, &nothing, &weight, &bias));
+      grad.get(), pixels.get(), like.get(), &bias_sizes, 1, stride.data(), 2, node.padding.data(),
+      2, ones.data(), 2, 0, none.data(), 2, 1, wanted.data(), 3, &nothing, &weight, &bias));
   if (nothing) owned(nothing);
   return {owned(weight), owned(bias)};
 }
