@@ -67,7 +67,7 @@ class Recording:
     Args:
         spans: takes the span when it ends.
         now: the clock.
-        engine: see `Span`, likewise for the rest.
+        engine: number of the engine.
         phase: what is done.
         layer: name of the layer.
     """
