@@ -192,7 +192,7 @@ def test_the_range_of_a_gate(metric, classes, largest):
         ({"schedule": "specultive"}, 'did you mean "speculative"'),
         (
             {"schedule": "x"},
-            "choose one of sequential, speculative, data-parallel, selective, pipelined",
+            "choose one of sequential, speculative, deferred, data-parallel, selective, pipelined",
         ),
         ({"schedule": "speculative", "key": "lable"}, 'did you mean "label"'),
         ({"dataset": "cifar-10"}, 'did you mean "cifar10"'),

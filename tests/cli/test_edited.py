@@ -10,6 +10,7 @@ import specbp as package
 from specbp import durable
 from specbp.experiment import experiment_from
 from specbp.matrix.expand import Cell
+from specbp.report.titles import NETWORK_DIGITS
 
 MODEL = """
 from torch import nn
@@ -77,7 +78,7 @@ def test_a_matrix_never_mixes_a_model_with_what_it_was_before(specbp, edit, tmp_
     code, output, error = specbp("report", "results/own")
     assert code == 0, error
     for network in runs["network_sha256"].unique():
-        assert f"network_sha256 = {network[:12]}" in output
+        assert network[:NETWORK_DIGITS] in output
 
 
 def stored_in(folder, row):

@@ -6,6 +6,7 @@ and do no more steps again than those since its last checkpoint: here one block 
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -162,7 +163,13 @@ def counted_command(log, *arguments):
         os.close(file)
 
     Arm.advance = counted
-    tests.forked._command(*arguments)
+    try:
+        tests.forked._command(*arguments)
+    except KeyboardInterrupt:  # before the command had begun
+        sys.exit(130)
+    finally:
+        # After the command, the machinery of a process would make an exit code of its own.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def power_cuts(folder, kind, number, draw):

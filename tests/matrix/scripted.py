@@ -128,7 +128,7 @@ def frames(folder):
     """
     loaded = load(folder)
     runs = loaded.runs.sort_values("cell").assign(
-        started="", process="", git_commit="", git_dirty=False
+        started="", process="", git_commit="", git_dirty=False, peak_memory_mib=0.0
     )
     runs["session"] = pd.factorize(runs["session"])[0]
     order = ["cell", "epoch", "step"]

@@ -143,7 +143,7 @@ class CpuTraining(TrainedInPytorch):
         """What the engines did in the last block of steps."""
         assert self.results is not None
         nodes = self.outline.nodes
-        words = (*KINDS, "wait")
+        words = [kind.replace("_grad", " gradient") for kind in (*KINDS, "wait")]
         return [
             Span(
                 int(engine),

@@ -138,16 +138,23 @@ class Explained:
         compiled = self.programs.of(rejects)
         prediction = predict(compiled, clock_mhz=self.clock_mhz, rejects=rejects)
         rate = rejects / self.experiment.batch_size
-        work = self.sequential.total + rate * self.sequential.deltas
-        balanced = work / self.sequential.total / self.experiment.engines
-        return ExplainedStep(
-            compiled, prediction, self.sequential, self._bound(rejects, rate), balanced
-        )
+        balanced = self._balanced_bound(rate)
+        bound = balanced if self._is_shared else self._plan_bound(rejects, rate)
+        return ExplainedStep(compiled, prediction, self.sequential, bound, balanced)
 
-    def _bound(self, rejects: int, reject_rate: float) -> float:
+    @property
+    def _is_shared(self) -> bool:
+        """Whether the cores share every pass, so that no layer of one is a task of its own."""
+        return self.experiment.schedule != "speculative" or bool(self.experiment.balanced)
+
+    def _balanced_bound(self, reject_rate: float) -> float:
+        if self.experiment.schedule != "speculative":
+            return 1 / self.experiment.engines
+        work = self.sequential.total + reject_rate * self.sequential.deltas
+        return work / self.sequential.total / self.experiment.engines
+
+    def _plan_bound(self, rejects: int, reject_rate: float) -> float:
         experiment, cycles = self.experiment, self.sequential
-        if experiment.schedule != "speculative":
-            return 1 / experiment.engines
         outline = outline_of(self.network)
         plans = step_plans(experiment, outline)
         plan = plans.hit if self.programs.of(rejects) is self.programs.free else plans.missed
