@@ -141,6 +141,24 @@ def test_the_time_of_a_step_is_the_published_one(column, batch_size, start, arm,
         assert said == ratio(CIFAR100 / "time", batch_size, arm + backend, BASELINE + backend)
 
 
+@pytest.mark.parametrize(
+    ("start", "arm"),
+    [
+        ("demo: sequential, two threads", "sequential, 2 threads"),
+        ("demo: pipelined", "pipelined"),
+        ("demo: label key, outcomes, max < 0.25", "speculative, outcomes, label key, max<0.25"),
+        ("demo: label key, replay, max < 0.25", "speculative, replay, label key, max<0.25"),
+    ],
+)
+def test_the_times_of_the_demo_are_the_published_ones(start, arm):
+    demo, found = REPOSITORY / "reports" / "demo", row(start, columns=5)
+    assert found[1] == ratio(demo, 32, arm, BASELINE, "digits-cnn")
+    if arm != "sequential, 2 threads":
+        assert found[2] == ratio(demo, 32, arm, "sequential, 2 threads", "digits-cnn")
+    if "replay" in arm:
+        assert f"took {found[1]} of the time of one thread" in README.replace("\n", " ")
+
+
 @pytest.mark.parametrize(("batch_size", "most"), [(8, 1.10), (32, 1.10)])
 def test_native_steps_are_as_near_to_the_bound_as_was_asked(batch_size, most):
     runs = pd.read_parquet(CIFAR100 / "time" / "runs.parquet")
@@ -187,10 +205,10 @@ def points(change, seeds):
     return f"{change.mean:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {seeds} seeds"
 
 
-def ratio(folder, batch_size, arm, baseline):
+def ratio(folder, batch_size, arm, baseline, model="cifar-cnn"):
     """The time of `arm` over that of `baseline`, with its interval, as the README writes it."""
     runs = pd.read_parquet(folder / "runs.parquet")
-    runs = runs[(runs["model"] == "cifar-cnn") & (runs["batch_size"] == batch_size)]
+    runs = runs[(runs["model"] == model) & (runs["batch_size"] == batch_size)]
     rounds = pd.read_parquet(folder / "rounds.parquet").groupby("cell")["step_ms"]
 
     def turns(name):
