@@ -60,7 +60,7 @@ class ExplainedStep:
         prediction: prediction of their cycles.
         sequential: cycles of the passes of the sequential step on one core.
         bound: the least that the step could take over that sequential one.
-        balanced_bound: the same if neither core ever had to wait.
+        balanced_bound: bound of the step if neither core ever had to wait.
     """
 
     compiled: Compiled
@@ -124,7 +124,7 @@ class Explained:
         network: the chain of layers.
         programs: programs of a step.
         sequential: cycles of the passes of the sequential step on one core.
-        clock_mhz: clock mhz of the overlay.
+        clock_mhz: clock of the overlay, MHz.
     """
 
     experiment: Experiment
@@ -171,7 +171,7 @@ def explained(
         experiment: whose steps.
         network: the chain of layers.
         scales: scales of the tensors; what a step takes does not depend on them.
-        clock_mhz: clock mhz of the overlay.
+        clock_mhz: clock of the overlay, MHz.
 
     Raises:
         UsageError: the network does not fit the overlay.

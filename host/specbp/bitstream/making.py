@@ -37,7 +37,7 @@ def make_simulated(
     Args:
         folder: made where it is missing.
         parameters: parameters of the overlay.
-        clock_mhz: clock mhz of the overlay.
+        clock_mhz: clock of the overlay, MHz.
         target: the simulation of some board; that of a PYNQ-Z2 if None.
 
     Raises:

@@ -24,7 +24,7 @@ class MemoryPort:
         name: the port, such as ``S_AXI_HP0_FPD``.
         clock_pin: the pin that clocks it.
         segment: range of memory, as Vivado addresses it, below the processing system.
-        block: the same as a handoff names it.
+        block: range of memory, as a handoff names it.
     """
 
     name: str

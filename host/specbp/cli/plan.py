@@ -71,7 +71,7 @@ def plan(
     chosen = main_plan(experiment, outline)
     check(chosen)
     entries = timetable(chosen, costs, accept_rate)
-    alone = _sequential(experiment, outline, costs)
+    alone = _sequential(outline, costs)
     least = bound(chosen, costs, accept_rate)
     if json_output:
         say_json(
@@ -131,7 +131,7 @@ def _measured(
         training.close()
 
 
-def _sequential(experiment: Experiment, outline: Outline, costs: Costs) -> float:
+def _sequential(outline: Outline, costs: Costs) -> float:
     from specbp.plan.bound import sequential_time
     from specbp.plan.sequential import sequential
 

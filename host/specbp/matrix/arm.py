@@ -118,7 +118,6 @@ class Arm:
         """
         times = steps.column("step_ms").to_numpy()
         accept_rate = _accept_rate(_total(steps, "accepts"), _total(steps, "rejects"))
-        plans = _plans(self.cell.experiment)
         return {
             "steps": len(times),
             "train_s": self._train_s,
@@ -132,7 +131,7 @@ class Arm:
             "test_accuracy": self.epochs[-1]["test_accuracy"],
             "best_test_accuracy": max(epoch["test_accuracy"] for epoch in self.epochs),
             "accept_rate": accept_rate,
-            **_bounds(plans, steps, reference, accept_rate),
+            **_bounds(self.cell.experiment, steps, reference, accept_rate),
             "sample_order_sha256": self.training.sample_order_sha256,
             "final_weights_sha256": self.training.weights_sha256(),
             "dataset_sha256": self.training.dataset_sha256,
@@ -171,7 +170,7 @@ def _plans(experiment: Experiment) -> StepPlans | None:
 
 
 def _bounds(
-    plans: StepPlans | None, steps: pa.Table, reference: pa.Table, accept_rate: float | None
+    experiment: Experiment, steps: pa.Table, reference: pa.Table, accept_rate: float | None
 ) -> dict[str, float | None]:
     """Return the columns about the bound of a step, and about what it took beyond, split.
 
@@ -179,7 +178,9 @@ def _bounds(
     the parts of a mean step add up and those of a median one do not.
     """
     median = passes_of(reference)
-    if plans is None or math.isnan(median.sequential):
+    # The network is built for its plans only where its passes were timed.
+    plans = None if math.isnan(median.sequential) else _plans(experiment)
+    if plans is None:
         return {"bound": None}
     rate = 1.0 if accept_rate is None else accept_rate
     outline = plans.hit.outline

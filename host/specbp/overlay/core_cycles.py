@@ -196,7 +196,7 @@ class CoreModel:
     Args:
         parameters: parameters of the overlay.
         timing: timing of the memory.
-        clock_mhz: clock mhz of the overlay.
+        clock_mhz: clock of the overlay, MHz.
         length: descriptors of the program.
         shared: when each signal of a shared semaphore was given and not taken yet.
         bandwidth: what the cores share of the memory; None for one core alone.

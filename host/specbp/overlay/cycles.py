@@ -85,7 +85,7 @@ def predict(
     Args:
         compiled: the programs.
         timing: timing of the memory; that of the simulated boards unless given.
-        clock_mhz: clock mhz of the overlay.
+        clock_mhz: clock of the overlay, MHz.
         rejects: how many samples the gate rejects, where there is one.
     """
     timing = timing or MemoryTiming()

@@ -44,7 +44,7 @@ class OverlayStep:
 
     Attributes:
         arm: name of the arm.
-        method: the same without what ran it.
+        method: name of the method, without what ran it.
         rejects: samples that the gate rejected in the median step; None where nothing is
             speculated.
         predicted: a step with so many.

@@ -201,7 +201,7 @@ def runtime_form(
     Args:
         experiment: what is trained, and how.
         network: the chain of layers.
-        outline: the same as plans see it.
+        outline: outline of the network, as plans see it.
         plans: plans of the steps.
         arithmetic: number format of the training.
     """
