@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from specbp.datasets.catalog import describe
+from specbp.datasets.catalog import describe, require_known
 from specbp.defaults import (
     GPU,
     KEY_DEFAULTS,
@@ -74,7 +74,8 @@ class Experiment(BaseModel):
         str,
         Field(
             description="data set: digits, mnist, fashion-mnist, cifar10, cifar100, "
-            "cifar100-coarse, or random:CxHxW/CLASSES (timing only)"
+            "cifar100-coarse; your own: imagefolder:PATH with one folder for each class, or "
+            "module:attribute, torch Datasets or tensors; or random:CxHxW/CLASSES (timing only)"
         ),
     ] = "digits"
     train: Annotated[
@@ -267,7 +268,7 @@ class Experiment(BaseModel):
         for name, value in self:
             if isinstance(value, int) and value > LARGEST_INTEGER:
                 raise ValueError(f"{name} = {value}: it can be at most {LARGEST_INTEGER}")
-        info = describe(self.dataset)
+        require_known(self.dataset)
         self._require_backend()
         if self.on_overlay:
             self._require_overlay()
@@ -295,15 +296,22 @@ class Experiment(BaseModel):
                 f"warmup_epochs = {self.warmup_epochs} of {self.epochs} epochs: "
                 "none is left to speculate in"
             )
-        if self.gate_threshold is not None and self.gate_metric is not None:
-            largest = gate_range(self.gate_metric, info.classes)
-            if self.gate_threshold > largest:
-                raise ValueError(
-                    f"gate_threshold = {self.gate_threshold:g} is outside the range of "
-                    f'gate_metric = "{self.gate_metric}": 0 to {largest:g} '
-                    f"with {info.classes} classes; it could never reject"
-                )
+        self._require_gate_range()
         return self
+
+    def _require_gate_range(self) -> None:
+        """Refuse a threshold that no distance reaches."""
+        if self.gate_threshold is None or self.gate_metric is None:
+            return
+        classes = describe(self.dataset).classes if self.gate_metric == "mean" else 1
+        largest = gate_range(self.gate_metric, classes)
+        if self.gate_threshold > largest:
+            among = f" with {classes} classes" if self.gate_metric == "mean" else ""
+            raise ValueError(
+                f"gate_threshold = {self.gate_threshold:g} is outside the range of "
+                f'gate_metric = "{self.gate_metric}": 0 to {largest:g}{among}; '
+                "it could never reject"
+            )
 
     def _require_backend(self) -> None:
         """Refuse a backend that there is none of."""

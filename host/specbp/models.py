@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
 from specbp.errors import UsageError, nearest
 from specbp.lowering import require_plain
+from specbp.user_code import attribute, errors_named, torch_untouched
 
 
 def digits_cnn(channels: int, classes: int) -> nn.Sequential:
@@ -131,14 +127,7 @@ def find(name: str) -> object:
             f'unknown model "{name}"{nearest(name, MODELS)}: '
             f"choose one of {', '.join(MODELS)}, or your own as module:attribute"
         )
-    module_name, _, attribute = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    with _named(name, f"importing {module_name}"), _globals_kept(seed=0):
-        module = importlib.import_module(module_name)
-    with _named(name, f"{module_name}.{attribute}"):
-        return getattr(module, attribute)
+    return attribute("model", name)
 
 
 def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
@@ -157,13 +146,13 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
         UsageError: no such model, or it cannot be built.
     """
     found = find(name)
-    with _globals_kept(seed):
+    with torch_untouched(seed):
         if isinstance(found, nn.Module):
             return _initialised_anew(name, found)
         if not callable(found):
             raise _wrong(name, found)
         arguments = _arguments(name, found, channels, classes)
-        with _named(name, "building it"):
+        with errors_named("model", name, "building it"):
             model = found(*arguments)
     if not isinstance(model, nn.Sequential):
         raise _wrong(name, model)
@@ -175,7 +164,7 @@ def _initialised_anew(name: str, built: nn.Module) -> nn.Sequential:
     if not isinstance(built, nn.Sequential):
         raise _wrong(name, built)
     require_plain(built)
-    with _named(name, "copying it"):
+    with errors_named("model", name, "copying it"):
         model = copy.deepcopy(built)
         for module in model.modules():
             reset = getattr(module, "reset_parameters", None)
@@ -210,31 +199,3 @@ def _arguments(
 
 def _wrong(name: str, found: object) -> UsageError:
     return UsageError(f'model "{name}" gives a {type(found).__name__}, not an nn.Sequential')
-
-
-@contextmanager
-def _named(name: str, doing: str) -> Iterator[None]:
-    """Turn whatever a user's own module raises, ending the process included, into one line."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        first_line = next(iter(str(error).splitlines()), "")
-        raise UsageError(
-            f'model "{name}": {doing}: {type(error).__name__}: {first_line}'
-        ) from error
-
-
-@contextmanager
-def _globals_kept(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generator, and leave PyTorch afterwards as it was before."""
-    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
-    with torch.random.fork_rng(devices=[]):
-        # Not `torch.manual_seed`, which means all devices and remembers every call, with its stack.
-        torch.default_generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(gradients)

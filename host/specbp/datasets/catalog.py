@@ -1,4 +1,4 @@
-"""Which data sets there are and what shape they have, without loading any of them."""
+"""Which data sets there are and what shape they have; only a user's own is read for that."""
 
 from __future__ import annotations
 
@@ -39,15 +39,34 @@ CATALOG: dict[str, DatasetInfo] = {
 
 _RANDOM = re.compile(r"random:(\d+)x(\d+)x(\d+)/(\d+)")
 RANDOM_FORM = "random:CHANNELSxHEIGHTxWIDTH/CLASSES"
+FOLDER = "imagefolder:"
+"""How the name of a folder of image files begins."""
+_OWN = re.compile(r"imagefolder:.+|(?!random:)[^:]+:[^:]+")
+
+
+def is_own(name: str) -> bool:
+    """Whether `name` is of a data set that a user brings: of Python objects, or of image files."""
+    return name not in CATALOG and _OWN.fullmatch(name) is not None
+
+
+def require_known(name: str) -> None:
+    """Refuse the name of a data set that there cannot be; a user's own is not read for that.
+
+    Raises:
+        UsageError: there is no such data set.
+    """
+    if not is_own(name):
+        describe(name)
 
 
 def describe(name: str) -> DatasetInfo:
     """Return the shape and class count of the data set called `name`.
 
-    ``random:3x32x32/100`` names synthetic data of that shape and class count.
+    ``random:3x32x32/100`` names synthetic data of that shape and class count. A user's own data set
+    is read, once in a command.
 
     Raises:
-        UsageError: there is no such data set.
+        UsageError: there is no such data set, or it cannot be read.
     """
     if name in CATALOG:
         return CATALOG[name]
@@ -56,7 +75,11 @@ def describe(name: str) -> DatasetInfo:
         channels, height, width, classes = (int(group) for group in match.groups())
         if min(channels, height, width) >= 1 and classes >= 2:
             return DatasetInfo(name, (channels, height, width), classes, synthetic=True)
+    if is_own(name):
+        from .own import own_data  # here, because it imports PyTorch
+
+        return own_data(name).info
     raise UsageError(
         f'unknown data set "{name}"{nearest(name, CATALOG)}: '
-        f"choose one of {', '.join(CATALOG)}, or {RANDOM_FORM}"
+        f"choose one of {', '.join(CATALOG)}, {FOLDER}PATH, module:attribute, or {RANDOM_FORM}"
     )

@@ -14,9 +14,10 @@ import torch
 from specbp.errors import UsageError
 
 from . import cifar, digits, idx, synthetic
-from .catalog import DatasetInfo, describe
+from .catalog import DatasetInfo, describe, is_own
 from .files import resolve_root
 from .normalisation import channel_statistics
+from .own import own_data, require_test
 from .samples import Samples, Split
 from .subset import stratified
 
@@ -114,7 +115,8 @@ def load(
     """Load a data set.
 
     Args:
-        name: a name of the catalog, or ``random:CxHxW/K``.
+        name: a name of the catalog, ``random:CxHxW/K``, ``imagefolder:PATH`` or
+            ``module:attribute``.
         data_root: folder the data sets lie in; ``$SPECBP_DATA``, else ``./data`` when absent.
         train: how many samples to train on, drawn so that every label keeps its share (see
             `subset.stratified`); all when absent. For a random set, how many to make: 1024.
@@ -138,7 +140,9 @@ def load(
             info, train=train or synthetic.TRAIN, test=test or synthetic.TEST, seed=subset_seed
         )
     else:
-        whole = READERS[name](resolve_root(data_root))
+        whole = (
+            _read_own(name, held_out) if is_own(name) else READERS[name](resolve_root(data_root))
+        )
         split = Split(
             _subset(whole.train, train, subset_seed, f"{name}: train"),
             _subset(whole.test, test, subset_seed, f"{name}: test"),
@@ -146,6 +150,14 @@ def load(
     if held_out is not None:
         split = _hold_out(split.train, held_out, subset_seed, name)
     return Dataset(info, *split.train, *split.test, *channel_statistics(split.train.images))
+
+
+def _read_own(name: str, held_out: int | None) -> Split:
+    """Return a user's own data set; with held-out samples it needs none to test on."""
+    if held_out is None:
+        require_test(name)
+    own = own_data(name)
+    return Split(own.train, own.test or own.train)
 
 
 def _hold_out(samples: Samples, size: int, seed: int, name: str) -> Split:

@@ -37,7 +37,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specbp.datasets.catalog import describe
+from specbp.datasets.catalog import describe, is_own
 from specbp.defaults import without_effect
 from specbp.errors import UsageError, nearest
 from specbp.experiment import LARGEST_SEED, Experiment, content_hash, experiment_from
@@ -100,7 +100,16 @@ class Cell:
     def _hash_of(self, fields: Mapping[str, Any]) -> str:
         """Return a hash of `fields`, the network, and which start it is, unless it is the first."""
         start = {"start": self.start} if self.start else {}
-        return content_hash({**fields, **asdict(self.identity), **start})
+        return content_hash({**fields, **asdict(self.identity), **self._content, **start})
+
+    @property
+    def _content(self) -> dict[str, str]:
+        """What tells a user's own data from others of its name."""
+        if not is_own(self.experiment.dataset):
+            return {}
+        from specbp.datasets.own import own_data  # here, because it imports PyTorch
+
+        return {"data_sha256": own_data(self.experiment.dataset).sha256}
 
 
 @dataclass(frozen=True)
