@@ -1,5 +1,6 @@
 """Every command and snippet of the docs runs, in the order in which a reader meets it."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -10,7 +11,8 @@ import pytest
 from tests.conftest import DATA_ROOT, REPOSITORY
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
-LANGUAGES = {"bash", "python", "console", "toml", "text", ""}
+TESTED = ("first", "own", "method", "overlay", "matrices", "backends", "gate")
+"""Pages with commands; what they leave is read by pages that come later."""
 MOST_WORDS = 20
 
 
@@ -26,7 +28,7 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["first", "own", "method", "overlay"])
+@pytest.mark.parametrize("name", TESTED)
 def test_every_command_of_a_page_runs(name, checkout, subtests):
     """Kind: a command that stopped working after it was written down."""
     specbp = checkout / "specbp"
@@ -47,7 +49,9 @@ def test_every_command_of_a_page_runs(name, checkout, subtests):
             done = subprocess.run(
                 command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True
             )
-            assert done.returncode == 0, done.stderr
+            # A gate answers by its exit code, and what it answers depends on the machine.
+            answers = {0, 3, 4} if " compare " in command else {0}
+            assert done.returncode in answers, done.stderr
 
 
 def test_the_python_of_the_docs_runs(checkout):
@@ -63,8 +67,22 @@ def test_the_python_of_the_docs_runs(checkout):
 
 def test_no_page_has_commands_that_no_test_runs():
     """Kind: a page added without a test of what it says."""
-    tested = {"first", "own", "method", "overlay"}
-    assert {page.stem for page in PAGES if blocks(page, "bash")} == tested
+    assert {page.stem for page in PAGES if blocks(page, "bash")} == set(TESTED)
+
+
+def test_the_reference_of_the_command_line_is_that_of_the_commands():
+    """Kind: an option that was added, and is not in the docs."""
+    path = REPOSITORY / "docs" / "command_line.py"
+    spec = importlib.util.spec_from_file_location("command_line", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    said = module.PAGE.read_text("utf-8")
+    assert said == module.text(), "docs/cli.md is stale: python docs/command_line.py"
+
+
+def test_the_first_matrix_is_the_one_that_the_page_shows():
+    (shown,) = blocks(REPOSITORY / "docs" / "first.md", "toml")
+    assert shown == (REPOSITORY / "bench" / "matrices" / "first.toml").read_text()
 
 
 def test_every_page_is_in_the_site_and_the_glossary_is_short():

@@ -1,4 +1,4 @@
-"""The commands of the README that need a GPU."""
+"""The commands of the docs that need a GPU."""
 
 import re
 
@@ -7,11 +7,9 @@ import torch
 
 from tests.conftest import DATA_ROOT, REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text()
+PAGE = (REPOSITORY / "docs" / "backends.md").read_text()
 (BLOCK,) = (
-    block
-    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
-    if "cuda" in block
+    block for block in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL) if "cuda" in block
 )
 RUNS = [line for line in BLOCK.splitlines() if line.startswith("specbp run")]
 

@@ -1,4 +1,4 @@
-"""The README's way from an empty SD card to a report, on a board on loopback."""
+"""The way of the docs from an empty SD card to a report, on a board on loopback."""
 
 import os
 import re
@@ -12,7 +12,9 @@ from tests.conftest import REPOSITORY
 from tests.deploy.loopback import LOGIN, SUDO
 from tests.forked import run_forked
 
-BLOCKS = re.findall(r"```console\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(
+    r"```console\n(.*?)```", (REPOSITORY / "docs" / "overlay.md").read_text(), re.DOTALL
+)
 (BLOCK,) = (block for block in BLOCKS if "ssh-copy-id" in block)
 COMMANDS = BLOCK.strip().splitlines()
 ON_A_BOARD = "xilinx@192.168.2.99"

@@ -36,10 +36,10 @@ def served(tmp_path_factory):
     assert process.exitcode == 0 and "Traceback" not in files[1].read_text()
 
 
-def test_the_readmes_commands_for_it(served, tmp_path):
+def test_the_commands_of_the_docs_for_it(served, tmp_path):
     """With what the server prints, and nothing else."""
     environment, address, _ = served
-    text = (REPOSITORY / "README.md").read_text()
+    text = (REPOSITORY / "docs" / "overlay.md").read_text()
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     (block,) = (one for one in blocks if ":2222" in one)
     for command in block.replace("xilinx@127.0.0.1:2222", address).strip().splitlines():
