@@ -132,7 +132,7 @@ FAULTS = {
     ),
     "the interval knows only the rounds within a start": Fault(
         f"{SPECBP}/report/statistics.py",
-        "within if len(arm) == 1 else _margin_over_starts(by_start),",
+        "within if len(arm) == 1 else _margin_over_repeats(by_repeat),",
         "within,",
         "tests/report/test_statistics.py",
     ),

@@ -42,7 +42,7 @@ def test_both_ratios_are_printed_and_every_start(measured):
     assert (code, error) == (0, "")
     assert "pipelined takes 0.710 (95% interval 0.686 to 0.735) of the total time" in output
     assert "its typical step takes 0.710" in output
-    assert "total time in each of 3 starts: 0.700, 0.710, 0.720" in output
+    assert "total time in each of 3 repeats: 0.700, 0.710, 0.720" in output
 
 
 def test_a_single_start_is_said_to_know_nothing_of_others(measured):

@@ -14,7 +14,7 @@ from specbp.report.curves import epoch_curves
 from specbp.report.headline import cautions
 from specbp.report.markdown import render
 from specbp.report.pairing import comparisons
-from specbp.report.tables import starts_table
+from specbp.report.tables import repeats_table
 
 Make = Callable[..., Any]
 
@@ -43,7 +43,7 @@ def started(cell: Make, gather: Make, weights: str = "w", starts: int = 3) -> Fr
 def test_every_start_is_a_unit_of_the_ratio(cell: Make, gather: Make) -> None:
     (comparison,) = summarise(started(cell, gather)).comparisons
     against: Any = comparison.arms[1].one_thread
-    assert against.time.by_start == pytest.approx((0.7, 0.71, 0.72) * 2)
+    assert against.time.by_repeat == pytest.approx((0.7, 0.71, 0.72) * 2)
     assert (against.seeds, against.processes) == ((0, 1), 6)
 
 
@@ -60,7 +60,7 @@ def test_further_starts_are_no_further_seeds_of_an_accuracy(cell: Make, gather: 
 
 def test_every_start_is_in_the_report(cell: Make, gather: Make) -> None:
     summary = summarise(started(cell, gather))
-    (row,) = starts_table(summary.comparisons[0]).rows
+    (row,) = repeats_table(summary.comparisons[0]).rows
     assert row[2:5] == ("6", "6", "0.700, 0.710, 0.720, 0.700, 0.710, 0.720")
     assert "0.700, 0.710, 0.720" in render(summary, "A report")
 

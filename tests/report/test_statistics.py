@@ -39,7 +39,7 @@ def interleaved(rng: Any, ratio: float, rho: float = 0.3) -> tuple[Any, Any]:
 def test_the_ratio_is_total_over_total_by_hand() -> None:
     found = ratio_with_interval([[1.0, 2.0], [3.0, 1.0]], [[2.0, 2.0], [4.0, 2.0]])
     assert found.ratio == pytest.approx(7 / 10)
-    assert found.by_start == pytest.approx((3 / 4, 4 / 6))
+    assert found.by_repeat == pytest.approx((3 / 4, 4 / 6))
     assert found.rounds == 4
 
 

@@ -69,6 +69,29 @@ def test_nothing_faster_is_said_so(cell: Make, gather: Make) -> None:
     assert "fastest" not in words
 
 
+def test_a_verdict_that_is_withheld_says_why(cell: Make, gather: Make) -> None:
+    """Kind: "nowhere shown to be faster" of an arm whose baseline was ill."""
+    cells = [
+        made
+        for seed in range(2)
+        for made in (
+            cell(10.0, seed=seed),
+            cell(11.0, threads=2, seed=seed),
+            cell(7.0, seed=seed, schedule="pipelined"),
+            cell(12.0, seed=seed, **PAPER),
+        )
+    ]
+    words = told(gather(*cells))
+    hindered = "because sequential training was slower on several threads than on one"
+    assert (
+        f"Pipelined training came closest: it took 0.70 of the time of sequential training on one "
+        f"thread and 0.64 of that on as many threads as it used itself, faster than one thread "
+        f"and without a verdict against more, {hindered}."
+    ) in words
+    assert f"took 1.20 and 1.09 of these times, without a verdict, {hindered}." in words
+    assert "nowhere" not in words
+
+
 def test_a_gpu_has_streams(cell: Make, gather: Make) -> None:
     frames = gather(
         cell(10.0, backend="cuda"),

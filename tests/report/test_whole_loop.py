@@ -45,6 +45,15 @@ def test_much_work_outside_the_clock_is_cautioned_against(cell: Make, gather: Ma
     assert cautions(comparison) == []
 
 
+def test_many_arms_are_cautioned_against_in_one_line(cell: Make, gather: Make) -> None:
+    (comparison,) = summarise(measured(cell, gather, 1.0, 1.0)).comparisons
+    (caution,) = cautions(comparison)
+    assert caution.startswith(
+        "2 of 2 arms spend 9% to 17% of their loop outside the clock of their steps, "
+        '"pipelined" the most: '
+    )
+
+
 def test_what_was_not_recorded_is_not_claimed(cell: Make, gather: Make) -> None:
     summary = summarise(measured(cell, gather, 0.2, None))
     against: Any = summary.comparisons[0].arms[1].one_thread

@@ -124,15 +124,15 @@ def _name_origins(
 
 def _sentences(one: ArmComparison) -> list[str]:
     """Return what was found, in words."""
-    starts = len(one.time.by_start)
+    repeats = len(one.time.by_repeat)
     words = [f"{one.arm} takes {_ratio(one.time)} of the total time of {one.baseline}"]
     if one.whole_loop is not None:
         words.append(f"with the work between steps it takes {_ratio(one.whole_loop)}")
     words.append(f"its typical step takes {_ratio(one.typical)} of that of {one.baseline}")
-    if starts > 1:
-        each = ", ".join(f"{ratio:.3f}" for ratio in one.time.by_start)
-        words.append(f"total time in each of {starts} starts: {each}")
-    if 1 in (starts, one.processes):
+    if repeats > 1:
+        each = ", ".join(f"{ratio:.3f}" for ratio in one.time.by_repeat)
+        words.append(f"total time in each of {repeats} repeats: {each}")
+    if 1 in (repeats, one.processes):
         words.append(
             "all in one process: how starts of a process differ is not in the interval "
             "(specbp bench --starts 5 measures it)"

@@ -66,13 +66,7 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
         for arm in comparison.arms
         if not arm.repeatable
     ]
-    found += [
-        f'"{arm.name}" spends {arm.between_ms / (arm.step_ms + arm.between_ms):.0%} of its loop '
-        "outside the clock of its steps: ratios of step times leave that out, those of the whole "
-        "loop do not."
-        for arm in comparison.arms
-        if arm.between_ms and arm.between_ms > MOST_BETWEEN * arm.step_ms
-    ]
+    found += _between_sentences(comparison)
     found += _withheld_sentences(comparison)
     noisiest = max(comparison.arms, key=_tail)
     if _tail(noisiest) > NOISY:
@@ -82,6 +76,27 @@ def cautions(comparison: ComparisonSummary) -> list[str]:
             "Times from an idle machine would say more."
         )
     return found
+
+
+def _between_sentences(comparison: ComparisonSummary) -> list[str]:
+    """Return one sentence on the arms whose loop does much outside the clock of their steps."""
+    shares = {
+        arm.name: arm.between_ms / (arm.step_ms + arm.between_ms)
+        for arm in comparison.arms
+        if arm.between_ms and arm.between_ms > MOST_BETWEEN * arm.step_ms
+    }
+    if not shares:
+        return []
+    most = max(shares, key=lambda name: shares[name])
+    if len(shares) == 1:
+        spent = f'"{most}" spends {shares[most]:.0%} of its loop outside the clock of its steps'
+    else:
+        spent = (
+            f"{len(shares)} of {count(len(comparison.arms), 'arm')} spend "
+            f"{min(shares.values()):.0%} to {shares[most]:.0%} of their loop outside the clock of "
+            f'their steps, "{most}" the most'
+        )
+    return [f"{spent}: ratios of step times leave that out, those of the whole loop do not."]
 
 
 def _withheld_sentences(comparison: ComparisonSummary) -> list[str]:

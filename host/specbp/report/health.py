@@ -19,6 +19,16 @@ P95_LIMIT = 2.0
 AGREEMENT = 1.10
 """The most by which the ratios of total time and of the typical step may differ, as a factor."""
 
+HINDERED = "its threads hinder each other"
+BUSY = "the machine was busy with other work"
+FEW_STEPS = "a few steps decide the ratio"
+CAUSES = {
+    HINDERED: "sequential training was slower on several threads than on one",
+    BUSY: BUSY,
+    FEW_STEPS: FEW_STEPS,
+}
+"""What each reason to withhold a verdict says, and the words that stand for it in a sentence."""
+
 SMALLEST_KIND = 20
 """Steps of a kind from which a 95th percentile says something."""
 
@@ -69,21 +79,25 @@ def reasons_to_withhold(
         name, in_total, in_a_step = one_thread
         found.append(
             f'"{baseline}" is slower than "{name}" (total time {in_total:.3f}, typical step '
-            f"{in_a_step:.3f} of it): its threads hinder each other, and whatever is held against "
-            "it looks fast"
+            f"{in_a_step:.3f} of it): {HINDERED}, and whatever is held against it looks fast"
         )
     if baseline_tail > P95_LIMIT:
         found.append(
             f'one step in twenty of "{baseline}" took more than {baseline_tail:.1f} times its '
-            f"median (limit {P95_LIMIT:g}): the machine was busy with other work"
+            f"median (limit {P95_LIMIT:g}): {BUSY}"
         )
     apart = max(total.ratio / typical.ratio, typical.ratio / total.ratio)
     if apart > AGREEMENT:
         found.append(
             f"total time ({total.ratio:.3f}) and typical step ({typical.ratio:.3f}) differ by "
-            f"{apart - 1:.0%} (limit {AGREEMENT - 1:.0%}): a few steps decide the ratio"
+            f"{apart - 1:.0%} (limit {AGREEMENT - 1:.0%}): {FEW_STEPS}"
         )
     return tuple(found)
+
+
+def cause(reason: str) -> str:
+    """Return the few words that stand for a reason of `reasons_to_withhold`."""
+    return next(short for words, short in CAUSES.items() if words in reason)
 
 
 def _by_kind(steps: pd.DataFrame) -> list[Floats]:

@@ -20,8 +20,8 @@ from specbp.report.tables import (
     left_out_table,
     machine_table,
     over_bound_table,
+    repeats_table,
     software_table,
-    starts_table,
 )
 from specbp.report.wording import (
     DOI,
@@ -61,7 +61,7 @@ def render(summary: Summary, title: str) -> str:
 
 def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
     """Return heading, headline, summary tables and hashes of one comparison."""
-    over, starts = over_bound_table(comparison.arms), starts_table(comparison)
+    over, repeats = over_bound_table(comparison.arms), repeats_table(comparison)
     costs = costs_table(comparison)
     names = [
         f"{head.name} ({head.unit})" if head.unit else head.name for head in headings(comparison)
@@ -76,7 +76,7 @@ def comparison_blocks(comparison: ComparisonSummary) -> list[str]:
         *(["From the bound to the mean step, ms:", table(over)] if over.rows else []),
         *_two_cores(comparison),
         *(["Memory, and work between the steps:", table(costs)] if costs.rows else []),
-        *(["Every start:", table(starts)] if starts.rows else []),
+        *(["Every repeat:", table(repeats)] if repeats.rows else []),
         "Equal work:",
         table(hash_table(comparison)),
     ]

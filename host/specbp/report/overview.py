@@ -188,7 +188,7 @@ def _marks(comparisons: Sequence[ComparisonSummary]) -> Drawing:
     for found, heights in zip(rows.values(), layout.rows, strict=True):
         for (title, against), y in zip(found, heights, strict=True):
             draw_ratio(
-                axes, against, y, looks[title], filled=True, about=f"{title}: ", starts=False
+                axes, against, y, looks[title], filled=True, about=f"{title}: ", repeats=False
             )
     label_rows(axes, layout, ["" for heights in layout.rows for _ in heights])
     scale_ratios(axes, [against for found in rows.values() for _, against in found])

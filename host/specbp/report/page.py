@@ -49,8 +49,8 @@ from specbp.report.tables import (
     left_out_table,
     machine_table,
     over_bound_table,
+    repeats_table,
     software_table,
-    starts_table,
     work_table,
 )
 from specbp.report.wording import (
@@ -189,8 +189,8 @@ def _section(
     details.append(("What the arms share", work_table(found)))
     if (costs := costs_table(found)).rows:
         details.append(("Memory, and work between the steps", costs))
-    if (starts := starts_table(found)).rows:
-        details.append(("Every start of the process", starts))
+    if (repeats := repeats_table(found)).rows:
+        details.append(("Every repeat", repeats))
     details.append(("Proof of equal work", hash_table(found)))
     return Section(
         name=name,

@@ -224,9 +224,9 @@ def draw_ratio(
     style: Style,
     filled: bool,
     about: str = "",
-    starts: bool = True,
+    repeats: bool = True,
 ) -> None:
-    """Draw a ratio with its interval, and the ratio of each start as a thin tick below it.
+    """Draw a ratio with its interval, and the ratio of each repeat as a thin tick below it.
 
     Args:
         axes: where to draw.
@@ -235,12 +235,13 @@ def draw_ratio(
         style: colour and marker of the mark.
         filled: whether the mark is filled, or hollow.
         about: first words of what the mark shows when it is pointed at.
-        starts: whether to draw the ratio of each start.
+        repeats: whether to draw the ratio of each repeat.
     """
     time = against.time
-    if starts and len(time.by_start) > 1:
-        xs = [x for ratio in time.by_start for x in (ratio, ratio, math.nan)]
-        axes.plot(xs, [y + 0.2, y + 0.5, math.nan] * len(time.by_start), color=style.colour, lw=1.0)
+    if repeats and len(time.by_repeat) > 1:
+        xs = [x for ratio in time.by_repeat for x in (ratio, ratio, math.nan)]
+        ys = [y + 0.2, y + 0.5, math.nan] * len(time.by_repeat)
+        axes.plot(xs, ys, color=style.colour, lw=1.0)
     if time.low is not None and time.high is not None:
         axes.plot([time.low, time.high], [y, y], color=style.colour, lw=2.2)
     face = style.colour if filled else PAPER
@@ -272,7 +273,7 @@ def scale_ratios(axes: Axes, compared: Sequence[ArmComparison], more: Sequence[f
     for against in compared:
         time = against.time
         ends = [end for end in (time.low, time.high) if end is not None]
-        found += [time.ratio, *time.by_start, *ends]
+        found += [time.ratio, *time.by_repeat, *ends]
     low, high = min(found), max(found)
     label = "step time / step time of sequential training"
     if high / low <= LINEAR_UP_TO:
@@ -297,11 +298,11 @@ def _ratio_keys(comparison: ComparisonSummary, shown: _Shown) -> tuple[Key, ...]
         hollow(label=f"against sequential training on equal {noun}s, 95% interval"),
     ]
     if any(
-        isinstance(against, ArmComparison) and len(against.time.by_start) > 1
+        isinstance(against, ArmComparison) and len(against.time.by_repeat) > 1
         for _, ratios in shown
         for _, against in ratios
     ):
-        keys.append(Key("each start alone", marker="|", size=6, edge=1.0))
+        keys.append(Key("each repeat alone", marker="|", size=6, edge=1.0))
     if any(arm.bound is not None for arm, _ in shown):
         keys.append(Key(f"ideal bound, against 1 {noun}", marker="|", size=11, edge=2.4))
     return tuple(keys)

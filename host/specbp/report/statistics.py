@@ -26,20 +26,20 @@ class RatioInterval:
     """The time of one arm over the time of another; dimensionless, below 1 is faster.
 
     Attributes:
-        ratio: the ratio over all starts.
+        ratio: the ratio over all repeats.
         low: lower end of the 95% interval; ``None`` where there is none.
         high: upper end.
-        rounds: blocks of steps that entered, over all starts.
-        by_start: the ratio of each start alone.
+        rounds: blocks of steps that entered, over all repeats.
+        by_repeat: the ratio of each repeat alone.
         within: half the width, as a logarithm, of the interval that knows only how the rounds
-            within a start differ; ``None`` with a single round in a start.
+            within a repeat differ; ``None`` with a single round in a repeat.
     """
 
     ratio: float
     low: float | None
     high: float | None
     rounds: int
-    by_start: tuple[float, ...]
+    by_repeat: tuple[float, ...]
     within: float | None = None
 
 
@@ -78,24 +78,24 @@ def ratio_with_interval(
 ) -> RatioInterval:
     """Return total arm time over total baseline time, with its interval.
 
-    Every sequence holds one start: arms that were trained in turns from beginning to end. Its
+    Every sequence holds one repeat: arms that were trained in turns from beginning to end. Its
     entries are the times of consecutive rounds, in any unit. Entry r of the arm and of the
     baseline ran next to each other, so noise that both meet cancels.
 
-    With two starts or more the start is the unit: what a process draws once and keeps (memory
-    layout, a noisy neighbour for all of its life) makes starts differ more than the rounds within
-    one can tell. The interval is Student's t over the logarithms of the starts' ratios. With two
-    starts t is 12.7 and the interval is wide; that is what two starts can show.
+    With two repeats or more the repeat is the unit: what a process draws once and keeps (memory
+    layout, a noisy neighbour for all of its life) makes repeats differ more than the rounds within
+    one can tell. The interval is Student's t over the logarithms of the repeats' ratios. With two
+    repeats t is 12.7 and the interval is wide; that is what two repeats can show.
 
-    From a single start the interval is a paired block bootstrap over its rounds and knows nothing
-    of other starts. Neighbouring rounds resemble each other, so they are drawn in runs of random
+    From a single repeat the interval is a paired block bootstrap over its rounds and knows nothing
+    of other repeats. Neighbouring rounds resemble each other, so they are drawn in runs of random
     length, the stationary bootstrap (Politis and Romano, JASA 89, 1994, DOI
     10.1080/01621459.1994.10476870). The spread of the resampled log ratio becomes an interval with
     Student's t, as percentiles of so few rounds are too narrow (Hesterberg, The American
     Statistician 69, 2015, DOI 10.1080/00031305.2015.1089789). No round is left out, the first
     ones included.
 
-    The wider of the two is not the better one: with two or three starts, or with starts that hardly
+    The wider of the two is not the better one: with two or three repeats, or where they hardly
     differ, it holds the true ratio in 98 to 99% of cases instead of 95. Simulations of both:
     ``bench/test_intervals.py``.
 
@@ -104,14 +104,14 @@ def ratio_with_interval(
     """
     arm, baseline = _paired(arm_times), _paired(baseline_times)
     if [len(times) for times in arm] != [len(times) for times in baseline]:
-        raise ValueError("arm and baseline must have the same starts and the same rounds in each")
-    by_start = [float(a.sum() / b.sum()) for a, b in zip(arm, baseline, strict=True)]
+        raise ValueError("arm and baseline must have the same repeats and the same rounds in each")
+    by_repeat = [float(a.sum() / b.sum()) for a, b in zip(arm, baseline, strict=True)]
     within = _log_margin(arm, baseline, resamples, np.random.default_rng(seed))
     return _around(
         float(sum(times.sum() for times in arm) / sum(times.sum() for times in baseline)),
-        within if len(arm) == 1 else _margin_over_starts(by_start),
+        within if len(arm) == 1 else _margin_over_repeats(by_repeat),
         sum(len(times) for times in arm),
-        by_start,
+        by_repeat,
         within,
     )
 
@@ -119,21 +119,21 @@ def ratio_with_interval(
 def typical_ratio(
     arm_ms: Sequence[float], baseline_ms: Sequence[float], rounds: int
 ) -> RatioInterval:
-    """Return the ratio of the times of a typical step, the geometric mean over starts.
+    """Return the ratio of the times of a typical step, the geometric mean over repeats.
 
     Args:
-        arm_ms: the typical step of the arm in each start.
+        arm_ms: the typical step of the arm in each repeat.
         baseline_ms: that of the baseline.
         rounds: blocks of steps they are taken from.
 
     Raises:
-        ValueError: unequal numbers of starts, none, or a time is not positive and finite.
+        ValueError: unequal numbers of repeats, none, or a time is not positive and finite.
     """
     arm, baseline = _paired([[ms] for ms in arm_ms]), _paired([[ms] for ms in baseline_ms])
-    by_start = [float(a[0] / b[0]) for a, b in zip(arm, baseline, strict=True)]
-    centre = math.exp(float(np.mean(np.log(by_start))))
-    margin = None if len(by_start) == 1 else _margin_over_starts(by_start)
-    return _around(centre, margin, rounds, by_start)
+    by_repeat = [float(a[0] / b[0]) for a, b in zip(arm, baseline, strict=True)]
+    centre = math.exp(float(np.mean(np.log(by_repeat))))
+    margin = None if len(by_repeat) == 1 else _margin_over_repeats(by_repeat)
+    return _around(centre, margin, rounds, by_repeat)
 
 
 def mean_with_interval(values: Sequence[float]) -> MeanInterval:
@@ -178,7 +178,7 @@ def paired_difference(arm: Sequence[float], baseline: Sequence[float]) -> MeanIn
 def _paired(times: Sequence[Sequence[float] | Floats]) -> list[Floats]:
     arrays = [np.asarray(series, dtype=np.float64) for series in times]
     if not arrays or any(series.ndim != 1 or series.size == 0 for series in arrays):
-        raise ValueError("a ratio needs at least one start, each with at least one round")
+        raise ValueError("a ratio needs at least one repeat, each with at least one round")
     if any(not np.isfinite(series).all() or (series <= 0).any() for series in arrays):
         raise ValueError("a ratio needs times that are positive and finite")
     return arrays
@@ -188,7 +188,7 @@ def _around(
     ratio: float,
     margin: float | None,
     rounds: int,
-    by_start: Sequence[float],
+    by_repeat: Sequence[float],
     within: float | None = None,
 ) -> RatioInterval:
     """Return `ratio` with the interval that reaches `margin` to both sides of its logarithm."""
@@ -197,14 +197,14 @@ def _around(
         low=None if margin is None else ratio * math.exp(-margin),
         high=None if margin is None else ratio * math.exp(margin),
         rounds=rounds,
-        by_start=tuple(by_start),
+        by_repeat=tuple(by_repeat),
         within=within,
     )
 
 
-def _margin_over_starts(by_start: Sequence[float]) -> float:
-    """Return half the width of Student's t interval of the mean log ratio of several starts."""
-    logs = np.log(by_start)
+def _margin_over_repeats(by_repeat: Sequence[float]) -> float:
+    """Return half the width of Student's t interval of the mean log ratio of several repeats."""
+    logs = np.log(by_repeat)
     error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
     return _t_quantile(len(logs) - 1) * error
 
@@ -212,7 +212,7 @@ def _margin_over_starts(by_start: Sequence[float]) -> float:
 def _log_margin(
     arm: Sequence[Floats], baseline: Sequence[Floats], resamples: int, rng: np.random.Generator
 ) -> float | None:
-    """Return half the width of the interval of the log ratio; ``None`` if a start has one round."""
+    """Return half the width of the log ratio's interval; ``None`` if a repeat has one round."""
     shortest = min(len(times) for times in arm)
     if shortest < 2:
         return None
@@ -242,7 +242,7 @@ def _degrees_of_freedom(series: Sequence[Floats], length: float) -> float:
     """Return how many independent values the variance estimate is worth, at least 1.
 
     Blocks with restart probability 1/L weigh lag k by q^|k|, q = 1 - 1/L; the estimate is worth
-    n over the sum of squared weights, (1 + q²)/(1 - q²), less one mean per start.
+    n over the sum of squared weights, (1 + q²)/(1 - q²), less one mean per repeat.
     """
     keep = (1 - 1 / length) ** 2
     rounds = sum(len(times) for times in series)

@@ -7,11 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from specbp.report.headline import held_against, verdict_against_both, worst_ratio
+from specbp.report.health import cause
 from specbp.report.schemes import BACKENDS, DATA_PARALLEL, PAPER, UNGATED
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, NotCompared, Summary
 from specbp.report.titles import dataset_words
-from specbp.report.wording import WITHHELD, accuracy_verdict, count, number_words
+from specbp.report.wording import (
+    WITHHELD,
+    accuracy_verdict,
+    count,
+    number_words,
+    time_verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,11 @@ def _fastest(group: _Group, several: bool) -> str:
     times = " and ".join(took)
     if not several:
         return f"{name} took {times}: {both}."
-    faster = [verdict_against_both(arm) for arm in group.judged].count("faster")
+    verdicts = [verdict_against_both(arm) for arm in group.judged]
+    faster = verdicts.count("faster")
     if not faster:
+        if WITHHELD in verdicts:
+            return f"{name} came closest: it took {times}, {both}."
         return f"{name} came closest, and was nowhere shown to be faster: it took {times}."
     did = "was fastest" if 2 * faster >= len(group.judged) else "did best"
     return f"{name} {did}: it took {times}, {both}."
@@ -153,6 +163,9 @@ def _baseline(found: ArmComparison | NotCompared) -> str:
 def _both(group: _Group) -> str:
     """Say in how many cases an arm was faster than both baselines, and in how many slower."""
     verdicts = [verdict_against_both(arm) for arm in group.judged]
+    withheld = [arm for arm in group.judged if verdict_against_both(arm) == WITHHELD]
+    if len(withheld) == len(verdicts):
+        return _without_verdict(withheld)
     one, equal = _ratios(group)
     both = "both" if one and equal else "this baseline"
     if len(verdicts) == 1:
@@ -161,16 +174,37 @@ def _both(group: _Group) -> str:
             "faster": f"faster than {both}",
             "slower": f"slower than {least}",
             "": "from one round, which gives no interval",
-            WITHHELD: "too badly timed for a verdict",
         }.get(verdicts[0], f"not told apart from {least}")
     faster, slower = verdicts.count("faster"), verdicts.count("slower")
     words = f"faster than {both} in {faster or 'none'} of {len(verdicts)} cases"
     if slower:
         words += f" and slower than {'one of them' if one and equal else 'it'} in {slower}"
-    withheld = verdicts.count(WITHHELD)
     if withheld:
-        words += f"; {withheld} {'was' if withheld == 1 else 'were'} too badly timed for a verdict"
+        words += f"; {len(withheld)} {'is' if len(withheld) == 1 else 'are'} "
+        words += _without_verdict(withheld)
     return words
+
+
+def _without_verdict(arms: Sequence[ArmSummary]) -> str:
+    """Say against which baselines no verdict is given on the time of `arms`, and why.
+
+    Args:
+        arms: arms whose verdict is withheld beside at least one of their baselines.
+    """
+    reasons = [
+        reason for arm in arms for against in held_against(arm) for reason in against.withheld
+    ]
+    because = f"because {_list(dict.fromkeys(map(cause, reasons)))}"
+    faster = [
+        arm
+        for arm in arms
+        if isinstance(arm.one_thread, ArmComparison) and time_verdict(arm.one_thread) == "faster"
+    ]
+    if not faster:
+        return f"without a verdict, {because}"
+    noun = arms[0].workers
+    cases = "" if len(arms) == 1 else f" in {len(faster)} of {len(arms)} cases"
+    return f"faster than one {noun}{cases} and without a verdict against more, {because}"
 
 
 def _accuracy(group: _Group, summary: Summary, name: str = "") -> list[str]:

@@ -27,7 +27,7 @@ class ArmComparison:
         baseline: name of the arm it is held against.
         cells: content hashes of the runs of both that enter `time`.
         seeds: the seeds at which both were timed in turns; only these enter `time`.
-        processes: in how many processes these starts were begun; ``None`` where it is not known.
+        processes: number of processes that these repeats ran in; ``None`` where it is not known.
         time: total step time of `arm` over that of `baseline`.
         whole_loop: total time with the work between steps; ``None`` where it was not recorded.
         typical: the time of a typical step of `arm` over that of `baseline`.

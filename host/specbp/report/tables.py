@@ -154,29 +154,29 @@ def epoch_table(curves: pd.DataFrame) -> Table:
     )
 
 
-def starts_table(comparison: ComparisonSummary) -> Table:
-    """Return the ratios of total time of every single start, where there is more than one."""
+def repeats_table(comparison: ComparisonSummary) -> Table:
+    """Return the ratio of total time of every repeat, where there is more than one."""
     return Table(
         (
             "arm",
             "held against",
-            "starts",
+            "repeats",
             "processes",
-            "total time of the arm over that of the other, start by start",
-            "within a start, 95%",
+            "total time of the arm over that of the other, repeat by repeat",
+            "within a repeat, 95%",
         ),
         tuple(
             (
                 arm.name,
                 against.baseline,
-                str(len(against.time.by_start)),
+                str(len(against.time.by_repeat)),
                 "not recorded" if against.processes is None else str(against.processes),
-                ", ".join(f"{ratio:.3f}" for ratio in against.time.by_start),
+                ", ".join(f"{ratio:.3f}" for ratio in against.time.by_repeat),
                 DASH if against.time.within is None else f"\u00b1{100 * against.time.within:.1f}%",
             )
             for arm in comparison.arms
             for against in (arm.one_thread, arm.equal_resources)
-            if isinstance(against, ArmComparison) and len(against.time.by_start) > 1
+            if isinstance(against, ArmComparison) and len(against.time.by_repeat) > 1
         ),
     )
 
