@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
 from specbp.overlay import register_map as registers
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Buffer,
     Copy,
     End,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from specbp.backends.speculative_step import gate_limit
 from specbp.experiment import gate_range
-from specbp.overlay.isa import MOST_LIMIT
+from specbp.overlay.instructions.gate import MOST_LIMIT
 from specbp.schedules.gate import FixedGate
 
 

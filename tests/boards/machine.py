@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     End,
@@ -27,6 +26,7 @@ from specbp.overlay.isa import (
     Store,
     Total,
 )
+from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.parameters import Parameters
 
 ROOM = 256 << 10

@@ -19,7 +19,7 @@ from specbp.onboard.handoff import build_identifier_in
 from specbp.onboard.overlay import _require_board
 from specbp.onboard.untrusted import UntrustedError
 from specbp.overlay import hwh
-from specbp.overlay.isa import End
+from specbp.overlay.instructions import End
 from specbp.overlay.parameters import Parameters
 
 NAMES = board_names()

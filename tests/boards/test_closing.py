@@ -9,7 +9,7 @@ import pytest
 from specbp.boards.simulated import SimulatedDevice
 from specbp.boards.verilated import NO_ANSWER, ClosedModelError
 from specbp.overlay.faults import DeadlineError
-from specbp.overlay.isa import Copy, End
+from specbp.overlay.instructions import Copy, End
 from specbp.overlay.timing import MemoryTiming
 
 USES = {

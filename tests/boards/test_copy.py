@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specbp.overlay.isa import Copy, End, Nop
+from specbp.overlay.instructions import Copy, End, Nop
 
 ROOM = 40_000
 """Bytes of a buffer: several 4 KB pages, more than the copy unit's queue holds."""

@@ -9,7 +9,7 @@ import pytest
 
 from specbp.boards.verilated import NO_ANSWER
 from specbp.overlay.faults import BuildMismatchError, DeadlineError, OverlayError
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     Copy,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from specbp.overlay.faults import ForeignUseError
-from specbp.overlay.isa import Copy, End, Nop
+from specbp.overlay.instructions import Copy, End, Nop
 
 SIZE = 8192
 

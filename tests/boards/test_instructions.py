@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     Factors,

@@ -26,7 +26,7 @@ from specbp.matrix.expand import Cell
 from specbp.matrix.run import backend_opener, dataset_reader, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay import sources
-from specbp.overlay.isa import Copy, End
+from specbp.overlay.instructions import Copy, End
 from specbp.overlay.parameters import Parameters
 from tests.matrix.conftest import Memory
 from tests.overlay.networks import SmallRecipe

@@ -19,7 +19,7 @@ from specbp.onboard.overlay import LoadedOverlay
 from specbp.onboard.selftest import run_selftest
 from specbp.onboard.vectors import SelfTestError
 from specbp.overlay.faults import DeadlineError, OverlayError
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     Copy,

@@ -62,7 +62,7 @@ def test_it_imports_only_itself_numpy_and_pynq():
                 assert known or module in HOST_ONLY, (name, module)
 
 
-HOST_ONLY = {"specbp.overlay.isa", "specbp.overlay", "specbp.matrix.store"}
+HOST_ONLY = {"specbp.overlay.instructions", "specbp.overlay", "specbp.matrix.store"}
 
 
 def test_it_starts_by_itself(tmp_path):

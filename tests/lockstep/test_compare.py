@@ -9,7 +9,7 @@ from specbp.backends.executors import InterpreterExecutor
 from specbp.lockstep.compare import Difference, Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.models import build
-from specbp.overlay.isa import Mac, Mask, Result, Select, Sgd, Softmax
+from specbp.overlay.instructions import Mac, Mask, Result, Select, Sgd, Softmax
 from specbp.overlay.parameters import Parameters
 from tests.overlay.networks import SmallRecipe
 

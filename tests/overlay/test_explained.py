@@ -3,7 +3,7 @@
 from specbp.overlay.core_cycles import Event
 from specbp.overlay.cycles import CoreCycles, Prediction
 from specbp.overlay.explained import CoreTime, SequentialCycles, core_spans, core_times
-from specbp.overlay.races import Unit
+from specbp.overlay.instructions import Unit
 
 STEP = SequentialCycles(forward=100, deltas=120, weight_gradients=150, updates=30)
 

@@ -8,15 +8,10 @@ from hypothesis import strategies as st
 from specbp.arithmetic import int16_softmax
 from specbp.arithmetic.fixed_point import requantise_
 from specbp.arithmetic.int16_update import StepIntegers, step_
-from specbp.overlay.integers import (
-    INT16_MAX,
-    INT32_MAX,
-    requantised,
-    sgd_step,
-    softmax,
-    wrapped,
-)
-from specbp.overlay.isa import Factors
+from specbp.overlay.instructions import Factors
+from specbp.overlay.instructions.sgd import sgd_step
+from specbp.overlay.instructions.softmax import softmax
+from specbp.overlay.integers import INT16_MAX, INT32_MAX, requantised, wrapped
 
 INT32 = st.integers(-INT32_MAX, INT32_MAX)
 FACTOR, SHIFT = st.integers(0, 2**15 - 1), st.integers(0, 47)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specbp.overlay.interpreter import Interpreter, ProgramError
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     Copy,
@@ -27,6 +26,7 @@ from specbp.overlay.isa import (
     Store,
     Total,
 )
+from specbp.overlay.interpreter import Interpreter, ProgramError
 from specbp.overlay.parameters import Parameters
 
 PARAMETERS = Parameters()

@@ -3,7 +3,7 @@
 import pytest
 
 from specbp.errors import UsageError
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Addend,
     Buffer,
     Factors,
@@ -22,8 +22,8 @@ from specbp.overlay.isa import (
     Store,
     Total,
     encode,
-    jumps,
 )
+from specbp.overlay.instructions.loops import jumps
 
 
 def words(descriptor):

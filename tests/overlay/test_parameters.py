@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from specbp.errors import UsageError
-from specbp.overlay import isa
 from specbp.overlay import register_map as registers
 from specbp.overlay.faults import OverlayError, from_registers
+from specbp.overlay.instructions import Copy, End, Nop, encode
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.register import of_cores
 
@@ -41,7 +41,7 @@ def test_a_parameter_that_cannot_be_is_refused():
 
 
 def test_programs_have_64_bytes_for_a_descriptor():
-    words = isa.encode([isa.Copy(0x100, 0x200, 7), isa.Nop(9), isa.End()])
+    words = encode([Copy(0x100, 0x200, 7), Nop(9), End()])
     assert words.dtype == np.uint32 and words.shape == (3, 16)
     assert words[0, :4].tolist() == [2, 0x100, 0x200, 7] and not words[0, 4:].any()
     assert words[1, :2].tolist() == [0, 9] and words[2, 0] == 1

@@ -3,18 +3,8 @@
 import numpy as np
 import pytest
 
+from specbp.overlay.instructions import Buffer, End, Fill, Load, Loop, Mask, Nop, Semaphores, Store
 from specbp.overlay.interpreter import Interpreter, ProgramError
-from specbp.overlay.isa import (
-    Buffer,
-    End,
-    Fill,
-    Load,
-    Loop,
-    Mask,
-    Nop,
-    Semaphores,
-    Store,
-)
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceError
 

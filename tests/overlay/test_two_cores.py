@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from specbp.overlay.cycles import predict_descriptors
-from specbp.overlay.interpreter import Interpreter, ProgramError
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Buffer,
     End,
     Gate,
@@ -19,6 +18,7 @@ from specbp.overlay.isa import (
     Store,
     Total,
 )
+from specbp.overlay.interpreter import Interpreter, ProgramError
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceError
 

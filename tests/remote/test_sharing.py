@@ -134,7 +134,7 @@ def test_a_foreign_programming_is_an_error_of_the_next_run(build, monkeypatch, t
     from specbp.bitstream.making import make_simulated
     from specbp.overlay.clocks import forget_clocks
     from specbp.overlay.faults import ForeignUseError
-    from specbp.overlay.isa import Copy, End
+    from specbp.overlay.instructions import Copy, End
 
     monkeypatch.setenv("SPECBP_BUILD", str(build.folder))
     foreign = make_simulated(tmp_path, Parameters(cores=cores))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,17 +11,10 @@ from numpy.typing import NDArray
 
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.compiler.memory_map import Name
+from specbp.overlay.instructions import Descriptor, Factors, Gate, Sgd, encode
+from specbp.overlay.instructions.gate import LIMIT_WORD
+from specbp.overlay.instructions.sgd import FACTOR_WORDS
 from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import (
-    GATE_LIMIT_WORD,
-    SGD_FACTOR_WORDS,
-    Descriptor,
-    Factors,
-    Gate,
-    Mac,
-    Sgd,
-    encode,
-)
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import given_names, shown_names
 
@@ -58,7 +50,7 @@ class Program:
         self.words = [encode(program) for program in self.descriptors]
         self.given = _ranges(compiled, given_names(compiled))
         self.shown = _ranges(compiled, shown_names(compiled))
-        self.products = sum(map(_products, self.descriptors))
+        self.products = sum(one.products for program in self.descriptors for one in program)
 
     def set_factors(self, core: int, position: int, factors: Factors) -> None:
         """Put `factors` into the SGD descriptor at `position` of a core's program."""
@@ -66,14 +58,14 @@ class Program:
         assert isinstance(descriptor, Sgd)
         if descriptor.factors != factors:
             self.descriptors[core][position] = replace(descriptor, factors=factors)
-            self.words[core][position, SGD_FACTOR_WORDS] = factors.words
+            self.words[core][position, FACTOR_WORDS] = factors.words
 
     def set_limit(self, core: int, position: int, limit: int) -> None:
         """Put `limit` into the GATE descriptor at `position` of a core's program."""
         descriptor = self.descriptors[core][position]
         assert isinstance(descriptor, Gate)
         self.descriptors[core][position] = replace(descriptor, limit=limit)
-        self.words[core][position, GATE_LIMIT_WORD] = limit
+        self.words[core][position, LIMIT_WORD] = limit
 
 
 class Executor(Protocol):
@@ -311,10 +303,7 @@ def memory_needed(programs: Sequence[Compiled]) -> int:
 
 
 def _products(descriptors: Sequence[Descriptor]) -> int:
-    """Return the cycles in which `descriptors` multiply."""
-    return sum(
-        math.prod(loop.count for loop in one.loops) for one in descriptors if isinstance(one, Mac)
-    )
+    return sum(descriptor.products for descriptor in descriptors)
 
 
 def _ranges(compiled: Compiled, names: Sequence[Name]) -> list[tuple[int, int]]:

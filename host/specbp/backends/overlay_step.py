@@ -22,7 +22,7 @@ from specbp.overlay.compiler import (
     compile_on_two_cores,
     compile_step,
 )
-from specbp.overlay.isa import Factors
+from specbp.overlay.instructions import Factors
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Tensors
 

@@ -16,7 +16,7 @@ from specbp.backends.executors import SimulatedExecutor
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.compiler.emitter import Tag
 from specbp.overlay.cycles import predict_descriptors
-from specbp.overlay.isa import Descriptor, End, Nop
+from specbp.overlay.instructions import Descriptor, End, Nop
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from specbp.backends.overlay_step import OpenExecutor, Step, TrainingProgram
 from specbp.experiment import Experiment, GateMetric
 from specbp.network import Network
 from specbp.overlay.compiler import Method, compile_speculation
-from specbp.overlay.isa import MOST_LIMIT
+from specbp.overlay.instructions.gate import MOST_LIMIT
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.slots import NOTHING, Slots
 from specbp.overlay.tensors import Tensors

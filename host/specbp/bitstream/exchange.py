@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specbp.onboard import messages
+from specbp.overlay.core_state import WORD_BYTES
 from specbp.overlay.faults import DEFAULT_WATCHDOG
-from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import (
-    WORD_BYTES,
+from specbp.overlay.instructions import (
     Buffer,
     Descriptor,
     End,
@@ -29,6 +28,7 @@ from specbp.overlay.isa import (
     Store,
     encode,
 )
+from specbp.overlay.interpreter import Interpreter
 from specbp.overlay.parameters import Parameters
 
 TILES, TILE_WORDS = 32, 64

@@ -26,7 +26,7 @@ from specbp.onboard import messages
 from specbp.onboard.ranges import gathered
 from specbp.overlay.compiler import Compiled
 from specbp.overlay.faults import DEFAULT_WATCHDOG
-from specbp.overlay.isa import encode
+from specbp.overlay.instructions import encode
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import given_names
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from specbp.overlay.compiler.emitter import Tag, Tagged
 from specbp.overlay.compiler.program import Compiled
-from specbp.overlay.core_cycles import Bandwidth, CoreModel, Event
+from specbp.overlay.core_cycles import CoreModel, Event
 from specbp.overlay.hwh import CLOCK_MHZ
-from specbp.overlay.isa import Descriptor, Mac, Skip
+from specbp.overlay.instructions import Descriptor, Skip
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.port_cycles import Bandwidth
 from specbp.overlay.timing import MemoryTiming
 
 __all__ = ["CoreCycles", "PassCycles", "Prediction", "predict", "predict_descriptors"]
@@ -148,11 +149,10 @@ class _Running:
         place = self._position
         descriptor = self.program[place].descriptor
         self._events.append(self.model.append(descriptor, place))
-        if isinstance(descriptor, Mac):
-            self._products += math.prod(loop.count for loop in descriptor.loops)
+        self._products += descriptor.products
         self._close_pass(place)
         skipped = 0
-        if isinstance(descriptor, Skip) and (self.rejects > descriptor.limit) == descriptor.above:
+        if isinstance(descriptor, Skip) and descriptor.skips(self.rejects):
             skipped = descriptor.count
         for dropped in range(place + 1, place + 1 + skipped):
             self.model.skip()

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from specbp.overlay import isa
+    from specbp.overlay.instructions import Descriptor
 
-    Program = Sequence[isa.Descriptor] | NDArray[np.uint32]
+    Program = Sequence[Descriptor] | NDArray[np.uint32]
     """Descriptors, or their words."""
 
 IDENTIFIER = 0x53504250
@@ -414,11 +414,11 @@ def _window(buffers: Sequence[Any]) -> dict[Register, int]:
     return {registers.WINDOW_FIRST: int(first), registers.WINDOW_LAST: int(last)}
 
 
-def _encoded(program: Sequence[isa.Descriptor]) -> NDArray[np.uint32]:
+def _encoded(program: Sequence[Descriptor]) -> NDArray[np.uint32]:
     # On a board programs come as words, and nothing there knows descriptors.
-    from specbp.overlay import isa
+    from specbp.overlay.instructions import encode
 
-    return isa.encode(program)
+    return encode(program)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from specbp.overlay.core_cycles import Event
 from specbp.overlay.cycles import PassCycles, Prediction
-from specbp.overlay.races import Unit
+from specbp.overlay.instructions import Unit
 
 DELTAS = ("input gradient", "mask")
 UPDATES = ("weight update", "bias update")

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.overlay.interpreted_core import InterpretedCore, ProgramError, Shared, spaces
-from specbp.overlay.isa import LABELS, SEMAPHORES, Copy, Descriptor, End, Nop, Skip
+from specbp.overlay.core_state import LABELS, SEMAPHORES, CoreState, ProgramError, Shared, spaces
+from specbp.overlay.instructions import Descriptor, End, Skip
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceDetector
 
@@ -39,7 +39,7 @@ class Interpreter:
         detect_races: bool = True,
     ) -> None:
         self._shared = Shared(memory.view(np.int16).reshape(-1, 4), base)
-        self._cores = [InterpretedCore(parameters, self._shared) for _ in range(parameters.cores)]
+        self._cores = [CoreState(parameters, self._shared) for _ in range(parameters.cores)]
         self._detect_races = detect_races
         self._sizes = {**spaces(parameters), "memory": len(memory) // 8, "labels": LABELS}
         del self._sizes["table"]
@@ -58,10 +58,11 @@ class Interpreter:
             RaceError: the result would depend on timing.
         """
         cores = len(self._cores)
-        self._shared.detector = RaceDetector(self._sizes, cores) if self._detect_races else None
+        detector = RaceDetector(self._sizes, cores) if self._detect_races else None
+        self._shared.listener = detector
         semaphores = [0] * (SEMAPHORES + 1)
         running = [
-            _Running(number, self._cores[number], self._shared, program, semaphores)
+            _Running(number, self._cores[number], detector, program, semaphores)
             for number, program in enumerate(programs)
         ]
         while not all(one.ended for one in running):
@@ -77,12 +78,12 @@ class _Running:
     def __init__(
         self,
         number: int,
-        core: InterpretedCore,
-        shared: Shared,
+        core: CoreState,
+        detector: RaceDetector | None,
         program: Sequence[Descriptor],
         semaphores: list[int],
     ) -> None:
-        self._number, self._core, self._shared = number, core, shared
+        self._number, self._core, self._detector = number, core, detector
         self._program, self._semaphores = program, semaphores
         self._position = 0
         self.ended = False
@@ -106,30 +107,30 @@ class _Running:
 
     def _takes(self, descriptor: Descriptor) -> bool:
         """Take the shared semaphore that `descriptor` waits for; return whether it was there."""
-        if isinstance(descriptor, Nop | Copy | End | Skip) or not descriptor.order.shared_wait:
+        semaphore = descriptor.order.shared_wait
+        if not semaphore:
             return True
-        if not self._semaphores[descriptor.order.shared_wait]:
+        if not self._semaphores[semaphore]:
             return False
-        self._semaphores[descriptor.order.shared_wait] -= 1
+        self._semaphores[semaphore] -= 1
         return True
 
     def _one(self, descriptor: Descriptor) -> None:
         if isinstance(descriptor, End):
             self.ended = True
             return
-        detector = self._shared.detector
-        if detector:
-            detector.begin(self._position, descriptor, self._number)
+        if self._detector:
+            self._detector.begin(self._position, descriptor, self._number)
         skipped = 0
         try:
-            self._core.execute(descriptor)
-            if isinstance(descriptor, Skip) and self._core.skips(descriptor):
-                skipped = descriptor.count
+            descriptor.execute(self._core)
+            if isinstance(descriptor, Skip):
+                (value,) = self._core.entries(np.array([descriptor.entry]))
+                skipped = descriptor.count if descriptor.skips(int(value)) else 0
         except ProgramError as error:
             where = f"descriptor {self._position}"
             raise ProgramError(f"{where}: {error}: {descriptor}") from None
-        if detector:
-            detector.end()
-        if not isinstance(descriptor, Nop | Copy | Skip):
-            self._semaphores[descriptor.order.shared_signal] += 1
+        if self._detector:
+            self._detector.end()
+        self._semaphores[descriptor.order.shared_signal] += 1
         self._position += 1 + skipped

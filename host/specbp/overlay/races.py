@@ -17,27 +17,14 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specbp.errors import SpecbpError
-from specbp.overlay.isa import (
-    TABLE_ENTRIES,
-    Copy,
-    Descriptor,
-    End,
-    Fill,
-    Load,
-    LoadIndex,
-    LoadTransposed,
-    Nop,
-    Semaphores,
-    Skip,
-    Store,
-)
+from specbp.overlay.core_state import TABLE_ENTRIES
+from specbp.overlay.instructions import Descriptor, Nop, Unit
 
 MOST_SIGNALS = 255
 """A semaphore counts no further."""
@@ -50,29 +37,8 @@ TABLE = "table"
 """The index table, which only barriers order."""
 
 
-class Unit(Enum):
-    """What works on its own."""
-
-    LOAD = "load"
-    COMPUTE = "compute"
-    STORE = "store"
-
-
 class RaceError(SpecbpError):
     """Nothing orders two accesses, or a semaphore cannot order anything."""
-
-
-def unit_of(descriptor: Descriptor) -> Unit | None:
-    """Return the unit that does `descriptor`; None for the sequencer, which waits for all."""
-    match descriptor:
-        case Nop() | Copy() | End() | Skip():
-            return None
-        case Load() | Fill() | LoadTransposed() | LoadIndex():
-            return Unit.LOAD
-        case Store():
-            return Unit.STORE
-        case _:
-            return Unit.COMPUTE
 
 
 Actor = tuple[int, Unit]
@@ -146,7 +112,7 @@ class RaceDetector:
             RaceError: it waits for what no earlier descriptor signals.
         """
         self._core, self._position, self._descriptor = core, position, descriptor
-        unit = unit_of(descriptor)
+        unit = descriptor.unit
         if unit is None:
             self._barrier()
             return
@@ -171,7 +137,7 @@ class RaceDetector:
         if space == TABLE:
             self._access_table(words, write)
             return
-        unit = unit_of(self._descriptor)
+        unit = self._descriptor.unit
         if unit is None or not len(words):
             return
         actor, where = (self._core, unit), None if space in SHARED else self._core
@@ -198,7 +164,7 @@ class RaceDetector:
         Raises:
             RaceError: a semaphore could count too far.
         """
-        unit = unit_of(self._descriptor)
+        unit = self._descriptor.unit
         if unit is None:
             return
         actor = self._core, unit
@@ -229,7 +195,7 @@ class RaceDetector:
 
     def _access_table(self, entries: NDArray[np.int64], write: bool) -> None:
         table = self._tables[self._core]
-        if isinstance(self._descriptor, Skip):
+        if self._descriptor.unit is None:
             return  # It is a barrier itself.
         others = table.read | table.written if write else table.written
         if others[entries].any():
@@ -242,13 +208,13 @@ class RaceDetector:
 
     def _waits(self) -> Iterator[tuple[int | None, int]]:
         """Yield the semaphores that the descriptor takes: (core, or None where shared; number)."""
-        order = _order(self._descriptor)
+        order = self._descriptor.order
         yield from ((self._core, number) for number in order.waits)
         if order.shared_wait:
             yield None, order.shared_wait
 
     def _signals(self) -> Iterator[tuple[int | None, int]]:
-        order = _order(self._descriptor)
+        order = self._descriptor.order
         yield from ((self._core, number) for number in order.signals)
         if order.shared_signal:
             yield None, order.shared_signal
@@ -277,11 +243,6 @@ class RaceDetector:
 
 def _semaphore(key: tuple[int | None, int]) -> str:
     return f"{'shared ' if key[0] is None else ''}semaphore {key[1]}"
-
-
-def _order(descriptor: Descriptor) -> Semaphores:
-    assert not isinstance(descriptor, Nop | Copy | End | Skip)
-    return descriptor.order
 
 
 def _join(known: Clock, more: Clock) -> None:

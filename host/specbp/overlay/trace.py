@@ -7,7 +7,7 @@ from typing import Any
 from specbp.overlay.compiler.program import Compiled
 from specbp.overlay.core_cycles import Event
 from specbp.overlay.cycles import Prediction
-from specbp.overlay.races import Unit
+from specbp.overlay.instructions import Unit
 
 ROWS: tuple[Unit | None, ...] = (None, Unit.LOAD, Unit.COMPUTE, Unit.STORE)
 """Of each core: the sequencer, which waits and skips, then its units."""

@@ -14,7 +14,7 @@ from specbp.overlay.compiler.splitting import size
 from specbp.overlay.compiler.stages import Weighted
 from specbp.overlay.cycles import predict
 from specbp.overlay.hwh import CLOCK_MHZ
-from specbp.overlay.isa import Load, LoadTransposed, Store
+from specbp.overlay.instructions import Load, LoadTransposed, Store
 
 MULTIPLYING = ("forward", "input gradient", "weight gradient")
 

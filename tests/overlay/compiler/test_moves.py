@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specbp.overlay.compiler.moves import MOST_MOVES, parts
-from specbp.overlay.isa import Move
+from specbp.overlay.instructions import Move
 
 MOVES = st.lists(
     st.builds(

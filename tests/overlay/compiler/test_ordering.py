@@ -7,10 +7,10 @@ import pytest
 
 from specbp.overlay.compiler import compile_step
 from specbp.overlay.compiler.ordering import ordered
+from specbp.overlay.instructions import End, Nop, Semaphores
 from specbp.overlay.interpreter import Interpreter
-from specbp.overlay.isa import End, Nop, Semaphores
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.races import RaceError, unit_of
+from specbp.overlay.races import RaceError
 from tests.overlay.networks import SmallRecipe
 
 
@@ -36,9 +36,9 @@ def without_wait(program, position):
     changed = list(program)
     order = program[position].order
     number, *kept = order.waits
-    taken = sum(number in one.order.waits for one in program[:position] if unit_of(one))
+    taken = sum(number in one.order.waits for one in program[:position] if one.unit)
     signals = [place for place, one in enumerate(program)
-               if unit_of(one) and number in one.order.signals]  # fmt: skip
+               if one.unit and number in one.order.signals]  # fmt: skip
     changed[position] = replace(changed[position], order=Semaphores(tuple(kept), order.signals))
     signaller = changed[signals[taken]]
     others = tuple(one for one in signaller.order.signals if one != number)
@@ -48,7 +48,7 @@ def without_wait(program, position):
 
 def test_no_wait_can_be_left_out(compiled):
     program = compiled.descriptors
-    waiting = [place for place, one in enumerate(program) if unit_of(one) and one.order.waits]
+    waiting = [place for place, one in enumerate(program) if one.unit and one.order.waits]
     assert len(waiting) > 100
     for position in waiting[::7]:
         with pytest.raises(RaceError):
@@ -68,7 +68,7 @@ def test_ordering_again_changes_nothing(compiled):
     extent = compiled.memory
     bare = [
         replace(one, descriptor=replace(one.descriptor, order=Semaphores()))
-        if unit_of(one.descriptor)
+        if one.descriptor.unit
         else one
         for one in compiled.tagged
         if not isinstance(one.descriptor, Nop)

@@ -12,9 +12,9 @@ from specbp.errors import UsageError
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.overlay.compiler import Method, compile_on_two_cores, compile_speculation
-from specbp.overlay.isa import Nop, Semaphores, Skip, Store
+from specbp.overlay.instructions import Nop, Semaphores, Skip, Store
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.races import RaceError, unit_of
+from specbp.overlay.races import RaceError
 from tests.overlay.networks import SmallRecipe
 
 CORES = Parameters(cores=2)
@@ -119,7 +119,7 @@ def test_no_signal_between_cores_can_be_left_out():
         one.order.shared_wait
         for program in descriptors(gated)
         for one in program
-        if unit_of(one) and one.order.shared_wait
+        if one.unit and one.order.shared_wait
     }
     assert len(numbers) >= 6
 
@@ -132,7 +132,7 @@ def test_no_signal_between_cores_can_be_left_out():
             )
 
         return lambda compiled: [
-            [replace(one, order=bare(one.order)) if unit_of(one) else one for one in program]
+            [replace(one, order=bare(one.order)) if one.unit else one for one in program]
             for program in descriptors(compiled)
         ]
 
@@ -154,7 +154,7 @@ def test_what_may_be_skipped_needs_nothing_from_outside(speculation):
             if isinstance(one, Skip):
                 region = program[place + 1 : place + 1 + one.count]
                 assert isinstance(region[-1], Nop)
-                orders = [other.order for other in region if unit_of(other)]
+                orders = [other.order for other in region if other.unit]
                 assert any(isinstance(other, Store) for other in region)
                 for name in ("shared_wait", "shared_signal"):
                     assert not any(getattr(order, name) for order in orders)

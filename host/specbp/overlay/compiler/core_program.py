@@ -9,8 +9,8 @@ from dataclasses import replace
 from specbp.overlay.compiler.emitter import Emitter, SkipEnd, Tagged
 from specbp.overlay.compiler.maps import NetworkMaps
 from specbp.overlay.compiler.passes import Passes
-from specbp.overlay.isa import (
-    TABLE_ENTRIES,
+from specbp.overlay.core_state import TABLE_ENTRIES
+from specbp.overlay.instructions import (
     Buffer,
     Fill,
     LoadIndex,

@@ -14,7 +14,8 @@ from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.shapes import PER_WORD, move_over
 from specbp.overlay.compiler.side_by_side import side_by_side
 from specbp.overlay.compiler.splitting import Span, size, told
-from specbp.overlay.isa import WORD_BYTES, Addend, Buffer, Loop, Mac, Move, Result
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Addend, Buffer, Loop, Mac, Move, Result
 
 
 def emit_correlation(emitter: Emitter, pass_: Correlation) -> None:

@@ -15,7 +15,8 @@ from specbp.overlay.compiler.correlation_pass import Chunk, Correlation
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.shapes import PER_WORD, words_of
 from specbp.overlay.compiler.splitting import Span, size, spans, tiles
-from specbp.overlay.compiler.work import MAC_OVERHEAD, SHORTEST_BURST
+from specbp.overlay.compiler.work import MAC_OVERHEAD
+from specbp.overlay.instructions.strides import SHORTEST_BURST
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,9 @@ from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.phases import Phase, phases
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Shape, Window
 from specbp.overlay.compiler.splitting import Span, Tile, size, spans, tiles, told
-from specbp.overlay.isa import (
-    MOST_LOOP,
-    WORD_BYTES,
-    Buffer,
-    Loop,
-    Loops,
-    Mask,
-    Maximum,
-    Move,
-    Select,
-    Total,
-)
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Buffer, Loop, Loops, Mask, Maximum, Move, Select, Total
+from specbp.overlay.instructions.loops import MOST_LOOP
 
 NEVER_LARGEST = -(2**15)
 """Padding of a max pooling: below every activation, which saturate at ±32767."""

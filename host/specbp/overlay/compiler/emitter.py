@@ -12,7 +12,7 @@ from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.ring import Ring
 from specbp.overlay.compiler.shapes import FeatureMap
 from specbp.overlay.compiler.splitting import Span, frame, size
-from specbp.overlay.isa import Buffer, Descriptor, Fill, Load, Move, Store
+from specbp.overlay.instructions import Buffer, Descriptor, Fill, Load, Move, Store
 from specbp.overlay.parameters import Parameters
 
 ONE = 1 << 14

@@ -5,7 +5,8 @@ from __future__ import annotations
 from specbp.errors import UsageError
 from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.shapes import FeatureMap
-from specbp.overlay.isa import MOST_GATED, Buffer, Gate
+from specbp.overlay.instructions import Buffer, Gate
+from specbp.overlay.instructions.gate import MOST_GATED
 
 
 def emit_gate(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from specbp.overlay.isa import MOST_COUNT, WORD_BYTES, Move, Moves
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Move, Moves
+from specbp.overlay.instructions.strides import MOST_COUNT
 
 MOST_MOVES = 3
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from specbp.overlay.compiler.emitter import SkipEnd, Tagged
-from specbp.overlay.compiler.footprint import Access, accesses
 from specbp.overlay.compiler.memory_map import MemoryMap
-from specbp.overlay.isa import WORD_BYTES, Copy, End, Nop, Skip
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Nop, Skip, Unit
+from specbp.overlay.instructions.access import Access
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.races import Unit, unit_of
 
 SEMAPHORES: dict[tuple[Unit, Unit], int] = {
     (Unit.LOAD, Unit.COMPUTE): 1,
@@ -86,21 +86,21 @@ class _Orderer:
         self._known: dict[Unit, Clock] = {unit: dict.fromkeys(Unit, -1) for unit in Unit}
 
     def append(self, tagged: Tagged) -> None:
-        unit = unit_of(tagged.descriptor)
+        unit = tagged.descriptor.unit
         if unit is None:
             if isinstance(tagged.descriptor, Skip):
                 assert self._skip is None
                 self._skip = len(self._placed)
             self._barrier(tagged)
             return
-        touched = list(accesses(tagged.descriptor, self._groups, self._extent))
+        touched = list(tagged.descriptor.accesses(self._groups, self._extent))
         before = self._history.before(touched, unit)
         waits, known = self._waits(before, unit)
         if any(latest > known[other] for other, latest in before.items()):
             self._barrier(Tagged(Nop(), tagged.tag))
             waits, known = [], self._known[unit]
         for latest in waits:
-            producer = unit_of(self._placed[latest].tagged.descriptor)
+            producer = self._placed[latest].tagged.descriptor.unit
             assert producer is not None
             self._placed[latest].signals.append(SEMAPHORES[producer, unit])
         position = len(self._placed)
@@ -199,7 +199,7 @@ def _join(known: Clock, more: Clock) -> None:
 
 def _with_order(placed: _Placed) -> Tagged:
     descriptor = placed.tagged.descriptor
-    if isinstance(descriptor, Nop | Copy | End | Skip):
+    if descriptor.unit is None:
         return placed.tagged
     order = replace(descriptor.order, waits=tuple(placed.waits), signals=tuple(placed.signals))
     return Tagged(replace(descriptor, order=order), placed.tagged.tag)

@@ -23,7 +23,7 @@ from specbp.overlay.compiler.weight_gradient_plan import (
     WeightGradient,
     whole_kernel,
 )
-from specbp.overlay.isa import WORD_BYTES
+from specbp.overlay.core_state import WORD_BYTES
 
 
 class Passes:

@@ -13,7 +13,7 @@ from specbp.overlay.compiler.maps import NetworkMaps
 from specbp.overlay.compiler.memory_map import MemoryMap
 from specbp.overlay.compiler.ordering import ordered
 from specbp.overlay.compiler.stages import Stage, Weighted
-from specbp.overlay.isa import (
+from specbp.overlay.instructions import (
     Descriptor,
     End,
     Gate,

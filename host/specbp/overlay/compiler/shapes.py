@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from specbp.network import Pair
 from specbp.overlay.compiler.splitting import Span
-from specbp.overlay.isa import WORD_BYTES, Move
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Move
 
 PER_WORD = 4
 """int16 in a word."""

@@ -12,7 +12,7 @@ from specbp.network import Pair
 from specbp.overlay.compiler.correlation_pass import Chunk, Correlation, Rows
 from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.splitting import Span, frame, grids, places, size
-from specbp.overlay.isa import Buffer, Fill, Move
+from specbp.overlay.instructions import Buffer, Fill, Move
 
 
 def side_by_side(pass_: Correlation, groups: int) -> Correlation:

@@ -8,7 +8,8 @@ from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.limits import too_large
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap
 from specbp.overlay.compiler.splitting import spans
-from specbp.overlay.isa import WORD_BYTES, Buffer, Softmax
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Buffer, Softmax
 
 FRACTION_OFFSET = 6
 """The descriptor takes the fraction bits of the logits plus this."""

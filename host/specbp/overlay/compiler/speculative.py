@@ -36,7 +36,7 @@ from specbp.overlay.compiler.program import Compiled, compiled
 from specbp.overlay.compiler.shapes import PER_WORD
 from specbp.overlay.compiler.sharing import CORES, emit_shares, shared_out, work_of_passes
 from specbp.overlay.compiler.splitting import Span, spans
-from specbp.overlay.isa import TABLE_ENTRIES, WORD_BYTES
+from specbp.overlay.core_state import TABLE_ENTRIES, WORD_BYTES
 from specbp.overlay.parameters import Parameters
 
 REDO_PARTS = 8

@@ -10,7 +10,9 @@ from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.phases import Phase, phases
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window, words_of
 from specbp.overlay.compiler.splitting import Span, size
-from specbp.overlay.isa import MOST_TRANSPOSED_RUN, WORD_BYTES, Buffer, LoadTransposed, Move
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Buffer, LoadTransposed, Move
+from specbp.overlay.instructions.move import MOST_TRANSPOSED_RUN
 
 
 def forward(

@@ -6,7 +6,8 @@ from specbp.overlay.compiler.emitter import Emitter
 from specbp.overlay.compiler.ordering import GRANULE
 from specbp.overlay.compiler.shapes import Trained
 from specbp.overlay.compiler.splitting import Span, size, spans
-from specbp.overlay.isa import WORD_BYTES, Buffer, Sgd
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Buffer, Sgd
 
 STATE_WORDS = 2
 """Words of four int32."""

@@ -15,7 +15,8 @@ from specbp.overlay.compiler.moves import parts
 from specbp.overlay.compiler.shapes import PER_WORD
 from specbp.overlay.compiler.splitting import Span, Tile, boxes, frame, places, size, told
 from specbp.overlay.compiler.weight_gradient_plan import Chunk, Plan, WeightGradient, cost, plans
-from specbp.overlay.isa import WORD_BYTES, Addend, Buffer, Fill, Loop, Mac, Move, Result
+from specbp.overlay.core_state import WORD_BYTES
+from specbp.overlay.instructions import Addend, Buffer, Fill, Loop, Mac, Move, Result
 
 WORK = "weight gradient"
 INT32_WORDS = 2

@@ -14,7 +14,8 @@ from specbp.network import Pair
 from specbp.overlay.compiler.emitter import Emitter, Region
 from specbp.overlay.compiler.shapes import PER_WORD, FeatureMap, Trained, Window, words_of
 from specbp.overlay.compiler.splitting import Span, Tile, grids, size, spans, tiles
-from specbp.overlay.compiler.work import MAC_OVERHEAD, SHORTEST_BURST
+from specbp.overlay.compiler.work import MAC_OVERHEAD
+from specbp.overlay.instructions.strides import SHORTEST_BURST
 
 
 @dataclass(frozen=True)
