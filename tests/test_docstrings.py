@@ -8,7 +8,11 @@ from tests.conftest import REPOSITORY
 PACKAGE = REPOSITORY / "host" / "specbp"
 SECTIONS = re.compile(r"^(Args|Attributes|Returns|Raises|Yields):$")
 ENTRY = re.compile(r"^\*{0,2}\w[\w, *]*(?: \([^)]*\))?: +(.*)$")
-LEANING = re.compile(r"(of|its|likewise|see)\b", re.IGNORECASE)
+LEANING = re.compile(
+    r"(of|its|see|as|in|to|that|whose|which it is|what it is\.)(?!\w)"
+    r"|.*\b(likewise|in the same form|as \S+ (has|have|takes|gives) (it|them))\b",
+    re.IGNORECASE,
+)
 
 
 def leaning_entries(path):

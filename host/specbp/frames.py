@@ -23,7 +23,7 @@ class Column:
     """One column of a frame.
 
     Attributes:
-        name: as it appears in the frame.
+        name: name of the column in the frame.
         kind: ``str``, ``int``, ``float`` or ``bool``; every column may hold nulls.
         meaning: what the number is, with its unit.
         repeatable: the same whenever the same cell runs again; false for times and the machine.

@@ -57,8 +57,8 @@ def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
     """Build and lower a model.
 
     Args:
-        model: name of the model, as `specbp.models.build` takes it.
-        dataset: what it is trained on.
+        model: name of the model, built-in or ``module:attribute``.
+        dataset: description of the data set.
         seed: decides its initial weights.
 
     Raises:
@@ -88,8 +88,8 @@ def identity(model: str, dataset: DatasetInfo, seed: int) -> Identity:
     """Return what tells the network of an experiment from others; built once in a process.
 
     Args:
-        model: name of the model, as `specbp.models.build` takes it.
-        dataset: what it is trained on.
+        model: name of the model, built-in or ``module:attribute``.
+        dataset: description of the data set.
         seed: decides its initial weights.
 
     Raises:

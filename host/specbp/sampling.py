@@ -30,8 +30,8 @@ def block_order(labels: Tensor, keys: int, seed: int, epoch: int) -> Tensor:
     Args:
         labels: int64 [samples].
         keys: number of keys.
-        seed: seed of the run.
-        epoch: from 0.
+        seed: seed of the training.
+        epoch: number of the epoch, from 0.
 
     Returns:
         A permutation, int64 [samples].

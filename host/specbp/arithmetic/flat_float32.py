@@ -51,9 +51,9 @@ def update_flat(
     """Do one SGD step in place; see `specbp.arithmetic.Arithmetic.update`.
 
     Args:
-        weights: [parameters], likewise the next two.
+        weights: float32 [parameters].
         momenta: without momentum they are left alone.
-        gradients: is overwritten.
+        gradients: gradients, float32 [parameters]; overwritten.
         minus_rate: learning rate times -1, []; that of the rule is not read.
         rule: learning rate and momentum of the update.
     """
@@ -70,9 +70,9 @@ def predict_flat(weights: Tensor, momenta: Tensor, ahead: Tensor, minus_distance
     """Write to `ahead` where momentum alone will have brought the weights: w - distance * m.
 
     Args:
-        weights: [parameters], likewise the next two.
+        weights: float32 [parameters].
         momenta: momentum buffers after the last update.
-        ahead: is overwritten.
+        ahead: float32 [parameters] for the predicted weights; overwritten.
         minus_distance: learning rate times the number of steps to look ahead, times -1, [].
     """
     torch.addcmul(weights, momenta, minus_distance, out=ahead)

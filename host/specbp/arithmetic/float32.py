@@ -210,7 +210,7 @@ class Place:
     Attributes:
         layers: positions among the layers with weights.
         rows: None for all.
-        has_bias: whether the bias is in it.
+        has_bias: whether the layer has a bias.
     """
 
     layers: tuple[int, ...]
@@ -237,7 +237,7 @@ class PlainPart:
     Attributes:
         place: device of the part.
         weights: what lies there of the weights.
-        momenta: momenta, in the same form as `weights`.
+        momenta: momentum buffers, one for each tensor of `weights`.
     """
 
     place: Place
@@ -295,7 +295,7 @@ def predict(
 
     Args:
         weights: weights of each layer with weights.
-        momenta: momenta, in the same form as `weights`.
+        momenta: momentum buffers, one for each tensor of `weights`.
         ahead: predicted weights, in the form of `weights`; overwritten.
         distance: learning rate times the number of steps to look ahead.
     """

@@ -182,7 +182,7 @@ class LayerUpdate:
         batch_size: samples whose gradients are summed.
         scales: scales of the layer.
         weights: weights of the layer.
-        momenta: momenta, in the same form as `weights`.
+        momenta: momentum buffers, one for each tensor of `weights`.
     """
 
     layer: int

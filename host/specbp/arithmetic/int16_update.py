@@ -22,7 +22,7 @@ class StepIntegers:
     """The numbers of one SGD step for one tensor, as the hardware gets them.
 
     Attributes:
-        momentum: in steps of 2^-15; 0 to 2^15 - 1.
+        momentum: momentum in steps of 2^-15; 0 to 2^15 - 1.
         rate: mantissa of learning rate over batch size; 0 to 2^15 - 1.
         rate_shift: bits dropped from momentum times `rate`, to the scale of the weight.
         decay: mantissa of weight decay times batch size; 0 to 2^15 - 1.

@@ -224,7 +224,7 @@ class SimulatedExecutor(DriverExecutor):
     Args:
         parameters: parameters of the overlay.
         memory_bytes: for the tensors and programs together.
-        delays: delays of the memory, as `DriverExecutor` has them.
+        delays: yields for each run the cycles that each core waits after the start.
         kind: the build of the model: fast or checked.
 
     Attributes:

@@ -40,9 +40,9 @@ class OverBound:
         waiting: a core waits at a semaphore for the other, or has ended before it; half of the
             cycles of each core, beyond what the bound has of them.
         gate: comparing softmax, half of the cycles of each core.
-        passes: that they take longer than those on one core: memory, barriers, contention.
-        contention: by which transfers take longer beside the other core's, mean of the cores. They
-            overlap with computing, so it is not time of its own; what it costs is in `passes`.
+        passes: cycles that passes take longer than on one core: memory, barriers, contention.
+        contention: cycles that transfers take longer beside the other core's, mean of the cores.
+            They overlap with computing, so it is not time of its own; what it costs is in `passes`.
     """
 
     waiting: float
@@ -120,7 +120,7 @@ class Explained:
     """The programs of an experiment, and what to hold them against.
 
     Attributes:
-        experiment: whose steps.
+        experiment: experiment of the steps.
         network: the chain of layers.
         programs: programs of a step.
         sequential: cycles of the passes of the sequential step on one core.
@@ -168,7 +168,7 @@ def explained(
     """Compile the steps of an experiment, and the same in sequence on one core.
 
     Args:
-        experiment: whose steps.
+        experiment: experiment of the steps.
         network: the chain of layers.
         scales: scales of the tensors; what a step takes does not depend on them.
         clock_mhz: clock of the overlay, MHz.

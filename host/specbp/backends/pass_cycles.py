@@ -56,7 +56,7 @@ def measure_passes(compiled: Compiled, executor: SimulatedExecutor) -> Iterator[
 
     Args:
         compiled: the program, placed in the executor's memory.
-        executor: whose memory holds the tensors; their values do not change how long it takes.
+        executor: executor whose memory holds the tensors; their values do not change the time.
     """
     before = Measured(0, 0, 0)
     for tag, part in _parts(compiled):

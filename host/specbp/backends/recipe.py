@@ -128,7 +128,7 @@ class Recipe:
         """Return the images of `step` as the data set has them, uint8, and of steps after it.
 
         Args:
-            step: the first.
+            step: number of the first step.
             steps: how many, all of one epoch.
         """
         chosen = self._samples(step, steps)

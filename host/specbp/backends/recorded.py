@@ -66,9 +66,9 @@ class Beginning:
     Attributes:
         begun: joined.
         accepted: whether each sample was accepted, bool [batch].
-        rates: learning rates, as `specbp.backends.feed.Feed.take` has them.
+        rates: learning rate of each step, on the GPU.
         spans: spans before the schedule began.
-        phase: that of the step; see `CudaTraining`.
+        phase: phase of the step, see `CudaTraining`.
     """
 
     begun: Begun

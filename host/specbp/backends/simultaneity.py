@@ -59,7 +59,7 @@ def require_cores(engines: int, threads: int) -> dict[str, float | int | None]:
     `cores_verified` says that their times do not count.
 
     Args:
-        engines: that compute at the same time.
+        engines: number of engines that compute at the same time.
         threads: intra-op threads of each.
 
     Raises:

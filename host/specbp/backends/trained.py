@@ -33,7 +33,7 @@ class TrainedInPytorch:
         experiment: what to train, and how.
         dataset: the loaded data set of the experiment.
         device: where weights, momentum buffers and data lie.
-        memory_format: in which images and kernels are fastest there.
+        memory_format: memory format in which images and kernels are fastest there.
 
     Raises:
         UsageError: the model does not fit the data, or a batch is larger than the training set.

@@ -78,9 +78,9 @@ def finish(
 
     Args:
         folder: made where it is missing.
-        target: the board.
+        target: what the build is for.
         parameters: parameters of the overlay.
-        clock_mhz: that it was built for.
+        clock_mhz: clock that it was built for, MHz.
         bitstream: content of the .bit file.
         hardware_handoff: content of the .hwh file.
         facts: what else the manifest says: tool, timing slack, utilisation.

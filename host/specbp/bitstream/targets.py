@@ -13,7 +13,7 @@ class Target:
     """A board, or its simulation.
 
     Attributes:
-        name: as the command line and manifests have it.
+        name: name in the command line and in manifests.
         board: the board.
         simulated: whether its bitstreams are for the simulated overlay only.
     """

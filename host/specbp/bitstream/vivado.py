@@ -51,9 +51,9 @@ def build_with_vivado(
 
     Args:
         folder: made where it is missing.
-        target: the board.
+        target: what the build is for.
         parameters: parameters of the overlay.
-        clock_mhz: that it is to reach.
+        clock_mhz: clock that the design is to reach, MHz.
         begin: hears which stage begins.
 
     Raises:

@@ -88,13 +88,13 @@ class Account:
     """A home folder, and what its commands find.
 
     Args:
-        folder: in which it is made; what an account left there before stays.
+        folder: folder in which it is made; what an account left there before stays.
         board: name of the simulated board.
-        sudo_password: that `sudo` takes.
+        sudo_password: password that `sudo` takes.
         memory_bytes: memory of the board, bytes.
 
     Attributes:
-        home: the home folder.
+        home: home folder of the account.
         binaries: the text of each program in `bin`.
         site: folder of what Python reads at its start.
     """

@@ -53,10 +53,10 @@ class Board:
         name: the file's name, which is what its image calls it, in lower case.
         image: what the board's PYNQ image calls it.
         title: maker and name, for people.
-        part: the FPGA, as Vivado has it.
-        board_part: the board's files, as Vivado has them; a build does without where they are
+        part: Vivado's name of the FPGA.
+        board_part: Vivado's name of the board's files; a build does without where they are
             absent.
-        family: the FPGA's family, as Yosys has it.
+        family: Yosys' name of the FPGA's family.
         processing_system: ``ps7`` or ``ps8``.
         control_port: the processing system's master to the logic.
         control_width: bits of `control_port`.

@@ -22,7 +22,7 @@ class DeviceMemory:
 
     Attributes:
         base: physical address of the first byte.
-        size: bytes.
+        size: size of the memory, bytes.
 
     Args:
         content: the memory itself, as bytes.

@@ -22,7 +22,7 @@ class MemoryPort:
 
     Attributes:
         name: the port, such as ``S_AXI_HP0_FPD``.
-        clock_pin: the pin that clocks it.
+        clock_pin: pin of the port's clock.
         segment: range of memory, as Vivado addresses it, below the processing system.
         block: range of memory, as a handoff names it.
     """
@@ -39,7 +39,7 @@ class ProcessingSystem:
 
     Attributes:
         module: the IP's name, MODTYPE in a handoff.
-        vlnv: the IP as `create_bd_cell` takes it; the newest version where it ends in ``*``.
+        vlnv: name of the IP for `create_bd_cell`; the newest version where it ends in ``*``.
         rule: Vivado's automation that applies a board's preset.
         handoff_version: handoff version of the IP, in handoffs for the simulation.
         instance: the cell in the block design.
@@ -47,7 +47,7 @@ class ProcessingSystem:
         machine: what the kernel calls it, by which pynq chooses registers of clocks.
         clock_pin: the overlay's clock.
         reset_pin: reset of the programmable logic.
-        interrupt_pin: the input for interrupts.
+        interrupt_pin: pin that takes interrupts.
         interrupt: number of its first interrupt, as pynq counts.
         control_clock: the pin that clocks a port to the logic, by the port's name.
         memory_port: what is known of a port by its name.

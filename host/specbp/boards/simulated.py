@@ -63,7 +63,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
 
     Args:
         parameters: those of the overlay.
-        memory_bytes: memory for buffers.
+        memory_bytes: size of the memory for buffers.
         timing: how the memory behind the overlay answers; as that of the board if None.
         kind: the build of the model: fast or checked.
         name: name of the simulated board: ``simulated`` for a PYNQ-Z2, ``simulated-aup-zu3``.
@@ -227,7 +227,7 @@ class _WaitingRoom:
     """Stands in for the kernel's UIO device: who waits for the interrupt lets time pass.
 
     Attributes:
-        model: in which it passes.
+        model: model in which time passes.
     """
 
     def __init__(self, model: Model, controller: InterruptController) -> None:

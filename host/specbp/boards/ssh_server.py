@@ -30,15 +30,15 @@ class SshServer:
 
     Args:
         folder: folder of the account, the host key, and the file of known hosts for clients.
-        account: whose commands run.
+        account: account whose commands run.
         port: 0 for any that is free.
-        password: that lets in.
+        password: password of the account.
         sftp: whether it takes files.
 
     Attributes:
         port: where it listens.
-        account: whose commands run.
-        password: that lets in.
+        account: account whose commands run.
+        password: password of the account.
         known_hosts: a file with the server's key, once it has started.
         connections: those that are open.
         commands: all command lines that it was given.

@@ -95,7 +95,7 @@ def _name_origins(
     """Say by what other means than those of now the arms were measured.
 
     Args:
-        results: the results folder.
+        results: results folder.
         frames: frames of the results folder.
         found: what is compared.
         refuse: results of other sources of specbp are of no use.

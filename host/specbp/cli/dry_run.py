@@ -26,11 +26,11 @@ def show_plan(
     """Print what the same command without `--dry-run` would do; nothing is written.
 
     Args:
-        cells: that are asked for.
+        cells: cells that are asked for.
         results: the results folder, which need not be there.
         retry_failed: cells that failed are to be done again.
         anew: what is to be done although it is there.
-        json_output: print JSON.
+        json_output: whether to print JSON.
 
     Raises:
         UsageError: the results folder is of another version, or something else.

@@ -23,7 +23,7 @@ def real(
         least: smallest value accepted.
         most: largest value accepted.
         above: value that the number must be above.
-        settings: settings of the option, as `typer.Option` takes them.
+        settings: more arguments of `typer.Option`.
     """
 
     def parse(text: str) -> float:

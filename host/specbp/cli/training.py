@@ -45,12 +45,12 @@ def train(
     All of them are opened before the first step is trained.
 
     Args:
-        cells: that are asked for.
+        cells: cells that are asked for.
         results: the results folder.
         data_root: folder of the data sets.
         retry_failed: train cells that failed again.
         anew: what is deleted first: comparisons that are not whole, or everything asked for.
-        checkpoint_seconds: time between checkpoints; as `run_cells` has it if None.
+        checkpoint_seconds: time between checkpoints; None for the default of `run_cells`.
         matrix: all cells of the matrix they are of; None for a single experiment.
         own_processes: train every comparison in a new process.
 
@@ -111,7 +111,7 @@ def _of_changed_data(
     without the data. Where the data is not there, that is said.
 
     Args:
-        cells: that are stored.
+        cells: cells that are stored.
         runs: their rows of the frame `runs`, by hash.
         store: the results folder.
         datasets: loads the data set of an experiment.

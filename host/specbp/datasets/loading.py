@@ -43,7 +43,7 @@ class Dataset:
         test_images: uint8 [M, C, H, W].
         test_labels: int64 [M].
         mean: float32 [C, 1, 1], of `train_images`, pixel values scaled to 0..1.
-        standard_deviation: float32 [C, 1, 1], likewise; 1 where a channel is constant.
+        standard_deviation: standard deviation of each channel, float32 [C, 1, 1]; 1 where constant.
     """
 
     info: DatasetInfo

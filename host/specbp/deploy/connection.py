@@ -35,11 +35,11 @@ class Deadlines:
     Attributes:
         connect: until the account is open.
         command: a command that ends soon.
-        block: for the next part of an upload to arrive.
+        block: until the next part of an upload has arrived.
         start: until the runner answers; it imports pynq, which takes 10 s on a board.
-        load: to program the overlay.
-        selftest: for all its steps.
-        margin: beyond the board's own deadline of a run, until its answer is here.
+        load: until the overlay is programmed.
+        selftest: until all steps of the self-test are done.
+        margin: from the board's own deadline of a run until its answer is here.
         keepalive: until a connection on which nothing arrives counts as lost.
     """
 
@@ -71,7 +71,7 @@ class Connection:
     """An open account on a board.
 
     Attributes:
-        address: whose it is.
+        address: address of the board.
         access: how to be let in.
         deadlines: how long steps may take.
         ssh: asyncssh's own connection.

@@ -69,7 +69,7 @@ async def deploy(
     """Deploy `version` and switch to it once it has passed its self-test.
 
     Args:
-        connection: to the board.
+        connection: connection to the board.
         version: what to deploy.
         listener: hears how it goes on.
         wait_s: for a run in progress to end.

@@ -23,7 +23,7 @@ class BoardExecutor:
 
     Args:
         board: the board, shared with others of this process.
-        parameters: that the programs need; an overlay with more cores runs them too.
+        parameters: parameters that the programs need; an overlay with more cores runs them too.
 
     Raises:
         UsageError: the overlay deployed there does not run them.

@@ -96,7 +96,7 @@ async def log_in(
             taken.
         access: how to be let in.
         secrets: gets the password that is used.
-        seconds: to wait for the account to be open.
+        seconds: seconds to wait for the account to be open.
         keepalive: s until a connection on which nothing arrives counts as lost.
 
     Raises:

@@ -41,12 +41,12 @@ class Board:
     """A board with its current overlay programmed, held until `close`.
 
     Args:
-        address: where it is.
+        address: address of the board.
         access: how to be let in.
         deadlines: how long steps may take.
 
     Attributes:
-        address: where it is.
+        address: address of the board.
         deadlines: how long steps may take.
         about: what it says of itself and of its overlay.
 

@@ -37,7 +37,7 @@ class RunnerClient:
     """A runner on a board; one request at a time.
 
     Args:
-        connection: to the board.
+        connection: connection to the board.
         process: the runner, which speaks through its standard input and output.
         prompt: what sudo writes to standard error when it wants a password.
     """
@@ -87,7 +87,7 @@ class RunnerClient:
         """Send a request and return its answer, which is what the protocol says.
 
         Args:
-            deadline: s.
+            deadline: seconds until the answer must be there.
             step: what this is for, in messages.
             header: header of the request.
             arrays: arrays of the request.

@@ -18,7 +18,7 @@ class Difference:
     Attributes:
         step: number of the step, from 0.
         layer: name of the layer.
-        tensor: what it is.
+        tensor: name of the tensor.
         index: index of the element, in PyTorch's order of dimensions.
         values: values of both sides.
         count: how many elements of the tensor differ.

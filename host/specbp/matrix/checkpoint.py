@@ -35,7 +35,7 @@ class Failure:
 
     Attributes:
         reason: one line.
-        traceback: the whole of it.
+        traceback: traceback of the error.
     """
 
     reason: str
@@ -49,7 +49,7 @@ class Saved:
     Attributes:
         session: name of the session.
         started: when it began, UTC.
-        round: rounds done.
+        round: number of rounds done.
         matrix: name of the matrix that its cells belong to.
         origin: what must be the same to go on; see `specbp.provenance.origin`.
         process: name of the process that began it.

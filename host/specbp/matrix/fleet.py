@@ -57,7 +57,7 @@ class OnBoard:
     """An opener of trainings on one board of a fleet; it can be sent to another process.
 
     Attributes:
-        board: the board.
+        board: board of the fleet.
         opener: what makes openers.
     """
 

@@ -23,7 +23,7 @@ def forecast(cells: Sequence[Cell], runs: pd.DataFrame) -> list[float | None]:
     evaluation come on top.
 
     Args:
-        cells: to train.
+        cells: cells that are to be trained.
         runs: the frame `runs` of what is done.
     """
     done = runs[runs["status"] == "ok"].to_dict("records")

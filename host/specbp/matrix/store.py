@@ -281,7 +281,7 @@ def read_parquet(content: bytes, frame: str) -> pa.Table:
 
     Args:
         content: content of the file.
-        frame: which one it is.
+        frame: name of the frame.
 
     Raises:
         ValueError: it does not hold such a frame.

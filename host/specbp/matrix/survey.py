@@ -57,7 +57,7 @@ def survey(
     """Return which of `cells` are to be trained, and what of the folder cannot be compared.
 
     Args:
-        cells: that are asked for.
+        cells: cells that are asked for.
         store: the results folder, locked by the caller.
         retry_failed: count cells that failed as missing.
         matrix: all cells of the matrix they are of; None for a single experiment, which is
@@ -131,7 +131,7 @@ def incomparable(cells: Sequence[Cell], store: Store, retry_failed: bool) -> lis
     """Return the cells of all comparisons of which only a part is there, or parts from two times.
 
     Args:
-        cells: that are asked for.
+        cells: cells that are asked for.
         store: the results folder, locked by the caller.
         retry_failed: count cells that failed as missing.
     """

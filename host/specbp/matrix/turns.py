@@ -21,7 +21,7 @@ def turn_order(arms: int, draw: str, round_number: int) -> Sequence[int]:
     Args:
         arms: how many there are.
         draw: what decides the shuffling, such as the workload.
-        round_number: from 0.
+        round_number: number of the round, from 0.
     """
     square = _williams_square(arms)
     cycle, number = divmod(round_number, len(square))

@@ -26,7 +26,7 @@ class Bitfile(NamedTuple):
         design: name of the design.
         user_id: USERID, the build identifier; None where it is not set.
         tool: version of what wrote it.
-        part: the device it is for.
+        part: FPGA that the bitstream is for.
         data: the configuration itself.
     """
 

@@ -21,7 +21,7 @@ class RailMeter:
 
     Args:
         rails: pynq's rails by name.
-        board: whose file says which rail feeds all others; None for the sum of all.
+        board: board whose file says which rail feeds all others; None for the sum of all.
 
     Attributes:
         source: what is counted, in words; empty if nothing is.

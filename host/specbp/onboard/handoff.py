@@ -26,7 +26,7 @@ def build_identifier_in(content: bytes, board: Board) -> int | None:
     """Return the build identifier in the handoff `content`, None where it has none.
 
     Args:
-        content: the XML.
+        content: text of the handoff, XML.
         board: the board that the build is for, whose file says where the logic answers.
 
     Raises:

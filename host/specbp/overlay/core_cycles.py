@@ -52,7 +52,7 @@ class Event:
         position: number in its program.
         unit: unit that executes it; None for the sequencer.
         given: when its unit got it.
-        started: when it started.
+        started: cycle in which it started.
         ended: when it was complete.
         waited_for: what kept it from starting sooner: "fetch", "semaphore", "other core" or "unit".
         late: cycles by which the other core's traffic made its memory accesses longer.

@@ -45,7 +45,7 @@ class CoreCycles:
 
     Attributes:
         total: cycles of the whole program.
-        passes: in program order; they add up to `total`.
+        passes: cycles of each pass, in program order; they add up to `total`.
         events: events of each descriptor that was not skipped, in program order.
     """
 

@@ -30,7 +30,7 @@ def pack_weight(weight: NDArray[Any], into: NDArray[Any], inputs: int) -> None:
     """Write [outputs, inputs, rows, columns] into the overlay's weights.
 
     Args:
-        weight: as PyTorch has it; of a linear layer [outputs, features].
+        weight: PyTorch's weight; of a linear layer [outputs, features].
         into: the overlay's.
         inputs: channels of the map whose features these are.
     """

@@ -44,7 +44,7 @@ class Register:
         name: upper-case name.
         offset: first byte of the register of core 0, from the base of the map.
         bits: 32 or 64; 64 bits are read low half first, which keeps the high half for the next.
-        description: what it is for.
+        description: purpose of the register.
         fields: the fields, lowest first.
         stride: bytes from one core's to the next core's; 0 where there is one for all cores.
     """

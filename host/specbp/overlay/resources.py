@@ -34,7 +34,7 @@ class Resources:
     """Cells of an FPGA.
 
     Attributes:
-        luts: as logic and as memory together.
+        luts: LUTs used as logic and as memory together.
         memory_luts: LUTs of these that are memory.
         flip_flops: registers outside of block RAM and DSPs.
         block_rams: RAMB36; a RAMB18 is half of one.
@@ -67,7 +67,7 @@ def estimate(parameters: Parameters, family: str = "xc7") -> Resources:
 
     Args:
         parameters: those of the overlay.
-        family: FPGA family, as Yosys has it: ``xc7``, ``xcup``.
+        family: Yosys' name of the FPGA family: ``xc7``, ``xcup``.
 
     Raises:
         SpecbpError: Yosys is missing or failed.

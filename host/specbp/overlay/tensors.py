@@ -48,7 +48,7 @@ class Named:
 
     Attributes:
         layer: name of the layer, "network" for what belongs to none.
-        tensor: what it is.
+        tensor: name of the tensor.
         values: integers, in PyTorch's order.
     """
 

@@ -47,9 +47,9 @@ class Usage:
     """A step.
 
     Attributes:
-        passes: in the order of the program.
+        passes: usage of each pass, in the order of the program.
         cycles: cycles of the whole program.
-        clock_mhz: the clock.
+        clock_mhz: clock of the overlay, MHz.
         descriptors: number of descriptors of the program.
         memory_bytes: memory of the tensors, bytes.
     """

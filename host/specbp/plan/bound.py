@@ -98,7 +98,7 @@ def bound(plan: Plan, costs: Costs, accept_rate: float = 1.0, hit: bool = True) 
     """Return the least time of a step, in the unit of the costs.
 
     Args:
-        plan: the schedule.
+        plan: plan of the step.
         costs: times of the tasks.
         accept_rate: share of the samples whose speculated gradient is kept; of `selective`, share
             of the samples that are not skipped.

@@ -24,7 +24,7 @@ class Method:
             everything comes from the cache.
         refresh: trailing nodes with weights that are evaluated again from the cache.
         balanced: both engines do weight gradients.
-        engines: 1 or 2.
+        engines: number of engines, 1 or 2.
     """
 
     reuse: Reuse

@@ -86,7 +86,7 @@ class Plan:
         name: name of the schedule.
         outline: the network.
         engines: number of engines that work at the same time.
-        tasks: in an order in which one engine alone could do them all.
+        tasks: tasks in an order in which one engine alone could do them all.
     """
 
     name: str
@@ -145,7 +145,7 @@ class PlanBuilder:
         Args:
             images: task that the first node needs.
             engine: number of the engine.
-            rows: samples.
+            rows: which samples.
             start: first node.
 
         Returns:
@@ -208,7 +208,7 @@ class PlanBuilder:
         Args:
             saved: task of each node that makes what its input gradient needs.
             engine: number of the engine.
-            rows: samples.
+            rows: which samples.
             labels: samples whose labels are the targets.
             after: tasks that end before the first one begins.
 

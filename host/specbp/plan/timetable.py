@@ -20,7 +20,7 @@ class Entry:
         task: index of the task in the plan.
         engine: number of the engine that executes it.
         started: when, from the beginning of the step, in the unit of the costs.
-        ended: when, likewise.
+        ended: when it ended, in the unit of the costs.
     """
 
     task: int
@@ -48,7 +48,7 @@ def timetable(plan: Plan, costs: Costs, accept_rate: float = 1.0) -> list[Entry]
     """Return the tasks of a step in the order in which they begin.
 
     Args:
-        plan: the schedule.
+        plan: plan of the step.
         costs: times of the tasks.
         accept_rate: share of the samples whose speculated gradient is kept.
     """

@@ -26,7 +26,7 @@ class RemoteExecutor(DriverExecutor):
     Args:
         host: host of the board.
         port: port of the server.
-        parameters: that the programs need; an overlay with more cores runs them too.
+        parameters: parameters that the programs need; an overlay with more cores runs them too.
 
     Raises:
         SpecbpError: the board does not answer, or another client has it.

@@ -61,7 +61,7 @@ class Holder:
     """What the file says of the client that has the board.
 
     Attributes:
-        name: for people.
+        name: name of the holder, for people.
         token: token of that client alone.
         beat: number of times that it was renewed.
         connected: the board itself knows whether that client is there; nothing is renewed.

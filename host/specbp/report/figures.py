@@ -43,7 +43,7 @@ class Illustration:
     Attributes:
         kind: what kind of figure it is.
         title: heading above it.
-        svg: the drawing.
+        svg: drawing as SVG.
         legend: mark and meaning of each entry of the legend; the mark as SVG markup, or as
             the id of such markup in the page.
     """
@@ -152,7 +152,7 @@ def illustrations(
 
     Args:
         name: prefix of the ids in the figures, unique within the page.
-        comparison: the numbers.
+        comparison: numbers of the comparison.
         curves: course of the training of every arm.
         breakdowns: parts of the mean step of every arm.
         styles: the look of every arm.

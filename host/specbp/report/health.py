@@ -68,7 +68,7 @@ def reasons_to_withhold(
 
     Args:
         baseline: name of what the arm is held against.
-        baseline_tail: tail of the baseline, as `tail` gives it.
+        baseline_tail: 95th percentile over the median of the baseline's steps.
         total: total time of the arm over that of the baseline.
         typical: typical step of the arm over that of the baseline.
         one_thread: where the baseline is sequential and has several threads: the name of the arm

@@ -17,7 +17,7 @@ class LearningNote:
         arm: name of the arm.
         seed: seed of the training.
         verdict: ``did not learn`` or ``fell apart``.
-        words: the numbers.
+        words: numbers that show it, in words.
     """
 
     arm: str

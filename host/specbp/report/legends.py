@@ -23,7 +23,7 @@ class Key:
     """What one kind of mark in a figure means.
 
     Attributes:
-        label: the meaning.
+        label: meaning of the mark.
         colour: colour of line, mark and outline.
         marker: matplotlib's letter of the mark; empty for none.
         size: width of the mark, pixels.

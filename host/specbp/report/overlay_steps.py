@@ -49,7 +49,7 @@ class OverlayStep:
             speculated.
         predicted: a step with so many.
         accepted: a step with none.
-        usual_cycles: that the arm's steps with so many took, mean.
+        usual_cycles: mean cycles of the arm's steps with so many rejected samples.
         mean_cycles: mean cycles of all steps.
     """
 
@@ -93,7 +93,7 @@ def overlay_steps(
     """Return the step of each arm of `comparison` that ran on two cores of an overlay.
 
     Args:
-        comparison: the arms.
+        comparison: comparison with the arms.
         steps: rows of the frame ``steps`` by cell.
     """
     return tuple(

@@ -40,12 +40,12 @@ def draw_plan(
     """Write the picture of a step to `path`; its suffix says how: .svg, .png or .pdf.
 
     Args:
-        plan: the schedule.
+        plan: plan of the step.
         entries: when its tasks run.
         bound: the least time of the step, in the same unit.
         title: what is shown.
         alone: time of the sequential step on one engine, in the same unit.
-        path: to write.
+        path: file to write.
     """
     whole = length(entries) / alone
     with drawing_style():

@@ -230,7 +230,7 @@ def draw_ratio(
 
     Args:
         axes: where to draw.
-        against: the ratio.
+        against: ratio with its interval.
         y: height of the row.
         style: colour and marker of the mark.
         filled: whether the mark is filled, or hollow.

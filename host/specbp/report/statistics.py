@@ -123,7 +123,7 @@ def typical_ratio(
 
     Args:
         arm_ms: the typical step of the arm in each repeat.
-        baseline_ms: that of the baseline.
+        baseline_ms: the typical step of the baseline in each repeat.
         rounds: blocks of steps they are taken from.
 
     Raises:

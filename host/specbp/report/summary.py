@@ -104,9 +104,9 @@ class ArmSummary:
         scheme: what kind of training it is, in the words of `specbp.report.schemes`.
         workers: what its engines are made of: ``thread``, ``stream`` or ``core``.
         backend: what executed the schedule.
-        seeds: the seeds measured.
+        seeds: seeds that were measured.
         steps: steps timed, all seeds together.
-        step_time: ms.
+        step_time: percentiles of the time of a step, ms.
         bound: ideal step time over one-thread sequential F + B, mean over seeds.
         over_bound: how the mean step differs from the bound; ``None`` where it was not recorded.
         accept_rate: accepted share of the samples, mean over seeds; ``None`` if not speculative.

@@ -38,7 +38,7 @@ class Cell:
     """One entry of the summary table: a value, its interval, and what follows from it.
 
     Attributes:
-        value: the number.
+        value: number to show.
         interval: 95% interval of the value.
         remark: what follows from both.
         also: a second number beside the value, with its name.

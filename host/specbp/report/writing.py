@@ -31,7 +31,7 @@ def write_report(
 
     Args:
         frames: the result set.
-        folder: for the report.
+        folder: folder that gets the report.
         title: title of the page.
         accuracy_margin: accuracy margin of the test of non-inferiority, percentage points.
 

@@ -116,7 +116,7 @@ def ideal_shares(plans: StepPlans, costs: Costs, accept_rate: float) -> dict[Acc
     Args:
         plans: plans of the steps.
         costs: times of the tasks.
-        accept_rate: accept rate, as `specbp.plan.bound.mean_bound` takes it.
+        accept_rate: share of the samples that the gate accepts.
 
     Returns:
         Times in the unit of the costs.

@@ -41,7 +41,7 @@ class RuntimeForm:
         committed: nodes that a step commits to the cache.
         cache: shape of the cache, see `specbp.runtime.cache.cache_shape`; None without one.
         classes: number of labels.
-        batch: samples of a batch.
+        batch: number of samples of a batch.
         gate: the gate before its first batch.
     """
 

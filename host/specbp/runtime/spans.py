@@ -66,7 +66,7 @@ class Recording:
 
     Args:
         spans: takes the span when it ends.
-        now: the clock.
+        now: clock, s.
         engine: number of the engine.
         phase: what is done.
         layer: name of the layer.

@@ -49,7 +49,7 @@ class Target:
         row_bytes: from a row to the next.
         column_bytes: from a position to the next in its row.
         words: words of a position.
-        table: index table of the samples, as `FeatureMap` has it.
+        table: first entry of the index table of the samples; None where there is none.
     """
 
     address: int

@@ -53,7 +53,7 @@ class Plan:
     """How a pass is cut up.
 
     Attributes:
-        pass_: which it is.
+        pass_: kind of the pass.
         chunks: chunks of the sum.
         pieces: pieces of the results.
         blocks: words of the results' channels, as many as there are lanes.

@@ -26,7 +26,7 @@ class Place:
     """A tensor in memory.
 
     Attributes:
-        address: physical.
+        address: physical address.
         shape: shape of the array, with what it is filled up with.
         dtype: int16 or int32.
     """

@@ -67,7 +67,7 @@ class _Placed:
         tagged: without its order.
         complete: what is complete when it is, itself included.
         waits: semaphores it takes.
-        signals: semaphores it signals.
+        signals: numbers of the semaphores it signals.
     """
 
     tagged: Tagged

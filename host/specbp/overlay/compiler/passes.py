@@ -48,7 +48,7 @@ class Passes:
         """Emit softmax of the logits, and the deltas at them.
 
         Args:
-            outcomes: whose logits and probabilities.
+            outcomes: forward whose logits and probabilities are used.
             labels: address of those of the batch.
             deltas: input gradients of the batch; None where they are not wanted.
             first: first of these samples in the batch; a multiple of four.

@@ -32,8 +32,8 @@ class Update:
     """A descriptor whose factors a host writes before each step.
 
     Attributes:
-        core: whose program.
-        position: in it.
+        core: number of the core.
+        position: position of the descriptor in the program.
         layer: name of the layer.
         bias: whether it updates the bias, not the weight.
     """

@@ -59,7 +59,7 @@ def shared_out(
     Args:
         parameters: parameters of the overlay.
         maps: where the tensors lie.
-        outcomes: whose layer inputs the gradients take.
+        outcomes: forward whose layer inputs the gradients take.
         head_start: work that core 1 has besides, less that of core 0.
     """
     stages = list(reversed(maps.weighted))
@@ -148,7 +148,7 @@ def emit_shares(
     Args:
         programs: programs of the cores.
         shares: shares of the cores.
-        outcomes: whose layer inputs the gradients take.
+        outcomes: forward whose layer inputs the gradients take.
         first: first of two shared semaphores, given when a core's part of a joint gradient is
             there.
     """

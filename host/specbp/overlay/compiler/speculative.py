@@ -156,7 +156,7 @@ class _Shared:
 
     Attributes:
         forward: samples whose forward core 0 does; core 1 does that of the others.
-        deltas: samples whose deltas core 0 does, likewise the first.
+        deltas: samples whose deltas core 0 does, the first of the batch.
     """
 
     forward: int

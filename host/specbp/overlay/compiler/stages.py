@@ -34,7 +34,7 @@ class Weighted:
         window: one of 1 x 1 for a linear layer.
         source: a single position for a linear layer.
         result: shape of its output.
-        order: shape (channels, rows, columns) of the inputs of the weights as PyTorch has them:
+        order: PyTorch's shape (channels, rows, columns) of the inputs of the weights:
             of the kernel, or of the map that was flattened.
         rectifier: the ReLU behind it, None without one.
     """

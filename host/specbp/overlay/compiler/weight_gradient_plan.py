@@ -76,7 +76,7 @@ class Plan:
     """How a pass is cut up.
 
     Attributes:
-        pass_: which it is.
+        pass_: kind of the pass.
         neighbours: rows and columns of taps that share the lanes, side by side: together they are
             one result.
         chunks: chunks of the kernel.

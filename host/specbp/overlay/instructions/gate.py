@@ -37,7 +37,7 @@ class Gate(ComputeDescriptor):
         result: first word in the output buffer, of two for each sample and one more.
         sample_words: words of a softmax, 1 to 128.
         total: whether the distance is the sum of the differences, not the largest.
-        samples: 1 to 1023.
+        samples: number of samples, 1 to 1023.
         limit: a sample is accepted below it; a host changes it.
         order: waits and signals.
     """

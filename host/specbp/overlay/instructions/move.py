@@ -194,7 +194,7 @@ class Fill(LoadDescriptor):
     """Write one int16 into every element of a pattern of words of a buffer.
 
     Attributes:
-        value: the int16.
+        value: int16 to write.
         buffer: the buffer to write.
         base: first word in the buffer.
         run: consecutive words, 1 to 65535.

@@ -41,9 +41,9 @@ class Softmax(ComputeDescriptor):
         labels: first label, int16 elements of the scalar buffer.
         probabilities: first word in the output buffer.
         deltas: address of the input gradients.
-        classes: 2 to 511.
+        classes: number of classes, 2 to 511.
         shift: fraction bits of the logits, plus 6; 0 to 47.
-        samples: 1 to 65535.
+        samples: number of samples, 1 to 65535.
         order: waits and signals.
     """
 
