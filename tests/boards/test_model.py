@@ -5,7 +5,7 @@ import pytest
 
 from specbp.boards import build
 from specbp.boards.memory import DeviceMemory, OutOfMemoryError
-from specbp.boards.peripherals import UltrascaleClocks, Window, ZynqClocks
+from specbp.boards.peripherals import RegisterWindow, UltrascaleClocks, ZynqClocks
 from specbp.boards.toolchain import find_verilator
 from specbp.boards.verilated import BusError, Model
 from specbp.errors import SpecbpError
@@ -145,7 +145,7 @@ def test_clocks_of_an_ultrascale_start_at_100_mhz_and_follow_writes(pll, mhz):
 
 
 def test_a_window_keeps_its_bounds():
-    window = Window(ZynqClocks(lambda: None), 0x100, 4)
+    window = RegisterWindow(ZynqClocks(lambda: None), 0x100, 4)
     assert len(window[1:3]) == 2 and window[2:][0] == window[2]
     with pytest.raises(IndexError):
         window[4]

@@ -10,10 +10,10 @@ pytest.importorskip("asyncssh", reason="needs the extra boards")
 
 from specbp.bitstream.making import make_simulated
 from specbp.boards.build import build as build_model
-from specbp.deploy.address import Access, parse_address
+from specbp.deploy.address import Credentials, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.contents import version_of
-from specbp.deploy.deploying import Listener, deploy
+from specbp.deploy.deploying import DeploymentListener, deploy
 from specbp.overlay.parameters import Parameters
 from tests.deploy.loopback import LoopbackBoard
 
@@ -73,7 +73,7 @@ def on(server, do, deadlines=None, **access):
     async def doing():
         address = parse_address(server.address)
         given = {"known_hosts": server.known_hosts} | access
-        async with connect(address, Access(**given), deadlines or Deadlines()) as connection:
+        async with connect(address, Credentials(**given), deadlines or Deadlines()) as connection:
             return await do(connection)
 
     return asyncio.run(doing())
@@ -82,5 +82,8 @@ def on(server, do, deadlines=None, **access):
 def deployed(server, folder, deadlines=None, listener=None, **access):
     version = version_of(folder)
     return on(
-        server, lambda found: deploy(found, version, listener or Listener()), deadlines, **access
+        server,
+        lambda found: deploy(found, version, listener or DeploymentListener()),
+        deadlines,
+        **access,
     )

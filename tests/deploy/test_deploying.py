@@ -1,14 +1,14 @@
 """Deploying to a board on loopback: real SSH, the simulated overlay where the FPGA would be."""
 
 from specbp.deploy.contents import version_of
-from specbp.deploy.deploying import Listener, roll_back
+from specbp.deploy.deploying import DeploymentListener, roll_back
 from tests.deploy.conftest import deployed, on
 
 
 def test_deploying_twice_and_going_back(bare_board, builds):
     first, second = (version_of(build) for build in builds)
     steps, sent = [], []
-    done = deployed(bare_board, builds[0], listener=Listener(steps.append, sent.append))
+    done = deployed(bare_board, builds[0], listener=DeploymentListener(steps.append, sent.append))
     assert steps == ["uploading", "programming", "self-test", "switching"]
     assert sum(sent) == first.size == done.sent
     assert bare_board.current == first.name == done.version and done.switched
@@ -22,10 +22,11 @@ def test_deploying_twice_and_going_back(bare_board, builds):
     other = deployed(bare_board, builds[1])
     assert bare_board.current == second.name and other.loaded["clock_mhz"] == 50
     assert (
-        on(bare_board, lambda connection: roll_back(connection, Listener())).version == first.name
+        on(bare_board, lambda connection: roll_back(connection, DeploymentListener())).version
+        == first.name
     )
     assert bare_board.current == first.name
-    on(bare_board, lambda connection: roll_back(connection, Listener()))
+    on(bare_board, lambda connection: roll_back(connection, DeploymentListener()))
     assert bare_board.current == second.name
 
 

@@ -127,11 +127,11 @@ def test_an_unknown_host_key(board, builds, tmp_path):
 
 
 def test_nobody_is_there(board, builds):
-    from specbp.deploy.address import Access, parse_address
+    from specbp.deploy.address import Credentials, parse_address
     from specbp.deploy.connection import connect
 
     async def try_it():
-        async with connect(parse_address("xilinx@127.0.0.1:1"), Access()):
+        async with connect(parse_address("xilinx@127.0.0.1:1"), Credentials()):
             pass
 
     import asyncio

@@ -69,12 +69,12 @@ def test_the_board_checks_too(board, foreign):
     spoiled = Version(
         open_build(foreign), {**version.files, MANIFEST: json.dumps(manifest).encode()}
     )
-    from specbp.deploy.deploying import Listener, deploy
+    from specbp.deploy.deploying import DeploymentListener, deploy
     from specbp.deploy.failure import BoardError
 
     before = board.current
     with pytest.raises(BoardError, match="damaged, or no manifest: files"):
-        on(board, lambda connection: deploy(connection, spoiled, Listener()))
+        on(board, lambda connection: deploy(connection, spoiled, DeploymentListener()))
     assert board.current == before
 
 

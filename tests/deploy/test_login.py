@@ -11,7 +11,7 @@ import time
 import pytest
 
 from specbp.boards.ssh_server import USER
-from specbp.deploy.address import Access, parse_address
+from specbp.deploy.address import Credentials, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.failure import BoardError
 from specbp.doctor.board import examine
@@ -34,7 +34,7 @@ def who(board, address=None, deadlines=None, **access):
     async def looking():
         options = {"known_hosts": board.known_hosts, "environment": board.environment} | access
         target = parse_address(address or board.address)
-        async with connect(target, Access(**options), deadlines) as connection:
+        async with connect(target, Credentials(**options), deadlines) as connection:
             return await connection.home()
 
     return asyncio.run(looking())

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from specbp.cli.doctor import show
-from specbp.deploy.address import Access, Address
+from specbp.deploy.address import Address, Credentials
 from specbp.deploy.connection import Connection, Deadlines
 from specbp.deploy.executor import BoardExecutor
 from specbp.deploy.failure import BoardError
@@ -76,7 +76,7 @@ def asked(said, do="allocate", content=None, stderr=b""):
 
     async def asking():
         connection = Connection(
-            Address(None, "board", None), Access(), Deadlines(), _Closed(), Secrets()
+            Address(None, "board", None), Credentials(), Deadlines(), _Closed(), Secrets()
         )
         client = RunnerClient(connection, _Process(said, stderr))
         try:

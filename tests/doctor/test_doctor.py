@@ -92,7 +92,7 @@ def test_this_machine_says_which_boards_have_its_pynq(monkeypatch):
 def test_a_board_on_loopback(tmp_path):
     pytest.importorskip("pynq")
     pytest.importorskip("asyncssh")
-    from specbp.deploy.address import Access, parse_address
+    from specbp.deploy.address import Credentials, parse_address
     from specbp.deploy.connection import connect
     from specbp.doctor.board import examine
     from tests.deploy.loopback import LoopbackBoard
@@ -100,7 +100,7 @@ def test_a_board_on_loopback(tmp_path):
     board = LoopbackBoard(tmp_path)
 
     async def look():
-        access = Access(board.known_hosts, environment=board.environment)
+        access = Credentials(board.known_hosts, environment=board.environment)
         async with connect(parse_address(board.address), access) as connection:
             return await examine(connection)
 

@@ -17,7 +17,7 @@ from specbp.report.overlay_steps import (
     COLUMNS,
     WAITS_FOR_OTHER,
     NotPredicted,
-    OverlayStep,
+    TwoCoreStep,
     bars,
 )
 from specbp.report.page import render as render_page
@@ -53,9 +53,9 @@ def frames() -> Frames:
 
 
 @pytest.fixture(scope="module")
-def steps(frames: Frames) -> list[OverlayStep]:
+def steps(frames: Frames) -> list[TwoCoreStep]:
     found = [one for comparison in summarise(frames).comparisons for one in comparison.overlay]
-    return [one for one in found if isinstance(one, OverlayStep)]
+    return [one for one in found if isinstance(one, TwoCoreStep)]
 
 
 def test_arms_on_two_cores_are_predicted_with_their_usual_rejects(steps: Any) -> None:

@@ -10,7 +10,7 @@ from specbp.report.compare import summarise
 from specbp.report.wording import (
     COLUMNS,
     MINUS,
-    Cell,
+    SummaryEntry,
     full_title,
     interval_words,
     milliseconds,
@@ -24,7 +24,7 @@ Make = Callable[..., Any]
 CHANGE, LOSES = COLUMNS[-2][0].name, COLUMNS[-1][0].name
 
 
-def row(frames: Frames, arm: str) -> dict[str, Cell]:
+def row(frames: Frames, arm: str) -> dict[str, SummaryEntry]:
     (comparison,) = summarise(frames).comparisons
     found = {cells[0].value: cells for cells in summary_rows(comparison)}[arm]
     return {heading.name: cell for (heading, _), cell in zip(COLUMNS, found, strict=True)}
@@ -37,47 +37,47 @@ def test_a_row_says_whether_the_loss_is_within_the_margin(
     """Mean -2 points, s = 1, one-sided t(2) = 2.92: 2 + 1.686."""
     (comparison,) = summarise(plain, margin).comparisons
     cells = {row[0].value: row[-1] for row in summary_rows(comparison)}
-    assert cells["pipelined"] == Cell("3.69", "", words)
+    assert cells["pipelined"] == SummaryEntry("3.69", "", words)
     assert cells["sequential, 1 thread"].value == "\N{EN DASH}"
 
 
 def test_a_row_holds_the_numbers_of_its_arm(plain: Frames) -> None:
     found = row(plain, "pipelined")
-    assert found["arm"] == Cell("pipelined", "", "3 seeds")
-    assert found["step time"] == Cell("7.00", "[7.00, 7.00]")
-    assert found["total time / sequential, 1 thread"] == Cell(
+    assert found["arm"] == SummaryEntry("pipelined", "", "3 seeds")
+    assert found["step time"] == SummaryEntry("7.00", "[7.00, 7.00]")
+    assert found["total time / sequential, 1 thread"] == SummaryEntry(
         "0.700", "[0.700, 0.700]", "faster", "step 0.700"
     )
     assert found["total time / sequential, equal threads"].value == "0.800"
-    assert found["ideal bound"] == Cell("0.600")
-    assert found["accepted"] == Cell("75.0")
-    assert found[CHANGE] == Cell(f"{MINUS}2.00", f"[{MINUS}4.48, +0.48]", "not told apart")
+    assert found["ideal bound"] == SummaryEntry("0.600")
+    assert found["accepted"] == SummaryEntry("75.0")
+    assert found[CHANGE] == SummaryEntry(f"{MINUS}2.00", f"[{MINUS}4.48, +0.48]", "not told apart")
 
 
 def test_the_baseline_is_marked_as_itself(plain: Frames) -> None:
     found = row(plain, "sequential, 1 thread")
-    assert found["total time / sequential, 1 thread"] == Cell("1", "", "this arm")
-    assert found[CHANGE] == Cell("0", "", "this arm")
-    assert found["accepted"] == Cell("\N{EN DASH}")
+    assert found["total time / sequential, 1 thread"] == SummaryEntry("1", "", "this arm")
+    assert found[CHANGE] == SummaryEntry("0", "", "this arm")
+    assert found["accepted"] == SummaryEntry("\N{EN DASH}")
 
 
 def test_what_was_not_measured_is_never_an_empty_cell(cell: Make, gather: Make) -> None:
     found = row(gather(cell(schedule="pipelined", accuracy=None)), "pipelined")
     for name in ("total time / sequential, 1 thread", "total time / sequential, equal threads"):
-        assert found[name] == Cell("not measured")
-    assert found["test accuracy"] == Cell("not measured")
-    assert found[CHANGE] == Cell("not measured")
+        assert found[name] == SummaryEntry("not measured")
+    assert found["test accuracy"] == SummaryEntry("not measured")
+    assert found[CHANGE] == SummaryEntry("not measured")
 
 
 def test_one_seed_is_said_to_have_no_interval(cell: Make, gather: Make) -> None:
     found = row(gather(cell(), cell(schedule="pipelined", accuracy=0.8)), "pipelined")
-    assert found[CHANGE] == Cell(f"{MINUS}10.00", "no interval: one seed")
+    assert found[CHANGE] == SummaryEntry(f"{MINUS}10.00", "no interval: one seed")
     assert found["test accuracy"].interval == "no interval: one seed"
 
 
 def test_one_round_is_said_to_have_no_interval(cell: Make, gather: Make) -> None:
     found = row(gather(cell(rounds=1), cell(rounds=1, schedule="pipelined")), "pipelined")
-    assert found["total time / sequential, 1 thread"] == Cell(
+    assert found["total time / sequential, 1 thread"] == SummaryEntry(
         "1.000", "no interval: one round", "", "step 1.000"
     )
 
@@ -95,7 +95,7 @@ def test_accuracies_of_synthetic_data_are_never_shown(cell: Make, gather: Make) 
     work = {"dataset": "random:1x8x8/10", "accuracy": 0.123}
     frames = gather(cell(**work), cell(schedule="pipelined", **work))
     found = row(frames, "pipelined")
-    assert found["test accuracy"] == found[CHANGE] == Cell("synthetic data")
+    assert found["test accuracy"] == found[CHANGE] == SummaryEntry("synthetic data")
     assert full_title(summarise(frames).comparisons[0]).endswith("(synthetic data)")
 
 

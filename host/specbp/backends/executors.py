@@ -270,7 +270,7 @@ class SimulatedExecutor(DriverExecutor):
         return super()._driver()
 
 
-class Named:
+class NamedExecutor:
     """An executor of a board that a fleet calls by a name; all else is the executor's own.
 
     Args:

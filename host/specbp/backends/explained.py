@@ -31,7 +31,7 @@ ANY_BITS = 12
 
 
 @dataclass(frozen=True)
-class OverBound:
+class CyclesOverBound:
     """What lies between the bound of a predicted step on two cores and the step, cycles.
 
     A part is negative where the step does better there than the bound has it.
@@ -90,14 +90,14 @@ class ExplainedStep:
         return core_times(self.prediction)
 
     @property
-    def over_bound(self) -> OverBound:
+    def over_bound(self) -> CyclesOverBound:
         """What the step takes beyond its bound; the parts but contention add up to it."""
         times = self.times
         computed = self.balanced_bound * self.sequential.total
         waiting = _mean([one.other_core + one.ended for one in times])
         working = _mean([one.computing + one.memory for one in times])
         gate = _mean([self._computing("gate", core) for core in range(len(times))])
-        return OverBound(
+        return CyclesOverBound(
             waiting - (self.bound_cycles - computed),
             gate,
             working - computed - gate,

@@ -72,13 +72,15 @@ def executor_opener(backend: str) -> OpenExecutor:
         address = parse_address(backend)
         return lambda parameters, _: BoardExecutor(board_at(address), parameters)
     if backend.startswith("fleet:"):
-        from specbp.backends.executors import Named
+        from specbp.backends.executors import NamedExecutor
         from specbp.deploy.fleet import assigned
 
         board = assigned()
         open_executor = executor_opener(board.address)
 
-        return lambda parameters, memory: Named(open_executor(parameters, memory), board.name)
+        return lambda parameters, memory: NamedExecutor(
+            open_executor(parameters, memory), board.name
+        )
     if backend.startswith("remote://"):
         require_simulation(backend)
         from specbp.deploy.address import REMOTE_PORT, parse_address

@@ -55,7 +55,7 @@ def selftest(parameters: Parameters) -> bytes:
         "the self-test",
     )  # fmt: skip
     recipe = Recipe(experiment, load("digits", train=64, test=10))
-    recorder = _Recorder(parameters)
+    recorder = _RunRecorder(parameters)
     side = OverlaySide(recipe, parameters, lambda _, __: recorder)
     for found in compare(PytorchSide(recipe), side, STEPS):
         if isinstance(found, Difference):
@@ -67,7 +67,7 @@ def selftest(parameters: Parameters) -> bytes:
     return zlib.compress(b"".join(parts), 9)
 
 
-class _Recorder(InterpreterExecutor):
+class _RunRecorder(InterpreterExecutor):
     """Keeps programs and memory of every run."""
 
     def __init__(self, parameters: Parameters) -> None:

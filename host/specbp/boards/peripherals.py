@@ -169,7 +169,7 @@ class InterruptController:
         return bool(self._master & 1 and self.read(self.PENDING))
 
 
-class Window:
+class RegisterWindow:
     """A range of registers that pynq's `MMIO` takes for a numpy array of 32-bit words.
 
     Args:
@@ -187,10 +187,10 @@ class Window:
     def __len__(self) -> int:
         return self._words
 
-    def __getitem__(self, index: int | slice) -> int | Window:
+    def __getitem__(self, index: int | slice) -> int | RegisterWindow:
         if isinstance(index, slice):
             start, stop, _ = index.indices(self._words)
-            part = object.__new__(Window)
+            part = object.__new__(RegisterWindow)
             part._read, part._write = self._read, self._write
             part._offset, part._words = self._offset + 4 * start, stop - start
             return part
@@ -199,7 +199,7 @@ class Window:
     def __setitem__(self, index: int, value: int) -> None:
         self._write(self._at(index), int(value))
 
-    def view(self, dtype: str = "u4") -> Window:
+    def view(self, dtype: str = "u4") -> RegisterWindow:
         """Return the same words; they have 32 bits, whatever `dtype` says."""
         return self
 

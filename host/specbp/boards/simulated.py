@@ -25,8 +25,8 @@ from specbp.boards.peripherals import (
     InterruptController,
     Peripheral,
     PlainRegisters,
+    RegisterWindow,
     UltrascaleClocks,
-    Window,
     ZynqClocks,
 )
 from specbp.boards.processing_system import processing_system
@@ -122,7 +122,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         """Return the time that `cycles` take at the clock that is set now."""
         return cycles / self.clock_hz
 
-    def mmap(self, base_address: int, length: int) -> Window:
+    def mmap(self, base_address: int, length: int) -> RegisterWindow:
         """Return the registers from the physical `base_address` on, for pynq's `MMIO`.
 
         Raises:
@@ -131,7 +131,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]
         last = base_address + length - 1
         for base, peripheral in self._peripherals.items():
             if length > 0 and base <= base_address and last < base + hwh.SPAN:
-                return Window(peripheral, base_address - base, length // 4)
+                return RegisterWindow(peripheral, base_address - base, length // 4)
         raise BusError(
             f"no registers at address 0x{base_address:08X}, {length} bytes of them: DECERR"
         )

@@ -78,7 +78,7 @@ def deploy(
     require_boards()
     from specbp.deploy.address import parse_address
     from specbp.deploy.contents import version_of
-    from specbp.deploy.deploying import Listener, roll_back
+    from specbp.deploy.deploying import DeploymentListener, roll_back
     from specbp.deploy.deploying import deploy as deploy_version
     from specbp.deploy.executor import deployed_parameters
 
@@ -90,9 +90,9 @@ def deploy(
 
     async def work(connection: Connection) -> Deployed:
         if version is None:
-            return await roll_back(connection, Listener(note), wait)
+            return await roll_back(connection, DeploymentListener(note), wait)
         task = bar.add_task(version.name, total=version.size)
-        listener = Listener(
+        listener = DeploymentListener(
             lambda step: note(f"{version.name}: {step}"),
             lambda sent: bar.advance(task, sent),
         )

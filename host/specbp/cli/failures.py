@@ -37,7 +37,7 @@ _NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 """What PyTorch says, as a RuntimeError, where there is not enough memory."""
 
 
-class Failure(NamedTuple):
+class CommandEnd(NamedTuple):
     """How a command ends.
 
     Attributes:
@@ -49,27 +49,31 @@ class Failure(NamedTuple):
     exit_code: int
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> CommandEnd:
     """Return how a command ends that `error` ends; what nobody foresaw is logged."""
     if isinstance(error, KeyboardInterrupt):
-        return Failure("stopped before its end: run the same command again", StoppedError.exit_code)
+        return CommandEnd(
+            "stopped before its end: run the same command again", StoppedError.exit_code
+        )
     if isinstance(error, SpecbpError):
-        return Failure(_one_line(str(error)), error.exit_code)
+        return CommandEnd(_one_line(str(error)), error.exit_code)
     if hasattr(error, "format_message"):
         return _wrong_usage(error)
     if isinstance(error, OSError) and error.errno in OS_CURES:
         place = f"{error.filename}: " if error.filename else ""
-        return Failure(f"{place}{error.strerror}: {OS_CURES[error.errno]}", SpecbpError.exit_code)
+        return CommandEnd(
+            f"{place}{error.strerror}: {OS_CURES[error.errno]}", SpecbpError.exit_code
+        )
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
     ):
         words = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
         cure = "name a smaller batch, model or data set, or close other programs"
-        return Failure(f"not enough memory ({words}): {cure}", SpecbpError.exit_code)
-    return Failure(_unforeseen(error), SpecbpError.exit_code)
+        return CommandEnd(f"not enough memory ({words}): {cure}", SpecbpError.exit_code)
+    return CommandEnd(_unforeseen(error), SpecbpError.exit_code)
 
 
-def _wrong_usage(error: BaseException) -> Failure:
+def _wrong_usage(error: BaseException) -> CommandEnd:
     """Return what Typer found wrong with the words of a command line."""
     words = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
@@ -77,7 +81,7 @@ def _wrong_usage(error: BaseException) -> Failure:
     verb = command.partition(" ")[2]
     where = f"{verb}: " if verb else ""
     # Typer prints the help itself where no command was named, and has no words then.
-    return Failure(f"{where}{words or 'name a command'}: see {command} --help", USAGE)
+    return CommandEnd(f"{where}{words or 'name a command'}: see {command} --help", USAGE)
 
 
 def _one_line(message: str) -> str:

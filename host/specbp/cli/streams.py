@@ -31,7 +31,7 @@ _IN_ASCII = {
 _ERRORS = "specbp.plain"
 
 
-class Output:
+class StandardOutput:
     """What became of standard output.
 
     Attributes:
@@ -45,7 +45,7 @@ class Output:
 class _Raw(io.FileIO):
     """A file descriptor; once writing to it fails, what is written is thrown away."""
 
-    def __init__(self, descriptor: int, output: Output) -> None:
+    def __init__(self, descriptor: int, output: StandardOutput) -> None:
         super().__init__(descriptor, "w", closefd=False)
         self._output = output
 
@@ -61,7 +61,7 @@ class _Raw(io.FileIO):
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
-def prepare() -> Output:
+def prepare() -> StandardOutput:
     """Make standard output and error robust.
 
     Returns:
@@ -73,8 +73,8 @@ def prepare() -> Output:
     codecs.register_error(_ERRORS, _plain)
     closed = sys.stdout is None
     _open_closed_descriptors()
-    output = Output()
-    sys.stderr = _robust(sys.stderr, 2, Output())
+    output = StandardOutput()
+    sys.stderr = _robust(sys.stderr, 2, StandardOutput())
     if closed:  # before any work, which could not be printed
         raise UsageError("standard output is closed: give it a place, such as > run.txt")
     sys.stdout = _robust(sys.stdout, 1, output)
@@ -96,7 +96,7 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def _robust(stream: TextIO | None, descriptor: int, output: Output) -> TextIO:
+def _robust(stream: TextIO | None, descriptor: int, output: StandardOutput) -> TextIO:
     """Return a stream in place of `stream`; itself where it is no file."""
     encoding, errors, buffered = "utf-8", "strict", False
     if stream is not None:

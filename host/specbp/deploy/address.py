@@ -67,7 +67,7 @@ def parse_address(text: str) -> Address:
 
 
 @dataclass(frozen=True)
-class Access:
+class Credentials:
     """How to be let in.
 
     Attributes:
@@ -102,14 +102,14 @@ class Access:
         return self.ask(prompt)
 
 
-def access_from_environment() -> Access:
+def access_from_environment() -> Credentials:
     """Return access as a user's environment says: known hosts, keys, and who may be asked."""
     import getpass
     import sys
 
     known = os.environ.get("SPECBP_KNOWN_HOSTS")
     keys = os.environ.get(KEYS_VARIABLE, "")
-    return Access(
+    return Credentials(
         Path(known) if known else None,
         tuple(Path(key) for key in keys.split(os.pathsep) if key),
         ask=getpass.getpass if sys.stdin.isatty() else None,

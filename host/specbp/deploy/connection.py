@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncssh
 
-from specbp.deploy.address import Access, Address
+from specbp.deploy.address import Address, Credentials
 from specbp.deploy.failure import BoardError, ConnectionLostError
 from specbp.deploy.login import Secrets, log_in
 
@@ -53,7 +53,7 @@ class Deadlines:
     keepalive: float = 30.0
 
 
-class Output(NamedTuple):
+class CommandOutput(NamedTuple):
     """What a command on a board said.
 
     Attributes:
@@ -79,7 +79,12 @@ class Connection:
     """
 
     def __init__(
-        self, address: Address, access: Access, deadlines: Deadlines, ssh: Any, secrets: Secrets
+        self,
+        address: Address,
+        access: Credentials,
+        deadlines: Deadlines,
+        ssh: Any,
+        secrets: Secrets,
     ) -> None:
         self.address, self.access, self.deadlines = address, access, deadlines
         self.ssh, self.secrets = ssh, secrets
@@ -129,7 +134,7 @@ class Connection:
             raise self.error(f"{step} failed: {said[-1] if said else 'no message'}")
         return done.stdout.decode(errors="replace")
 
-    async def output(self, command: str, step: str, seconds: float) -> Output:
+    async def output(self, command: str, step: str, seconds: float) -> CommandOutput:
         """Run a command and return what it says, at most `MOST_OUTPUT` bytes.
 
         Raises:
@@ -184,14 +189,14 @@ class Connection:
             "to /etc/ssh/sshd_config there and restart it"
         )
 
-    async def _output(self, command: str, step: str) -> Output:
+    async def _output(self, command: str, step: str) -> CommandOutput:
         process = await self.ssh.create_process(command, encoding=None)
         try:
             process.stdin.write_eof()
             parts = [self._all_of(stream, step) for stream in (process.stdout, process.stderr)]
             stdout, stderr = await _together(parts)
             await process.wait_closed()
-            return Output(process.exit_status, stdout, stderr)
+            return CommandOutput(process.exit_status, stdout, stderr)
         finally:
             process.close()
 
@@ -218,7 +223,7 @@ async def _together(parts: list[Coroutine[Any, Any, bytes]]) -> list[bytes]:
 
 @asynccontextmanager
 async def connect(
-    address: Address, access: Access, deadlines: Deadlines | None = None
+    address: Address, access: Credentials, deadlines: Deadlines | None = None
 ) -> AsyncIterator[Connection]:
     """Open the account at `address`.
 

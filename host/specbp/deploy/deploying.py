@@ -51,7 +51,7 @@ class Deployed:
 
 
 @dataclass(frozen=True)
-class Listener:
+class DeploymentListener:
     """Hears how a deployment goes on.
 
     Attributes:
@@ -64,7 +64,7 @@ class Listener:
 
 
 async def deploy(
-    connection: Connection, version: Version, listener: Listener, wait_s: float = 0.0
+    connection: Connection, version: Version, listener: DeploymentListener, wait_s: float = 0.0
 ) -> Deployed:
     """Deploy `version` and switch to it once it has passed its self-test.
 
@@ -90,7 +90,9 @@ async def deploy(
     return Deployed(version.name, sent, before != version.name, loaded, selftest)
 
 
-async def roll_back(connection: Connection, listener: Listener, wait_s: float = 0.0) -> Deployed:
+async def roll_back(
+    connection: Connection, listener: DeploymentListener, wait_s: float = 0.0
+) -> Deployed:
     """Go back to the version before, which becomes current once it has passed its self-test again.
 
     Raises:
@@ -108,7 +110,7 @@ async def roll_back(connection: Connection, listener: Listener, wait_s: float = 
 
 
 async def _test(
-    connection: Connection, name: str, listener: Listener, wait_s: float
+    connection: Connection, name: str, listener: DeploymentListener, wait_s: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Program a version and run its self-test."""
     listener.step("programming")

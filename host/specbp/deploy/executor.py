@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specbp.backends.executors import Program, deadline_s
 from specbp.deploy.address import Address
 from specbp.deploy.failure import BoardError
-from specbp.deploy.pool import Board
+from specbp.deploy.pool import HeldBoard
 from specbp.errors import UsageError
 from specbp.onboard.ranges import gathered, scatter
 from specbp.overlay.faults import DEFAULT_WATCHDOG
@@ -29,7 +29,7 @@ class BoardExecutor:
         UsageError: the overlay deployed there does not run them.
     """
 
-    def __init__(self, board: Board, parameters: Parameters) -> None:
+    def __init__(self, board: HeldBoard, parameters: Parameters) -> None:
         deployed = deployed_parameters(board.address, board.about)
         if not deployed.covers(parameters):
             raise UsageError(

@@ -20,8 +20,8 @@ from specbp.deploy.address import (
     DEFAULT_USER,
     KEYS_VARIABLE,
     LOGIN_VARIABLE,
-    Access,
     Address,
+    Credentials,
 )
 from specbp.deploy.failure import BoardError
 from specbp.onboard.untrusted import printable
@@ -62,7 +62,7 @@ class _Settings:
     options: dict[str, Any] = field(repr=False)
 
 
-class _Client(asyncssh.SSHClient):
+class _PasswordClient(asyncssh.SSHClient):
     """Gives the password when the server asks for one, once.
 
     Attributes:
@@ -70,7 +70,7 @@ class _Client(asyncssh.SSHClient):
         answered: whether it was given one.
     """
 
-    def __init__(self, account: str, access: Access, secrets: Secrets) -> None:
+    def __init__(self, account: str, access: Credentials, secrets: Secrets) -> None:
         self._account, self._access, self._secrets = account, access, secrets
         self.asked = self.answered = False
 
@@ -87,7 +87,7 @@ class _Client(asyncssh.SSHClient):
 
 
 async def log_in(
-    address: Address, access: Access, secrets: Secrets, seconds: float, keepalive: float
+    address: Address, access: Credentials, secrets: Secrets, seconds: float, keepalive: float
 ) -> Any:
     """Return asyncssh's connection to the account at `address`.
 
@@ -104,7 +104,7 @@ async def log_in(
             or the user's own files for SSH cannot be read.
     """
     settings = _settings(address, access)
-    client = _Client(f"{settings.user}@{address.host}", access, secrets)
+    client = _PasswordClient(f"{settings.user}@{address.host}", access, secrets)
     try:
         return await asyncio.wait_for(
             asyncssh.connect(
@@ -130,7 +130,7 @@ async def log_in(
         raise BoardError(_unreadable(error, settings.options)) from error
 
 
-def _settings(address: Address, access: Access) -> _Settings:
+def _settings(address: Address, access: Credentials) -> _Settings:
     """Return how to reach `address`: as written, else as configured, else as usual."""
     config = Path("~/.ssh/config").expanduser()
     try:
@@ -161,7 +161,7 @@ def _settings(address: Address, access: Access) -> _Settings:
     )
 
 
-def _private_key(path: Path, access: Access) -> Any:
+def _private_key(path: Path, access: Credentials) -> Any:
     """Return the private key in the file `path`; whoever can be asked, is for its passphrase."""
     try:
         content = path.expanduser().read_bytes()
@@ -195,7 +195,7 @@ def _private_key(path: Path, access: Access) -> Any:
         raise BoardError(f"{path}: this is not the passphrase of the key: try again") from error
 
 
-def _other_key(address: Address, port: int, access: Access) -> str:
+def _other_key(address: Address, port: int, access: Credentials) -> str:
     option = "" if port == DEFAULT_PORT else f" -p {port}"
     return (
         f"{address}: its host key is not among the known ones, so this may be another machine: "
@@ -206,7 +206,7 @@ def _other_key(address: Address, port: int, access: Access) -> str:
     )
 
 
-def _not_let_in(address: Address, client: _Client) -> str:
+def _not_let_in(address: Address, client: _PasswordClient) -> str:
     if client.answered:
         return (
             f"{address}: not let in: the password is wrong: correct {LOGIN_VARIABLE}, or unset it "

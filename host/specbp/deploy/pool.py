@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from specbp.deploy.address import Access, Address, access_from_environment
+from specbp.deploy.address import Address, Credentials, access_from_environment
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.failure import BoardError
 from specbp.deploy.runner import RunnerClient, start_runner
@@ -37,7 +37,7 @@ class _Background:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
-class Board:
+class HeldBoard:
     """A board with its current overlay programmed, held until `close`.
 
     Args:
@@ -55,7 +55,7 @@ class Board:
     """
 
     def __init__(
-        self, address: Address, access: Access, deadlines: Deadlines | None = None
+        self, address: Address, access: Credentials, deadlines: Deadlines | None = None
     ) -> None:
         self.address, self.deadlines = address, deadlines or Deadlines()
         self.broken = False
@@ -102,7 +102,7 @@ class Board:
         self.broken = True
         _background().wait(self._stack.aclose())
 
-    async def _open(self, access: Access) -> None:
+    async def _open(self, access: Credentials) -> None:
         enter = self._stack.enter_async_context
         connection = await enter(connect(self.address, access, self.deadlines))
         self._client = await enter(start_runner(connection, wait_s=WAIT_FOR_BOARD_S))
@@ -112,7 +112,7 @@ class Board:
         self.about = {**self._client.hello, **loaded.header}
 
 
-def board_at(address: Address, deadlines: Deadlines | None = None) -> Board:
+def board_at(address: Address, deadlines: Deadlines | None = None) -> HeldBoard:
     """Return the board at `address`; it stays open for the next one who asks.
 
     Raises:
@@ -122,11 +122,11 @@ def board_at(address: Address, deadlines: Deadlines | None = None) -> Board:
     if found is None or found.broken:
         if found is not None:
             found.close()
-        _open_boards[address] = found = Board(address, access_from_environment(), deadlines)
+        _open_boards[address] = found = HeldBoard(address, access_from_environment(), deadlines)
     return found
 
 
-def open_board(address: Address) -> Board | None:
+def open_board(address: Address) -> HeldBoard | None:
     """Return the board at `address` if this process has it, and it works."""
     found = _open_boards.get(address)
     return None if found is None or found.broken else found
@@ -147,4 +147,4 @@ def _background() -> _Background:
 
 
 _thread: _Background | None = None
-_open_boards: dict[Address, Board] = {}
+_open_boards: dict[Address, HeldBoard] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from specbp.boards.board import Board, board_named, board_names
 from specbp.deploy.archive import NAME, archive
-from specbp.deploy.connection import Connection, Output
+from specbp.deploy.connection import CommandOutput, Connection
 from specbp.deploy.runner import PROFILE, ROOT
 from specbp.deploy.upload import send
 from specbp.doctor.finding import Finding
@@ -48,7 +48,7 @@ async def examine(connection: Connection) -> list[Finding]:
     return list(_findings(about, sudo.strip() == "free"))
 
 
-def _about(connection: Connection, done: Output) -> dict[str, Any]:
+def _about(connection: Connection, done: CommandOutput) -> dict[str, Any]:
     """Return what the runner printed about its board."""
     try:
         message = messages.read(io.BytesIO(done.stdout))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specbp.lockstep.sides import Side
-from specbp.overlay.tensors import Named
+from specbp.overlay.tensors import NamedTensor
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def compare(first: Side, second: Side, steps: int) -> Iterator[Difference | Prog
         yield Progress(number + 1, tensors, elements)
 
 
-def _difference(step: int, one: Named, other: Named) -> Difference | None:
+def _difference(step: int, one: NamedTensor, other: NamedTensor) -> Difference | None:
     assert (one.layer, one.tensor) == (other.layer, other.tensor), (one, other)
     assert one.values.shape == other.values.shape, (one.layer, one.tensor)
     differs = one.values != other.values

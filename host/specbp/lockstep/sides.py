@@ -21,7 +21,7 @@ from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
 from specbp.overlay.parameters import Parameters
-from specbp.overlay.tensors import Array, Named
+from specbp.overlay.tensors import Array, NamedTensor
 from specbp.plan.choosing import step_plans
 from specbp.runtime.cache import cache_shape, open_cache
 from specbp.runtime.execution import Executor, Trained
@@ -45,7 +45,7 @@ class Side(Protocol):
     accepts: int
     rejects: int
 
-    def step(self, number: int) -> Iterator[Named]:
+    def step(self, number: int) -> Iterator[NamedTensor]:
         """Do the step `number`, from 0, and yield its tensors in the order in which they arise.
 
         Those of all sides have the same names, shapes and order.
@@ -73,7 +73,7 @@ class OverlaySide:
         self.overlay = open_step(recipe, self._arithmetic, parameters, open_executor)
         self.overlay.write_weights(self._arithmetic.encode_weights(recipe.initial))
 
-    def step(self, number: int) -> Iterator[Named]:
+    def step(self, number: int) -> Iterator[NamedTensor]:
         """Run the program."""
         pixels, labels = self._recipe.batch(number)
         images = self._recipe.images(self._arithmetic, pixels)
@@ -81,7 +81,7 @@ class OverlaySide:
         accepted = self.overlay.accepted
         if accepted is not None:
             self.accepts, self.rejects = _counted(self, accepted)
-            yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
+            yield NamedTensor(NETWORK, ACCEPTED, accepted.astype(np.int64))
         yield from self.overlay.all_tensors().of_step()
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class PytorchSide:
         # A ReLU belongs to the layer before it, as on the overlay.
         self._shown = {_last(stage).name: stage for stage in stages(network)}
 
-    def step(self, number: int) -> Iterator[Named]:
+    def step(self, number: int) -> Iterator[NamedTensor]:
         """Execute the step, and show its tensors afterwards."""
         arithmetic, recipe = self._arithmetic, self._recipe
         outputs = list(self._outputs(number))  # by the weights as they are before the update
@@ -127,10 +127,10 @@ class PytorchSide:
         if recipe.experiment.schedule == "speculative":
             accepted = results.accepted[0].numpy()
             self.accepts, self.rejects = _counted(self, accepted)
-            yield Named(NETWORK, ACCEPTED, accepted.astype(np.int64))
+            yield NamedTensor(NETWORK, ACCEPTED, accepted.astype(np.int64))
         yield from outputs
         shown = _integers(results.probabilities[0] * 2.0**PROBABILITY_BITS)
-        yield Named(NETWORK, "probabilities", shown)
+        yield NamedTensor(NETWORK, "probabilities", shown)
         values = self._runtime.values
         assert values is not None
         trained = [node for node, layer in enumerate(self._network.layers) if layer.has_weights]
@@ -138,18 +138,20 @@ class PytorchSide:
             layer = self._network.layers[node]
             scales = arithmetic.scales.layers[layer.name]
             delta = _as_map(values.output_grads[node], shape_of(layer.output_shape))
-            yield Named(layer.name, "delta", delta)
+            yield NamedTensor(layer.name, "delta", delta)
             weight, bias = self._gradients[position]
             shift = scales.weight_gradient_shift
-            yield Named(layer.name, "weight gradient", _rounded(weight, shift))
-            yield Named(layer.name, "bias gradient", _rounded(bias, scales.bias_gradient_shift))
+            yield NamedTensor(layer.name, "weight gradient", _rounded(weight, shift))
+            yield NamedTensor(
+                layer.name, "bias gradient", _rounded(bias, scales.bias_gradient_shift)
+            )
         yield from self._updated()
 
     def close(self) -> None:
         """Give the engines back."""
         self._runtime.close()
 
-    def _outputs(self, number: int) -> Iterator[Named]:
+    def _outputs(self, number: int) -> Iterator[NamedTensor]:
         pixels, _ = self._recipe.batch(number)
         x = self._recipe.images(self._arithmetic, pixels)
         weights = iter(self._weights)
@@ -157,15 +159,15 @@ class PytorchSide:
             x, _ = self._arithmetic.forward(layer, next(weights) if layer.has_weights else None, x)
             if layer.name in self._shown:
                 stage = self._shown[layer.name]
-                yield Named(stage.layer.name, "output", _as_map(x, stage.result))
+                yield NamedTensor(stage.layer.name, "output", _as_map(x, stage.result))
 
-    def _updated(self) -> Iterator[Named]:
+    def _updated(self) -> Iterator[NamedTensor]:
         trained = zip(self._network.trained, self._weights, self._momentum_buffers, strict=True)
         for layer, weights, momenta in trained:
             for name, values in zip(("weight", "bias"), weights, strict=True):
-                yield Named(layer.name, name, _integers(values))
+                yield NamedTensor(layer.name, name, _integers(values))
             for name, values in zip(("weight", "bias"), momenta, strict=True):
-                yield Named(layer.name, f"{name} momentum", _integers(values))
+                yield NamedTensor(layer.name, f"{name} momentum", _integers(values))
 
 
 def _counted(side: Side, accepted: Array) -> tuple[int, int]:

@@ -95,7 +95,7 @@ def predict(
     if len(compiled.programs) > 1:
         bandwidth = Bandwidth(timing.at(clock_mhz * 1e6).bytes_per_cycle)
     running = [
-        _Running(
+        _PredictedCore(
             program,
             CoreModel(compiled.parameters, timing, clock_mhz, len(program), shared, bandwidth),
             rejects,
@@ -124,7 +124,7 @@ def predict_descriptors(
 
 
 @dataclass
-class _Running:
+class _PredictedCore:
     """A core's program in progress."""
 
     program: tuple[Tagged, ...]

@@ -56,7 +56,7 @@ def sequential_cycles(passes: Iterable[PassCycles]) -> SequentialCycles:
 
 
 @dataclass(frozen=True)
-class Span:
+class CoreSpan:
     """Cycles that a core spends on one thing.
 
     Attributes:
@@ -102,20 +102,20 @@ def core_times(prediction: Prediction) -> list[CoreTime]:
     return [_core_time(core.events, prediction.total) for core in prediction.cores]
 
 
-def core_spans(events: Sequence[Event]) -> list[Span]:
+def core_spans(events: Sequence[Event]) -> list[CoreSpan]:
     """Return what a core does from the start of a step to the end of its program, without a gap."""
     waits = _merged(
         (one.given, one.started)
         for one in events
         if one.waited_for == "other core" and one.started > one.given
     )
-    spans: list[Span] = []
+    spans: list[CoreSpan] = []
     now = 0.0
     for one in events:
         if one.unit is Unit.COMPUTE and one.ended > now:
             spans += _waiting(now, max(one.started, now), waits)
             now = max(one.started, now)
-            spans.append(Span(now, one.ended, "computing", one.position))
+            spans.append(CoreSpan(now, one.ended, "computing", one.position))
             now = one.ended
     end = max((one.ended for one in events), default=0.0)
     return [one for one in [*spans, *_waiting(now, end, waits)] if one.cycles > 0]
@@ -133,15 +133,15 @@ def _core_time(events: Sequence[Event], total: int) -> CoreTime:
     return CoreTime(whole[0], whole[1], whole[2], whole[3], round(contention))
 
 
-def _waiting(start: float, end: float, waits: Sequence[tuple[float, float]]) -> list[Span]:
+def _waiting(start: float, end: float, waits: Sequence[tuple[float, float]]) -> list[CoreSpan]:
     """Split a gap between `start` and `end` into waits for the other core and others."""
     spans = []
     for first, last in waits:
         first, last = max(first, start), min(last, end)
         if first < last:
-            spans += [Span(start, first, "memory"), Span(first, last, "other core")]
+            spans += [CoreSpan(start, first, "memory"), CoreSpan(first, last, "other core")]
             start = last
-    return [*spans, Span(start, end, "memory")]
+    return [*spans, CoreSpan(start, end, "memory")]
 
 
 def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -62,7 +62,7 @@ class Interpreter:
         self._shared.listener = detector
         semaphores = [0] * (SEMAPHORES + 1)
         running = [
-            _Running(number, self._cores[number], detector, program, semaphores)
+            _RunningCore(number, self._cores[number], detector, program, semaphores)
             for number, program in enumerate(programs)
         ]
         while not all(one.ended for one in running):
@@ -72,7 +72,7 @@ class Interpreter:
                 raise ProgramError(f"no core can go on: {waiting}")
 
 
-class _Running:
+class _RunningCore:
     """A core's program in progress."""
 
     def __init__(

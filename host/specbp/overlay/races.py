@@ -67,7 +67,7 @@ class _Semaphore:
 
 
 @dataclass
-class _Table:
+class _TouchedEntries:
     """Which entries of a core's index table were touched since its last barrier."""
 
     read: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(TABLE_ENTRIES, np.bool_))
@@ -87,7 +87,7 @@ class RaceDetector:
         self._actors = list(product(range(cores), Unit))
         self._known: dict[Actor, Clock] = {actor: self._nothing() for actor in self._actors}
         self._semaphores: dict[tuple[int | None, int], _Semaphore] = {}
-        self._tables = [_Table() for _ in range(cores)]
+        self._tables = [_TouchedEntries() for _ in range(cores)]
         self._last: dict[tuple[int | None, str, Actor, bool], NDArray[np.int32]] = {}
         for space, words in spaces.items():
             for core, actor, write in self._touching(space):
@@ -191,7 +191,7 @@ class RaceDetector:
         everything |= dict.fromkeys(own, self._position)
         for actor in own:
             self._known[actor] = dict(everything)
-        self._tables[self._core] = _Table()
+        self._tables[self._core] = _TouchedEntries()
 
     def _access_table(self, entries: NDArray[np.int64], write: bool) -> None:
         table = self._tables[self._core]

@@ -43,7 +43,7 @@ def shown_names(compiled: Compiled) -> list[Name]:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedTensor:
     """A tensor of a training step.
 
     Attributes:
@@ -161,24 +161,24 @@ class Tensors:
         classes = self.compiled.stages[-1].result.channels
         return self._map(NETWORK, "probabilities", classes)[:, :, 0, 0]
 
-    def of_step(self) -> Iterator[Named]:
+    def of_step(self) -> Iterator[NamedTensor]:
         """Yield copies of all tensors of a training step, in the order in which they arise."""
         stages = self.compiled.stages
         for stage in stages:
             name = stage.layer.name
-            yield Named(name, "output", self._map(name, "output", stage.result.channels))
-        yield Named(NETWORK, "probabilities", self.probabilities().copy())
+            yield NamedTensor(name, "output", self._map(name, "output", stage.result.channels))
+        yield NamedTensor(NETWORK, "probabilities", self.probabilities().copy())
         for stage in reversed(self.compiled.weighted):
             name = stage.layer.name
-            yield Named(name, "delta", self._map(name, "delta", stage.result.channels))
-            yield Named(name, "weight gradient", self._weight(stage, "weight gradient"))
-            yield Named(name, "bias gradient", self._bias(stage, "bias gradient"))
+            yield NamedTensor(name, "delta", self._map(name, "delta", stage.result.channels))
+            yield NamedTensor(name, "weight gradient", self._weight(stage, "weight gradient"))
+            yield NamedTensor(name, "bias gradient", self._bias(stage, "bias gradient"))
         for stage in self.compiled.weighted:
             name = stage.layer.name
-            yield Named(name, "weight", self._weight(stage, "weight master"))
-            yield Named(name, "bias", self._bias(stage, "bias master"))
-            yield Named(name, "weight momentum", self._weight(stage, "weight momentum"))
-            yield Named(name, "bias momentum", self._bias(stage, "bias momentum"))
+            yield NamedTensor(name, "weight", self._weight(stage, "weight master"))
+            yield NamedTensor(name, "bias", self._bias(stage, "bias master"))
+            yield NamedTensor(name, "weight momentum", self._weight(stage, "weight momentum"))
+            yield NamedTensor(name, "bias momentum", self._bias(stage, "bias momentum"))
 
     def _map(self, layer: str, tensor: str, channels: int) -> Array:
         packed = self._view(layer, tensor)

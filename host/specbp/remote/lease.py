@@ -40,7 +40,7 @@ class LeaseLostError(SpecbpError):
     """The board is not this client's any more."""
 
 
-class Files(Protocol):
+class RemoteFiles(Protocol):
     """The calls of `pynq.pl_server.remote_device.RemoteDevice` that are used."""
 
     def exists_file(self, file_path: str) -> Any:
@@ -133,7 +133,7 @@ class Lease:
 
     def __init__(
         self,
-        files: Files,
+        files: RemoteFiles,
         times: Times | None = None,
         lost: Callable[[], None] = lambda: None,
         name: str | None = None,

@@ -64,7 +64,7 @@ class Served:
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let `server` offer the services."""
-        remote_device_pb2_grpc.add_RemoteDeviceServicer_to_server(_Files(self), server)
+        remote_device_pb2_grpc.add_RemoteDeviceServicer_to_server(_FileService(self), server)
         mmio_pb2_grpc.add_MmioServicer_to_server(_Registers(self), server)
         buffer_pb2_grpc.add_RemoteBufferServicer_to_server(_Buffers(self), server)
 
@@ -99,7 +99,7 @@ class Served:
             raise
 
 
-class _Files(remote_device_pb2_grpc.RemoteDeviceServicer):  # type: ignore[misc]
+class _FileService(remote_device_pb2_grpc.RemoteDeviceServicer):  # type: ignore[misc]
     def __init__(self, board: Served) -> None:
         self._board = board
 

@@ -17,7 +17,7 @@ from specbp.report.cycles import step_cycles
 from specbp.report.energy import step_energies
 from specbp.report.health import reasons_to_withhold, tail, typical_ms
 from specbp.report.learning import learning_notes
-from specbp.report.overlay_steps import OverlayStep, overlay_steps
+from specbp.report.overlay_steps import TwoCoreStep, overlay_steps
 from specbp.report.overlay_time import SIMULATED, with_overlay_time
 from specbp.report.pairing import (
     EQUAL_WORK,
@@ -165,7 +165,7 @@ def _summarise_comparison(
     overlay = overlay_steps(comparison, steps)
     learning = learning_notes(comparison)
     verdicts = {note.arm: note.verdict for note in reversed(learning)}
-    on_cores = {one.arm: one for one in overlay if isinstance(one, OverlayStep)}
+    on_cores = {one.arm: one for one in overlay if isinstance(one, TwoCoreStep)}
     return ComparisonSummary(
         title=comparison.title,
         work=comparison.work,
@@ -189,7 +189,7 @@ def _summarise_arm(
     arm: Arm,
     steps: Mapping[str, pd.DataFrame],
     accuracy_margin: float,
-    on_cores: OverlayStep | None,
+    on_cores: TwoCoreStep | None,
 ) -> ArmSummary:
     count, step_time = _step_time(arm, steps)
     accuracy = _accuracies(arm.once_per_seed, comparison.synthetic)
@@ -425,7 +425,7 @@ def _mean(values: Any) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _bound(arm: Arm, on_cores: OverlayStep | None) -> float | None:
+def _bound(arm: Arm, on_cores: TwoCoreStep | None) -> float | None:
     """Return the bound of `arm`: that of cycles on an overlay, never of the simulation's passes."""
     if on_cores is not None:
         return on_cores.predicted.bound

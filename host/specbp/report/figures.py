@@ -10,7 +10,7 @@ import pandas as pd
 from specbp.report.curves import Breakdown
 from specbp.report.drawing import drawing_style
 from specbp.report.legends import Drawing, swatch
-from specbp.report.overlay_steps import OverlayStep
+from specbp.report.overlay_steps import TwoCoreStep
 from specbp.report.overview import overview
 from specbp.report.palette import Style
 from specbp.report.plots import accept_figure, accuracy_figure, trade_figure, trades
@@ -157,7 +157,7 @@ def illustrations(
         breakdowns: parts of the mean step of every arm.
         styles: the look of every arm.
     """
-    on_cores = [one for one in comparison.overlay if isinstance(one, OverlayStep)]
+    on_cores = [one for one in comparison.overlay if isinstance(one, TwoCoreStep)]
     wanted: list[tuple[bool, Kind, Callable[[], Drawing]]] = [
         (_has_ratios(comparison), RATIO, lambda: ratio_figure(comparison, styles)),
         (

@@ -15,7 +15,7 @@ from specbp.report.wording import totals
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """One report.
 
     Attributes:
@@ -54,11 +54,11 @@ def write_index(folder: Path, title: str) -> Path:
     return path
 
 
-def _entry(folder: Path, place: Path) -> Entry:
+def _entry(folder: Path, place: Path) -> IndexEntry:
     source = published.read(place)
     summary = summarise(source.frames)
     days = [] if summary.provenance.started is None else summary.provenance.started
-    return Entry(
+    return IndexEntry(
         link=(place / "report.html").relative_to(folder).as_posix(),
         title=source.title,
         story=story(summary),

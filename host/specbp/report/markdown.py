@@ -26,7 +26,7 @@ from specbp.report.tables import (
 from specbp.report.wording import (
     DOI,
     PAPER,
-    Cell,
+    SummaryEntry,
     full_title,
     headings,
     summary_rows,
@@ -113,7 +113,7 @@ def _lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*first, *(line(escaped(value) for value in row) for row in rows)])
 
 
-def _words(cell: Cell) -> str:
+def _words(cell: SummaryEntry) -> str:
     number = " ".join(part for part in (cell.value, cell.interval) if part)
     remark = ", ".join(part for part in (cell.also, cell.remark) if part)
     return f"{number} ({remark})" if remark else number

@@ -39,7 +39,7 @@ _PROGRAM_FIELDS = (
 
 
 @dataclass(frozen=True)
-class OverlayStep:
+class TwoCoreStep:
     """The step of an arm on two cores of an overlay.
 
     Attributes:
@@ -71,7 +71,7 @@ class NotPredicted:
 
 
 @dataclass(frozen=True)
-class Bar:
+class CoreBar:
     """What a core does for some cycles of a picture.
 
     Attributes:
@@ -89,7 +89,7 @@ class Bar:
 
 def overlay_steps(
     comparison: Comparison, steps: Mapping[str, pd.DataFrame]
-) -> tuple[OverlayStep | NotPredicted, ...]:
+) -> tuple[TwoCoreStep | NotPredicted, ...]:
     """Return the step of each arm of `comparison` that ran on two cores of an overlay.
 
     Args:
@@ -103,7 +103,7 @@ def overlay_steps(
     )
 
 
-def bars(step: ExplainedStep, core: int) -> list[Bar]:
+def bars(step: ExplainedStep, core: int) -> list[CoreBar]:
     """Return what `core` does in a step, each of `COLUMNS` parts as what takes most of it.
 
     The gate is short, and all turns on it: it is shown wherever it is.
@@ -127,25 +127,25 @@ def bars(step: ExplainedStep, core: int) -> list[Bar]:
     return list(_joined(columns, width))
 
 
-def _joined(columns: Iterable[Mapping[tuple[str, str], float]], width: float) -> Iterable[Bar]:
+def _joined(columns: Iterable[Mapping[tuple[str, str], float]], width: float) -> Iterable[CoreBar]:
     """Yield a bar for each run of columns in which the same takes most."""
-    last: Bar | None = None
+    last: CoreBar | None = None
     for number, column in enumerate(columns):
         if not column:
             break  # the core has ended
         kind, layer = max(column, key=lambda key: (key[0] == "gate", column[key]))
         end = (number + 1) * width
         if last and (last.kind, last.layer) == (kind, layer):
-            last = Bar(last.started, end, kind, layer)
+            last = CoreBar(last.started, end, kind, layer)
             continue
         if last:
             yield last
-        last = Bar(number * width, end, kind, layer)
+        last = CoreBar(number * width, end, kind, layer)
     if last:
         yield last
 
 
-def _overlay_step(arm: Arm, steps: pd.DataFrame) -> OverlayStep | NotPredicted:
+def _overlay_step(arm: Arm, steps: pd.DataFrame) -> TwoCoreStep | NotPredicted:
     run = arm.runs[0]
     if STEPS in steps:
         return NotPredicted(arm.name, "its steps are summed up to rounds")
@@ -166,7 +166,7 @@ def _overlay_step(arm: Arm, steps: pd.DataFrame) -> OverlayStep | NotPredicted:
         accepted = _predicted(programs, clock_mhz, 0)
     except UsageError as error:
         return NotPredicted(arm.name, f"its programs cannot be compiled again: {error}")
-    return OverlayStep(
+    return TwoCoreStep(
         arm=arm.name,
         method=arm.method,
         rejects=rejects,

@@ -56,8 +56,8 @@ from specbp.report.tables import (
 from specbp.report.wording import (
     DOI,
     PAPER,
-    Cell,
     Heading,
+    SummaryEntry,
     full_title,
     headings,
     summary_rows,
@@ -96,7 +96,7 @@ class Section:
     cautions: list[str]
     synthetic: bool
     headings: list[Heading]
-    rows: list[list[Cell]]
+    rows: list[list[SummaryEntry]]
     drawn_from: tuple[ComparisonSummary, pd.DataFrame, tuple[Breakdown, ...]]
     details: list[tuple[str, Table]]
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown
 from specbp.report.legends import Drawing, Key, hollow
-from specbp.report.overlay_steps import Bar, OverlayStep, bars
+from specbp.report.overlay_steps import CoreBar, TwoCoreStep, bars
 from specbp.report.palette import CORE_COLOURS, INK, OVER_COLOURS, PAPER, PART_COLOURS, Style
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 from specbp.report.svg import with_tip
@@ -126,9 +126,9 @@ def over_bound_figure(arms: Sequence[ArmSummary]) -> Drawing:
     return Drawing(figure, (*patches, _tick("bound")))
 
 
-def cores_figure(steps: Sequence[OverlayStep]) -> Drawing:
+def cores_figure(steps: Sequence[TwoCoreStep]) -> Drawing:
     """Draw what both cores do in a step with everything accepted, once for the same programs."""
-    groups: dict[int, list[OverlayStep]] = {}
+    groups: dict[int, list[TwoCoreStep]] = {}
     for one in steps:
         groups.setdefault(id(one.accepted), []).append(one)
     shown = [group[0].accepted for group in groups.values()]
@@ -154,7 +154,7 @@ def cores_figure(steps: Sequence[OverlayStep]) -> Drawing:
     return Drawing(figure, (*patches, _tick("bound")))
 
 
-def _core_words(steps: Sequence[OverlayStep]) -> str:
+def _core_words(steps: Sequence[TwoCoreStep]) -> str:
     """Name the arms that run the same programs, and say how long a step of theirs takes."""
     methods = list(dict.fromkeys(one.method for one in steps))
     more = f" and {len(methods) - 1} more" if len(methods) > 1 else ""
@@ -162,7 +162,7 @@ def _core_words(steps: Sequence[OverlayStep]) -> str:
     return f"{methods[0]}{more}: {step.over_sequential:.3f} of one core, bound {step.bound:.3f}"
 
 
-def _draw_core(axes: Axes, found: Sequence[Bar], y: float, longest: float) -> None:
+def _draw_core(axes: Axes, found: Sequence[CoreBar], y: float, longest: float) -> None:
     """Draw the bars of a core, with the name of the layer where it fits."""
     for bar in found:
         length = bar.ended - bar.started

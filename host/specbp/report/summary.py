@@ -9,7 +9,7 @@ from typing import Any
 from specbp.report.cycles import StepCycles
 from specbp.report.energy import StepEnergy
 from specbp.report.learning import LearningNote
-from specbp.report.overlay_steps import NotPredicted, OverlayStep
+from specbp.report.overlay_steps import NotPredicted, TwoCoreStep
 from specbp.report.provenance import Provenance
 from specbp.report.statistics import MeanInterval, RatioInterval
 
@@ -178,7 +178,7 @@ class ComparisonSummary:
     synthetic: bool
     arms: tuple[ArmSummary, ...]
     hashes: tuple[Mapping[str, Any], ...]
-    overlay: tuple[OverlayStep | NotPredicted, ...] = ()
+    overlay: tuple[TwoCoreStep | NotPredicted, ...] = ()
     learning: tuple[LearningNote, ...] = ()
     cores: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ import pandas as pd
 from specbp.report.curves import ONE_ENGINE, REST, Breakdown, mean_over_seeds
 from specbp.report.cycles import StepCycles
 from specbp.report.energy import StepEnergy
-from specbp.report.overlay_steps import NotPredicted, OverlayStep
+from specbp.report.overlay_steps import NotPredicted, TwoCoreStep
 from specbp.report.provenance import Provenance
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, LeftOut
 from specbp.report.wording import milliseconds, number_words
@@ -256,7 +256,7 @@ def breakdown_table(breakdowns: Sequence[Breakdown]) -> Table:
     )
 
 
-def core_bounds_table(steps: Sequence[OverlayStep | NotPredicted]) -> Table:
+def core_bounds_table(steps: Sequence[TwoCoreStep | NotPredicted]) -> Table:
     """Return the bounds of each step on two cores, and what lies between bound and step, cycles."""
     headings = (
         "arm",
@@ -277,7 +277,7 @@ def core_bounds_table(steps: Sequence[OverlayStep | NotPredicted]) -> Table:
     return Table(headings, tuple(_bound_row(one, len(headings)) for one in steps))
 
 
-def _bound_row(one: OverlayStep | NotPredicted, columns: int) -> tuple[str, ...]:
+def _bound_row(one: TwoCoreStep | NotPredicted, columns: int) -> tuple[str, ...]:
     if isinstance(one, NotPredicted):
         return (f"{one.arm}: {one.reason}", *[DASH] * (columns - 1))
     step, over = one.predicted, one.predicted.over_bound
@@ -300,11 +300,11 @@ def _bound_row(one: OverlayStep | NotPredicted, columns: int) -> tuple[str, ...]
     )
 
 
-def core_times_table(steps: Sequence[OverlayStep | NotPredicted]) -> Table:
+def core_times_table(steps: Sequence[TwoCoreStep | NotPredicted]) -> Table:
     """Return where the cycles of each predicted step on two cores go, of core 0 and of core 1."""
     rows = []
     for one in steps:
-        if isinstance(one, OverlayStep):
+        if isinstance(one, TwoCoreStep):
             times, total = one.predicted.times, one.predicted.cycles
             shares = (
                 [time.computing for time in times],

@@ -14,7 +14,7 @@ from specbp.report.story import story
 from specbp.report.summary import ComparisonSummary, Summary
 from specbp.report.wording import (
     WITHHELD,
-    Cell,
+    SummaryEntry,
     full_title,
     headings,
     summary_rows,
@@ -76,7 +76,7 @@ def _table(comparison: ComparisonSummary, numbers: Sequence[int]) -> Table:
     return table
 
 
-def _lines(cell: Cell) -> Text:
+def _lines(cell: SummaryEntry) -> Text:
     """Stack value, interval and remark; text, never markup, as names come from outside."""
     text = Text(cell.value, "bold" if cell.interval else "")
     if cell.interval:

@@ -34,7 +34,7 @@ DOI = "10.1109/ACCESS.2020.3040849"
 
 
 @dataclass(frozen=True)
-class Cell:
+class SummaryEntry:
     """One entry of the summary table: a value, its interval, and what follows from it.
 
     Attributes:
@@ -58,8 +58,8 @@ class Heading:
     unit: str = ""
 
 
-COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
-    (Heading("arm"), lambda arm, _: Cell(arm.name, "", _seeds(len(arm.seeds)))),
+COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], SummaryEntry]], ...] = (
+    (Heading("arm"), lambda arm, _: SummaryEntry(arm.name, "", _seeds(len(arm.seeds)))),
     (Heading("step time", "ms, median [p05, p95]"), lambda arm, _: _step_time(arm)),
     (
         Heading("total time / sequential, 1 thread", "ratio [95%], typical step"),
@@ -67,13 +67,13 @@ COLUMNS: tuple[tuple[Heading, Callable[[ArmSummary, bool], Cell]], ...] = (
     ),
     (
         Heading("ideal bound", "ratio to 1 thread"),
-        lambda arm, _: Cell(_or_dash(arm.bound, "{:.3f}")),
+        lambda arm, _: SummaryEntry(_or_dash(arm.bound, "{:.3f}")),
     ),
     (
         Heading("total time / sequential, equal threads", "ratio [95%], typical step"),
         lambda arm, _: ratio_cell(arm, arm.equal_resources),
     ),
-    (Heading("accepted", "% of samples"), lambda arm, _: Cell(_accepted(arm))),
+    (Heading("accepted", "% of samples"), lambda arm, _: SummaryEntry(_accepted(arm))),
     (Heading("test accuracy", "% [95%]"), lambda arm, synthetic: _accuracy(arm, synthetic)),
     (
         Heading("accuracy \N{MINUS SIGN} sequential", "points [95%]"),
@@ -95,7 +95,7 @@ def headings(comparison: ComparisonSummary) -> list[Heading]:
     ]
 
 
-def summary_rows(comparison: ComparisonSummary) -> list[list[Cell]]:
+def summary_rows(comparison: ComparisonSummary) -> list[list[SummaryEntry]]:
     """Return the summary table of `comparison`, one list of cells per arm."""
     return [[cell(arm, comparison.synthetic) for _, cell in COLUMNS] for arm in comparison.arms]
 
@@ -112,17 +112,21 @@ def work_words(work: Mapping[str, Any]) -> str:
     )
 
 
-def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> Cell:
+def ratio_cell(arm: ArmSummary, against: ArmComparison | NotCompared) -> SummaryEntry:
     """Return the cell of a ratio to a baseline, or why there is none."""
     if isinstance(against, NotCompared):
-        return Cell("1", "", "this arm") if against == IS_BASELINE else Cell(against.reason)
+        return (
+            SummaryEntry("1", "", "this arm")
+            if against == IS_BASELINE
+            else SummaryEntry(against.reason)
+        )
     time = against.time
     interval = interval_words(time.low, time.high, "{:.3f}") or "no interval: one round"
     remarks = [time_verdict(against)]
     if len(against.seeds) < len(arm.seeds):
         remarks.append(f"from {_seeds(len(against.seeds))}")
     words = ", ".join(word for word in remarks if word)
-    return Cell(f"{time.ratio:.3f}", interval, words, f"step {against.typical.ratio:.3f}")
+    return SummaryEntry(f"{time.ratio:.3f}", interval, words, f"step {against.typical.ratio:.3f}")
 
 
 def full_title(comparison: ComparisonSummary) -> str:
@@ -183,9 +187,11 @@ def totals(summary: Summary) -> str:
     return ", ".join(parts)
 
 
-def _step_time(arm: ArmSummary) -> Cell:
+def _step_time(arm: ArmSummary) -> SummaryEntry:
     time = arm.step_time
-    return Cell(milliseconds(time.median), f"[{milliseconds(time.p05)}, {milliseconds(time.p95)}]")
+    return SummaryEntry(
+        milliseconds(time.median), f"[{milliseconds(time.p05)}, {milliseconds(time.p95)}]"
+    )
 
 
 def _accepted(arm: ArmSummary) -> str:
@@ -194,33 +200,37 @@ def _accepted(arm: ArmSummary) -> str:
     return "not recorded" if arm.accept_rate is None else f"{100 * arm.accept_rate:.1f}"
 
 
-def _accuracy(arm: ArmSummary, synthetic: bool) -> Cell:
+def _accuracy(arm: ArmSummary, synthetic: bool) -> SummaryEntry:
     if arm.accuracy is None:
-        return Cell(SYNTHETIC if synthetic else "not measured")
-    return Cell(*accuracy_words(arm.accuracy), arm.verdict)
+        return SummaryEntry(SYNTHETIC if synthetic else "not measured")
+    return SummaryEntry(*accuracy_words(arm.accuracy), arm.verdict)
 
 
-def _difference(arm: ArmSummary, synthetic: bool) -> Cell:
+def _difference(arm: ArmSummary, synthetic: bool) -> SummaryEntry:
     if synthetic:
-        return Cell(SYNTHETIC)
+        return SummaryEntry(SYNTHETIC)
     change = arm.accuracy_change
     if isinstance(change, NotCompared):
-        return Cell("0", "", "this arm") if change == IS_BASELINE else Cell(change.reason)
+        return (
+            SummaryEntry("0", "", "this arm")
+            if change == IS_BASELINE
+            else SummaryEntry(change.reason)
+        )
     interval = interval_words(*possible_change(change), "{:+.2f}") or "no interval: one seed"
     remarks = [accuracy_verdict(change)]
     if change.n < len(arm.seeds):
         remarks.append(f"from {_seeds(change.n)}")
     words = ", ".join(word for word in remarks if word)
-    return Cell(number_words(change.mean, "{:+.2f}"), interval, words)
+    return SummaryEntry(number_words(change.mean, "{:+.2f}"), interval, words)
 
 
-def _non_inferiority(arm: ArmSummary, synthetic: bool) -> Cell:
+def _non_inferiority(arm: ArmSummary, synthetic: bool) -> SummaryEntry:
     change = arm.accuracy_change
     if synthetic or isinstance(change, NotCompared) or change.least is None:
-        return Cell("\N{EN DASH}")
+        return SummaryEntry("\N{EN DASH}")
     shown = change.non_inferior(arm.accuracy_margin)
     margin = f"{arm.accuracy_margin:g}"
-    return Cell(
+    return SummaryEntry(
         number_words(min(100.0, max(0.0, -change.least)), "{:.2f}"),
         "",
         f"within {margin}" if shown else f"{margin} not shown",
