@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
+import typer
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).with_name("cli.md")
 def text() -> str:
     """Return the page."""
     command = get_command(app)
-    page: str = get_docs_for_click(obj=command, ctx=click.Context(command), name="specbp")
+    page: str = get_docs_for_click(obj=command, ctx=typer.Context(command), name="specbp")
     return page.rstrip() + "\n"
 
 

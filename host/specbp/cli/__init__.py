@@ -22,7 +22,7 @@ from .overlay import overlay
 from .plan import plan
 from .report import report
 from .run import run
-from .streams import Output, prepare
+from .streams import StandardOutput, prepare
 from .terminal import note, say
 from .timeline import timeline
 
@@ -81,7 +81,7 @@ _ENDING = ("SIGTERM", "SIGHUP")
 def main() -> None:
     """Run the command line; whatever ends it is one line on standard error and an exit code."""
     _heed_termination()
-    output = Output()
+    output = StandardOutput()
     failure = None
     try:
         output = prepare()
@@ -110,7 +110,7 @@ def _heed_termination() -> None:
             signal.signal(one, stop)
 
 
-def _after_printing(output: Output, code: int) -> int:
+def _after_printing(output: StandardOutput, code: int) -> int:
     """Return the exit code of a command that ended with `code`, by what became of its output."""
     if sys.stdout is not None:
         sys.stdout.flush()

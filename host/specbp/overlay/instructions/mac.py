@@ -161,8 +161,9 @@ class Mac(ComputeDescriptor):
     def duration(self) -> Streamed:
         """An iteration a cycle; a group of lanes leaves in a cycle, of int32 in two."""
         leaving = self.groups * (2 if self.kind == Result.INT32 else 1)
-        inner = self.loops[:REDUCING_LOOPS], self.loops[REDUCING_LOOPS:]
-        return Streamed(*map(iterations, inner), leaving, TAIL)
+        reduced = iterations(self.loops[:REDUCING_LOOPS])
+        results = iterations(self.loops[REDUCING_LOOPS:])
+        return Streamed(reduced, results, leaving, TAIL)
 
     def accesses(self, groups: int, extent: Extent) -> Iterator[Access]:
         """Yield scalars, vectors, addend and result."""
