@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
+from specbp.experiment import GateMetric, Key, Reuse, Schedule
 from tests.conftest import DATA_ROOT, REPOSITORY
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
@@ -91,6 +93,14 @@ def test_every_page_is_in_the_site_and_the_glossary_is_short():
     rows = [line for line in (REPOSITORY / "docs" / "glossary.md").read_text().splitlines()
             if line.startswith("| ")]  # fmt: skip
     assert 10 < len(rows) - 1 <= MOST_WORDS
+
+
+def test_the_glossary_has_every_word_that_an_experiment_can_say():
+    """Kind: a schedule, key or metric that was added, and that nobody can look up."""
+    words = [word for kind in (Schedule, Key, Reuse, GateMetric) for word in get_args(kind)]
+    said = (REPOSITORY / "docs" / "glossary.md").read_text()
+    assert len(words) > 10
+    assert [word for word in words if f"`{word}`" not in said] == []
 
 
 def test_figures_are_drawn_without_pyplot():
