@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 

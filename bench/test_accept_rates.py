@@ -10,11 +10,11 @@ import torch
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
 from specbp.arithmetic.int16 import Int16
-from specbp.backends.executors import SimulatedExecutor
-from specbp.backends.speculative_step import SpeculativeStep
+from specbp.backends.overlay.speculative_step import SpeculativeStep
 from specbp.models import build
 from specbp.overlay.cycles import predict
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.executor import SimulatedExecutor
 from tests.overlay.networks import SmallRecipe
 
 BATCH = 32

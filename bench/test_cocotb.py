@@ -39,7 +39,7 @@ def on_simulated_board(parameters):
     """Return cycles/s, and memory and registers of the run."""
     import pynq
 
-    from specbp.boards.simulated import SimulatedDevice
+    from specbp.simulation.simulated import SimulatedDevice
 
     device = SimulatedDevice(parameters)
     try:

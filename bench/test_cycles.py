@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
 from specbp.arithmetic.int16 import Int16
-from specbp.backends.executors import SimulatedExecutor
-from specbp.backends.overlay_step import OverlayStep
-from specbp.backends.pass_cycles import measure_passes, measure_step
+from specbp.backends.overlay.pass_cycles import measure_passes, measure_step
+from specbp.backends.overlay.step import OverlayStep
 from specbp.models import build
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.executor import SimulatedExecutor
 from tests.overlay.networks import SmallRecipe
 
 CASES = [

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pynq", reason="needs the extra fpga")
 
-from specbp.backends.executors import SimulatedExecutor
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.executor import SimulatedExecutor
 from tests.overlay.networks import small_recipes
 
 NETWORKS = int(os.environ.get("SPECBP_NETWORKS", "200"))

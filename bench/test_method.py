@@ -12,7 +12,7 @@ import os
 import numpy as np
 import pytest
 
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from

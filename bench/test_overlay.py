@@ -26,7 +26,7 @@ UNORDERED = Semaphores()
 
 @pytest.fixture(scope="module")
 def device():
-    from specbp.boards.simulated import SimulatedDevice
+    from specbp.simulation.simulated import SimulatedDevice
 
     device = SimulatedDevice()
     yield device

@@ -39,7 +39,7 @@ class Fault(NamedTuple):
 
 SPECBP = "host/specbp"
 WORKED = "tests/backends/test_work.py"
-DELAYED = "tests/backends/test_delayed.py::test_it_trains_as_the_oracle_does"
+DELAYED = "tests/backends/cpu/test_delayed.py::test_it_trains_as_the_oracle_does"
 HELD_OUT = "tests/datasets/test_held_out.py"
 HEALTH = "tests/report/test_health.py"
 
@@ -67,7 +67,7 @@ FAULTS = {
         "            started = time.perf_counter()\n            plan, values",
         "            self._samples.images(chosen)\n            started = time.perf_counter()\n"
         "            plan, values",
-        "tests/backends/test_clock.py",
+        "tests/backends/cpu/test_clock.py",
     ),
     "held-out samples are the test set": Fault(
         f"{SPECBP}/datasets/loading.py",
@@ -143,10 +143,10 @@ FAULTS = {
         "tests/report/test_starts.py",
     ),
     "work between the steps is not counted": Fault(
-        f"{SPECBP}/backends/cpu.py",
+        f"{SPECBP}/backends/cpu/training.py",
         'row["between_ms"] = between_ms / steps',
         'row["between_ms"] = 0.0',
-        "tests/backends/test_clock.py",
+        "tests/backends/cpu/test_clock.py",
     ),
     "backward uses the weights that forward read": Fault(
         f"{SPECBP}/runtime/execution.py",
@@ -161,10 +161,13 @@ FAULTS = {
         DELAYED,
     ),
     "prediction uses the learning rate of another step": Fault(
-        f"{SPECBP}/backends/cpu.py", "self._distance(step + 1)", "self._distance(step)", DELAYED
+        f"{SPECBP}/backends/cpu/training.py",
+        "self._distance(step + 1)",
+        "self._distance(step)",
+        DELAYED,
     ),
     "the update uses the learning rate of the next step": Fault(
-        f"{SPECBP}/backends/cpu.py",
+        f"{SPECBP}/backends/cpu/training.py",
         "rule, distance = self._recipe.rule(step),",
         "rule, distance = self._recipe.rule(step + 1),",
         DELAYED,
@@ -232,7 +235,7 @@ FAULTS = {
         "    work(0);\n    if (plan_->engines == 1) {\n"
         "      for (const double ends = now() + 0.0003; now() < ends;) {}\n    }\n"
         "    if (plan_->engines == 2) {\n      const",
-        "tests/backends/test_clock.py",
+        "tests/backends/cpu/test_clock.py",
     ),
 }
 """Keyed by what the fault does."""

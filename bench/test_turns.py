@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from specbp import load as load_frames
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.cores import available_cores
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from

@@ -4,8 +4,8 @@ import importlib
 
 for name in (
     "specbp.cli",
-    "specbp.backends.model",
-    "specbp.backends.overlay",
+    "specbp.backends.overlay.model",
+    "specbp.backends.overlay.training",
     "specbp.datasets.loading",
     "specbp.lockstep.sides",
     "specbp.matrix.run",

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 import torch
 from torch.nn import functional
 
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.experiment import experiment_from
 from specbp.learning_rate import learning_rate
 from specbp.models import build

@@ -275,7 +275,7 @@ def test_masks_of_other_samples_have_a_gate_unless_told_otherwise(fields, metric
 def test_on_a_gpu_engines_are_streams(fields, name):
     experiment = experiment_from({"backend": "cuda"} | fields)
     assert experiment.arm == name
-    assert experiment.on_gpu
+    assert experiment.backend_record.engine == "stream"
     assert experiment.lanes is None
 
 
@@ -288,7 +288,7 @@ def test_the_backend_that_has_become_the_cpu_says_so():
     ("fields", "message"),
     [
         ({"threads": 2}, "leave threads out"),
-        ({"schedule": "selective"}, "a GPU runs the schedules sequential, speculative, data-par"),
+        ({"schedule": "selective"}, "cuda:0 runs the schedules sequential, speculative, data-par"),
         ({"schedule": "speculative", "max_age": 5}, "max_age is for the CPU"),
         ({"backend": "cuda:x"}, 'unknown backend "cuda:x"'),
         ({"backend": "cudo"}, 'unknown backend "cudo".*cuda'),

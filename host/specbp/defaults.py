@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from specbp.backends.table import find_backend
 from specbp.cores import available_cores
-
-GPU = "cuda"
 
 SPECULATION_FIELDS = (
     "key",
@@ -44,9 +43,6 @@ and needs no help.
 PIPELINED: dict[str, Any] = {"key": "batch", "reuse": "replay", "gate_metric": "none"}
 """``schedule = "pipelined"`` is one-step delayed SGD: the previous batch, no gate."""
 
-OVERLAY_DEFAULTS: dict[str, Any] = {"arithmetic": "int16", "lanes": 16}
-"""What a run on the overlay means where nothing else is said."""
-
 SPECULATING = ("speculative", "deferred")
 """The schedules with a cache."""
 SCHEDULES = ("sequential", *SPECULATING, "data-parallel", "selective", "pipelined")
@@ -60,11 +56,6 @@ DEFAULT_SKIP_LOSS = 0.1
 Fields = dict[str, Any]
 
 
-def is_overlay(backend: str) -> bool:
-    """Return whether `backend` is the FPGA overlay: a board, its simulation or its model."""
-    return backend != "cpu" and not backend.startswith(GPU)
-
-
 def spelled_out(given: Mapping[str, Any]) -> Fields:
     """Return `given` fields with shorthands and defaults that depend on other fields spelled out.
 
@@ -76,10 +67,11 @@ def spelled_out(given: Mapping[str, Any]) -> Fields:
     fields = {name: value for name, value in given.items() if value is not None}
     if fields.get("threads") == "all":
         fields["threads"] = available_cores()
-    if fields.get("backend") == GPU:
-        fields["backend"] = f"{GPU}:0"
-    if is_overlay(_backend(fields)):
-        fields = OVERLAY_DEFAULTS | fields
+    backend = find_backend(_backend(fields))
+    if backend is not None:
+        if backend.usual and fields["backend"] == backend.name:
+            fields["backend"] = backend.usual
+        fields = {**backend.defaults, **fields}
     if fields.get("schedule") == "pipelined":
         for name, value in PIPELINED.items():
             if fields.get(name, value) != value:
@@ -103,10 +95,10 @@ def without_effect(given: Mapping[str, Any]) -> dict[str, str]:
     """
     fields = {name: value for name, value in given.items() if value is not None}
     reasons = _without_effect_on_schedule(fields) | _without_effect_on_data(fields)
-    backend = _backend(fields)
-    if not is_overlay(backend):
-        reasons["lanes"] = f"backend {backend} is no overlay"
-    elif str(fields.get("threads")) != "1":
+    backend = find_backend(_backend(fields))
+    if backend is not None and backend.engine != "core":
+        reasons["lanes"] = f"backend {_backend(fields)} is no overlay"
+    elif backend is not None and str(fields.get("threads")) != "1":
         reasons["threads"] = "engines of the overlay are cores"
     return {name: reason for name, reason in reasons.items() if name in fields}
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from specbp.backends.record import Backend
+from specbp.backends.table import BACKENDS, backend_named
 from specbp.datasets.catalog import describe, require_known
 from specbp.defaults import (
-    GPU,
     KEY_DEFAULTS,
     PIPELINED,
     SPECULATING,
     SPECULATION_FIELDS,
-    is_overlay,
     spelled_out,
     without_effect,
 )
-from specbp.deploy.address import parse_address
-from specbp.deploy.fleet import split_backend
 from specbp.errors import UsageError, nearest
 
 Schedule = Literal["sequential", "speculative", "deferred", "data-parallel", "selective"]
@@ -32,11 +29,6 @@ GateMetric = Literal["max", "tv", "mean", "none"]
 ArithmeticName = Literal["float32", "int16"]
 Decay = Literal["constant", "cosine"]
 Sampler = Literal["random", "blocks"]
-BACKENDS = ("cpu", GPU, "sim:model", "sim:rtl")
-BOARDS = ("pynq://", "remote://")
-FLEET = "fleet:"
-"""How the backend of a board begins: over SSH with our runner, or by the protocol PYNQ.remote."""
-
 LARGEST_INTEGER = 2**63 - 1
 """The frames hold no larger one."""
 LARGEST_SEED = 2**43 - 1
@@ -44,10 +36,6 @@ LARGEST_SEED = 2**43 - 1
 
 FORM = 2
 """Version of the description; part of every hash, raised when a field changes its meaning."""
-
-LANES = (16, 32, 64)
-OVERLAY_SCHEDULES = ("sequential", "speculative")
-GPU_SCHEDULES = ("sequential", "speculative", "data-parallel")
 
 
 def gate_range(metric: GateMetric, classes: int) -> float:
@@ -143,11 +131,11 @@ class Experiment(BaseModel):
     backend: Annotated[
         str,
         Field(
-            description="what executes the schedule: cpu; cuda or cuda:N, a GPU; sim:rtl, the "
-            "overlay simulated cycle by cycle; sim:model, the same integers on the CPU with the "
-            "overlay's cycles predicted; "
-            "pynq://[USER@]HOST[:PORT], a board; remote://HOST:PORT, one that speaks PYNQ.remote; "
-            "fleet:FILE or fleet:FILE#BOARD, one of the boards in a file"
+            description="what executes the schedule: "
+            + "; ".join(
+                summary if summary.startswith(name) else f"{name}, {summary}"
+                for name, summary in ((one.name, one.summary) for one in BACKENDS)
+            )
         ),
     ] = "cpu"
     lanes: Annotated[
@@ -269,14 +257,8 @@ class Experiment(BaseModel):
             if isinstance(value, int) and value > LARGEST_INTEGER:
                 raise ValueError(f"{name} = {value}: it can be at most {LARGEST_INTEGER}")
         require_known(self.dataset)
-        self._require_backend()
-        if self.on_overlay:
-            self._require_overlay()
-        if self.on_gpu:
-            self._require_gpu()
-        on_cores = (self.on_overlay or self.on_gpu) and self.schedule == "sequential"
-        if self.schedule in ("sequential", "selective") and self.engines != 1 and not on_cores:
-            raise ValueError(f"the {self.schedule} schedule has one engine: give it threads")
+        for reason in self.backend_record.refusals(self):
+            raise ValueError(reason)
         if self.schedule == "data-parallel" and self.engines != 2:
             raise ValueError("the data-parallel schedule needs two engines")
         if self.schedule == "data-parallel" and self.batch_size < 2:
@@ -313,60 +295,6 @@ class Experiment(BaseModel):
                 "it could never reject"
             )
 
-    def _require_backend(self) -> None:
-        """Refuse a backend that there is none of."""
-        if self.backend.startswith(BOARDS):
-            parse_address(self.backend)
-        elif self.on_fleet:
-            split_backend(self.backend)
-        elif re.fullmatch(rf"{GPU}:\d+", self.backend):
-            return
-        elif self.backend == "native":
-            raise ValueError('backend "native" has become "cpu", which is native where it can be')
-        elif self.backend not in BACKENDS:
-            choices = ", ".join((*BACKENDS, *(f"{board}HOST" for board in BOARDS)))
-            raise ValueError(
-                f'unknown backend "{self.backend}"{nearest(self.backend, BACKENDS)}: '
-                f"choose one of {choices}"
-            )
-
-    def _require_gpu(self) -> None:
-        """Refuse what steps on a GPU do not do."""
-        if self.schedule not in GPU_SCHEDULES:
-            choices = ", ".join(GPU_SCHEDULES)
-            raise ValueError(f"a GPU runs the schedules {choices}, not {self.schedule}")
-        if self.threads != 1:
-            raise ValueError("engines on a GPU are streams: leave threads out")
-        if self.max_age is not None:
-            raise ValueError("max_age is for the CPU: leave it out on a GPU")
-
-    def _require_overlay(self) -> None:
-        """Refuse what the overlay does not do."""
-        if self.arithmetic != "int16":
-            raise ValueError(
-                f"the overlay computes in int16: {self.backend} needs arithmetic=int16"
-            )
-        if self.schedule not in OVERLAY_SCHEDULES:
-            raise ValueError(
-                f"the overlay runs the schedules {' and '.join(OVERLAY_SCHEDULES)}: {self.backend} "
-                f"cannot run {self.schedule}"
-            )
-        if self.schedule == "speculative":
-            self._require_overlay_speculation()
-        if self.lanes not in LANES:
-            choices = ", ".join(map(str, LANES))
-            raise ValueError(f"lanes = {self.lanes}: choose one of {choices}")
-
-    def _require_overlay_speculation(self) -> None:
-        """Refuse what the overlay does not speculate with."""
-        if self.engines != 2:
-            raise ValueError("the overlay speculates on two cores: leave engines at 2")
-        if self.key not in ("label", "batch"):
-            raise ValueError(f'the overlay has the keys label and batch, not "{self.key}"')
-        for name in ("gate_target", "max_age", "warmup_epochs"):
-            if getattr(self, name):
-                raise ValueError(f"the overlay has no {name}: leave it out with {self.backend}")
-
     @property
     def speculates(self) -> bool:
         """Whether backward starts from a cache."""
@@ -378,24 +306,14 @@ class Experiment(BaseModel):
         return all(getattr(self, name) == value for name, value in PIPELINED.items())
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether a GPU executes the schedule."""
-        return self.backend.startswith(GPU)
-
-    @property
-    def on_board(self) -> bool:
-        """Whether a board trains, one that may be simulated."""
-        return self.backend.startswith((*BOARDS, FLEET))
-
-    @property
-    def on_fleet(self) -> bool:
-        """Whether one of the boards of a fleet trains."""
-        return self.backend.startswith(FLEET)
+    def backend_record(self) -> Backend:
+        """The record of the backend that executes the schedule."""
+        return backend_named(self.backend)
 
     @property
     def on_overlay(self) -> bool:
-        """Whether the FPGA overlay does: a board, its simulation or its model."""
-        return is_overlay(self.backend)
+        """Whether the FPGA overlay trains: a board, its simulation or its model."""
+        return self.backend_record.engine == "core"
 
     @property
     def workload(self) -> dict[str, Any]:
@@ -406,9 +324,10 @@ class Experiment(BaseModel):
     def arm(self) -> str:
         """A short name that tells this method from every other, such as ``pipelined``."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        if self.on_gpu or self.on_overlay:
+        engine = self.backend_record.engine
+        if engine != "thread":
             words = self._speculation_words() if self.speculates else [str(self.schedule)]
-            if self.on_gpu:
+            if engine == "stream":
                 usual = 1 if self.schedule == "sequential" else 2
                 streams = "2 streams" if self.engines == 2 else "1 stream"
                 return ", ".join([*words, *[streams] * (self.engines != usual), self.backend])

@@ -9,7 +9,7 @@ from torch import nn
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.int16 import Int16
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.lowering import lower

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from specbp.backends.agreement import require_agreement
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from

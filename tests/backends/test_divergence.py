@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from specbp.backends.cpu import CpuTraining
-from specbp.backends.cuda import CudaTraining
+from specbp.backends.cpu.training import CpuTraining
+from specbp.backends.cuda.feed import Tally
+from specbp.backends.cuda.training import CudaTraining
 from specbp.backends.divergence import LARGEST_SATURATED_SHARE, require_sound_weights
-from specbp.backends.executors import InterpreterExecutor
-from specbp.backends.feed import Tally
-from specbp.backends.model import ModelTraining
-from specbp.backends.overlay import OverlayTraining
+from specbp.backends.overlay.model import ModelTraining
+from specbp.backends.overlay.training import OverlayTraining
 from specbp.backends.recipe import Recipe, count_correct
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
+from specbp.overlay.executors import InterpreterExecutor
 from specbp.schedules.step import BatchGradients, sequential_times
 
 SCHEDULES = [
@@ -48,7 +48,7 @@ def opened(samples, **fields):
         return OverlayTraining(experiment, dataset, lambda built, _: InterpreterExecutor(built))
     if experiment.backend == "sim:model":
         return ModelTraining(experiment, dataset)
-    return (CudaTraining if experiment.on_gpu else CpuTraining)(experiment, dataset)
+    return (CpuTraining if experiment.backend == "cpu" else CudaTraining)(experiment, dataset)
 
 
 @pytest.mark.parametrize("fields", IN_FLOAT32, ids=str)

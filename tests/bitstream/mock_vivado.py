@@ -17,7 +17,7 @@ import sys
 import tkinter
 from pathlib import Path
 
-from specbp.bitstream import handoff
+from specbp.boards import handoff
 from specbp.boards.board import board_named, board_names
 from specbp.boards.processing_system import processing_system
 from specbp.onboard import bitfile

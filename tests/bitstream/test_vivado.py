@@ -27,8 +27,9 @@ import pytest
 
 tkinter = pytest.importorskip("tkinter", reason="needs a Tcl interpreter")
 
-from specbp.bitstream import handoff, vivado
+from specbp.bitstream import vivado
 from specbp.bitstream.targets import target_named
+from specbp.boards import handoff
 from specbp.boards.board import board_names
 from specbp.boards.processing_system import processing_system
 from specbp.errors import SpecbpError

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from specbp.bitstream import handoff
 from specbp.bitstream.targets import target_named, target_names
 from specbp.boards import board as boards
+from specbp.boards import handoff
 from specbp.boards.board import board_named, board_names
 from specbp.boards.processing_system import clock_divisors, processing_system
 from specbp.errors import UsageError

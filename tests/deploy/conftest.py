@@ -9,12 +9,12 @@ pytest.importorskip("pynq", reason="needs the extra fpga")
 pytest.importorskip("asyncssh", reason="needs the extra boards")
 
 from specbp.bitstream.making import make_simulated
-from specbp.boards.build import build as build_model
 from specbp.deploy.address import Credentials, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.contents import version_of
 from specbp.deploy.deploying import DeploymentListener, deploy
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.build import build as build_model
 from tests.deploy.loopback import LoopbackBoard
 
 

@@ -10,9 +10,9 @@ import threading
 
 import asyncssh
 
-from specbp.boards import account
-from specbp.boards.account import Account
-from specbp.boards.ssh_server import SshServer
+from specbp.simulation import account
+from specbp.simulation.account import Account
+from specbp.simulation.ssh_server import SshServer
 
 LOGIN, SUDO = "login-secret-7421", "sudo-secret-9173"
 SUDO_SCRIPT = account.SUDO
@@ -25,8 +25,8 @@ home = Path(os.environ["HOME"])
 
 
 def changed(device):
-    from specbp.boards.simulated import MEMORY_BASE
-    from specbp.boards.verilated import Model, NO_ANSWER
+    from specbp.simulation.simulated import MEMORY_BASE
+    from specbp.simulation.verilated import Model, NO_ANSWER
     faults = json.loads((home / "faults.json").read_text())
     if "pll" in faults:
         device._clocks.spoil(faults["pll"])

@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 
-from specbp.boards.build import build as build_model
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.build import build as build_model
 from tests.conftest import REPOSITORY
 from tests.deploy.loopback import LOGIN, SUDO
 from tests.forked import run_forked

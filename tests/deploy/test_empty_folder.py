@@ -11,8 +11,8 @@ import shlex
 import pandas as pd
 import pytest
 
-from specbp.boards.build import build as build_model
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.build import build as build_model
 from tests.deploy.loopback import LoopbackBoard
 from tests.forked import run_forked
 from tests.remote.conftest import serving

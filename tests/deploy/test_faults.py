@@ -63,7 +63,7 @@ def test_a_file_is_damaged_on_its_way(board, builds):
 
 
 def test_bitstream_and_handoff_of_different_builds(board, builds, tmp_path):
-    from specbp.bitstream.configuration import configuration
+    from specbp.boards.configuration import configuration
     from specbp.onboard import bitfile
     from specbp.onboard.build import sha256
     from specbp.overlay.parameters import Parameters

@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 
 from specbp.bitstream.making import make_simulated
-from specbp.boards.build import build as build_model
 from specbp.cli.training import opener_of_files
 from specbp.deploy.fleet import boards_of
 from specbp.errors import SpecbpError, UsageError
@@ -19,6 +18,7 @@ from specbp.matrix.fleet import Fleet
 from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.build import build as build_model
 from tests.deploy.conftest import deployed
 from tests.deploy.loopback import LOGIN, SUDO, LoopbackBoard
 from tests.matrix.conftest import Memory

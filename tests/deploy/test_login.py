@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from specbp.boards.ssh_server import USER
 from specbp.deploy.address import Credentials, parse_address
 from specbp.deploy.connection import Deadlines, connect
 from specbp.deploy.failure import BoardError
 from specbp.doctor.board import examine
+from specbp.simulation.ssh_server import USER
 from tests.deploy.conftest import deployed, on
 from tests.deploy.loopback import LOGIN, LoopbackBoard
 

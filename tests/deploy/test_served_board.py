@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from specbp.boards.build import build as build_model
 from specbp.overlay.parameters import Parameters
+from specbp.simulation.build import build as build_model
 from tests.conftest import REPOSITORY
 from tests.forked import run_forked, start_command
 

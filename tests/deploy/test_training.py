@@ -8,7 +8,6 @@ import pynq
 import pytest
 
 from specbp.bitstream.making import make_simulated
-from specbp.boards.build import build as build_model
 from specbp.deploy import pool
 from specbp.deploy.address import parse_address
 from specbp.deploy.connection import Deadlines
@@ -19,6 +18,7 @@ from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay.parameters import Parameters
 from specbp.report.compare import summarise
+from specbp.simulation.build import build as build_model
 from tests.deploy.conftest import deployed
 from tests.deploy.loopback import LOGIN, SUDO
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from specbp.backends.executors import InterpreterExecutor
 from specbp.lockstep.compare import Difference, Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.models import build
 from specbp.overlay.instructions import Mac, Mask, Result, Select, Sgd, Softmax
+from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.parameters import Parameters
 from tests.overlay.networks import SmallRecipe
 

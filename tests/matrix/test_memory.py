@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from specbp.backends.allocator import keep_freed_memory
+from specbp.backends.cpu.allocator import keep_freed_memory
 from specbp.datasets.loading import load
 from specbp.matrix.expand import expand, matrix_from
 from specbp.matrix.memory import peak_mib

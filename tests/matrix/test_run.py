@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.frames import repeatable_columns
 from specbp.matrix.run import backend_opener, run_cells

@@ -2,7 +2,7 @@
 
 import os
 
-from specbp.boards.toolchain import find_verilator
+from specbp.simulation.toolchain import find_verilator
 
 
 def cocotb_runner(monkeypatch, modules, optimisation):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from specbp.bitstream import handoff
+from specbp.boards import handoff
 from specbp.boards.board import board_named
 from specbp.overlay import hwh
 from specbp.overlay import register_map as registers

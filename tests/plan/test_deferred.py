@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu.training import CpuTraining
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 

@@ -49,9 +49,9 @@ class ServedBoard:
 
 def _serve(answer, error, deadline, guarded, programming_s, board):
     os.dup2(os.open(error, os.O_WRONLY | os.O_CREAT), 2)
-    from specbp.boards.programmable import ProgrammableDevice
     from specbp.remote import clients, services
     from specbp.remote.server import Server, serve
+    from specbp.simulation.programmable import ProgrammableDevice
 
     services.CHUNK_DEADLINE_S = deadline
     if not guarded:

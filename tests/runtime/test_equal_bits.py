@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from specbp.backends import cpu
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu import training as cpu
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
 from specbp.models import MODELS, BuiltIn

@@ -6,8 +6,8 @@ import random
 import pytest
 import torch
 
-from specbp.backends import cpu
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu import training as cpu
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.catalog import describe
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from

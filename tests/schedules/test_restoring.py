@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.backends.cuda_state import schedule_state
+from specbp.backends.cuda.state import schedule_state
 from specbp.experiment import experiment_from
 from specbp.saved_state import StateError
 from tests.fuzzing import altered, leaves, wrong_values

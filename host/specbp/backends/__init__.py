@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from specbp.runtime.spans import Span
 
 StepRow = dict[str, Any]
 """One row of the frame `steps`, without the columns `cell` and `round`."""
@@ -50,4 +53,13 @@ class Training(Protocol):
 
     def close(self) -> None:
         """Give engines and memory back."""
+        ...
+
+
+class TracedTraining(Training, Protocol):
+    """A training that shows what its engines did."""
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """What the engines did in the last block of steps."""
         ...

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from specbp import durable
-from specbp.bitstream import handoff, vectors
-from specbp.bitstream.configuration import configuration
+from specbp.bitstream import vectors
 from specbp.bitstream.origin import remember
 from specbp.bitstream.targets import Target, target_named
+from specbp.boards import handoff
 from specbp.boards.board import SIMULATED
+from specbp.boards.configuration import configuration
 from specbp.onboard import bitfile
 from specbp.onboard.build import FORMAT, MANIFEST, Build, open_build, sha256
 from specbp.overlay import hwh, register_map

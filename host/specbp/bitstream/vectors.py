@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.backends.executors import InterpreterExecutor, Program
 from specbp.backends.recipe import Recipe
 from specbp.bitstream.exchange import exchange
 from specbp.datasets.loading import load
@@ -25,9 +24,11 @@ from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.onboard import messages
 from specbp.onboard.ranges import gathered
 from specbp.overlay.compiler import Compiled
+from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.faults import DEFAULT_WATCHDOG
 from specbp.overlay.instructions import encode
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.program import Program
 from specbp.overlay.tensors import given_names
 
 STEPS = 2

@@ -1,1 +1,1 @@
-"""Boards: what the overlay's driver runs on, simulated ones included."""
+"""Boards as data: one file each, what lies where on them, and what their use needs installed."""

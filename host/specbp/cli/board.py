@@ -73,7 +73,7 @@ def deploy(
     if rollback and build is not None:
         raise UsageError("--build has no effect on --rollback, which takes the version before")
 
-    from specbp.backends.opening import require_boards
+    from specbp.boards.installed import require_boards
 
     require_boards()
     from specbp.deploy.address import parse_address
@@ -116,7 +116,7 @@ def doctor(
 
     specbp board doctor xilinx@192.168.2.99
     """
-    from specbp.backends.opening import require_boards
+    from specbp.boards.installed import require_boards
 
     require_boards()
     from specbp.cli.doctor import show
@@ -162,7 +162,7 @@ def serve(
 
     specbp board serve --ssh
     """
-    from specbp.backends.opening import require_boards, require_simulation
+    from specbp.boards.installed import require_boards, require_simulation
 
     require_simulation("specbp board serve")
     name = SIMULATED if board == USUAL else f"{SIMULATED}-{board_named(board).name}"
@@ -202,11 +202,11 @@ def _serve_ssh(name: str, host: str, port: int, lanes: int, home: Path | None) -
     import tempfile
     from contextlib import ExitStack
 
-    from specbp.boards import ssh_server
-    from specbp.boards.account import Account
-    from specbp.boards.build import build
     from specbp.overlay.hwh import MOST_CORES
     from specbp.overlay.parameters import Parameters
+    from specbp.simulation import ssh_server
+    from specbp.simulation.account import Account
+    from specbp.simulation.build import build
 
     if host != ssh_server.HOST:
         raise UsageError(

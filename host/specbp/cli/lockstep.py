@@ -114,10 +114,11 @@ def _side(
 ) -> Side:
     import numpy as np
 
-    from specbp.backends.executors import InterpreterExecutor, SimulatedExecutor
-    from specbp.backends.opening import require_simulation
-    from specbp.backends.steps import parameters_of
+    from specbp.backends.overlay.steps import parameters_of
+    from specbp.boards.installed import require_simulation
     from specbp.lockstep.sides import OverlaySide, PytorchSide
+    from specbp.overlay.executors import InterpreterExecutor
+    from specbp.simulation.executor import SimulatedExecutor
 
     if name == "cpu+int16":
         return PytorchSide(recipe)

@@ -10,9 +10,9 @@ from specbp.experiment import Experiment, experiment_from
 
 if TYPE_CHECKING:
     from specbp.backends.recipe import Recipe
-    from specbp.boards.verilated import Model
     from specbp.lockstep.sides import OverlaySide
     from specbp.overlay.parameters import Parameters
+    from specbp.simulation.verilated import Model
 
 
 def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Experiment:
@@ -34,9 +34,9 @@ def overlay_experiment(given: Mapping[str, Any], where: str, because: str) -> Ex
 
 def open_checked(recipe: Recipe) -> tuple[OverlaySide, Model]:
     """Return the training of `recipe` on the checked build of the simulation, and its model."""
-    from specbp.backends.executors import SimulatedExecutor
-    from specbp.backends.steps import parameters_of
+    from specbp.backends.overlay.steps import parameters_of
     from specbp.lockstep.sides import OverlaySide
+    from specbp.simulation.executor import SimulatedExecutor
 
     executors: list[SimulatedExecutor] = []
 

@@ -10,9 +10,11 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from rich.markup import escape
 
+from specbp.backends.overlay.records import LANES
+from specbp.backends.table import BACKENDS
 from specbp.datasets.catalog import CATALOG
 from specbp.defaults import SCHEDULES, SPECULATION_FIELDS
-from specbp.experiment import BACKENDS, LANES, METHOD_FIELDS, Experiment, Key
+from specbp.experiment import METHOD_FIELDS, Experiment, Key
 
 LONGEST_METAVAR = 40
 DATA, TRAINING, SAMPLES = "Data", "Training", "Order of the samples"
@@ -72,7 +74,7 @@ def choices(name: str) -> list[str]:
         return list(MODELS)
     listed: dict[str, Iterable[Any]] = {
         "dataset": CATALOG,
-        "backend": BACKENDS,
+        "backend": [one.name for one in BACKENDS if one.name == one.form or one.usual],
         "schedule": SCHEDULES,
         "lanes": LANES,
     }

@@ -23,7 +23,7 @@ from specbp.cli.terminal import say, say_json, show
 from specbp.errors import UsageError
 
 if TYPE_CHECKING:
-    from specbp.backends.explained import Explained, ExplainedStep
+    from specbp.backends.overlay.explained import Explained, ExplainedStep
     from specbp.experiment import Experiment
     from specbp.overlay.cycles import Prediction
     from specbp.overlay.usage import Usage
@@ -128,7 +128,7 @@ def timeline(
 
 def _explained(experiment: Experiment, data_root: Path | None, rejects: int) -> Explained:
     """Return the steps of an experiment, compiled, where so many samples can be rejected."""
-    from specbp.backends.explained import explained
+    from specbp.backends.overlay.explained import explained
     from specbp.backends.recipe import Recipe
     from specbp.matrix.run import dataset_reader
 

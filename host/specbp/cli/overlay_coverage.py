@@ -38,10 +38,10 @@ def coverage(
 
     from rich.table import Table
 
-    from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
-    from specbp.boards.coverage import ranges, read_coverage
+    from specbp.boards.installed import require_simulation
     from specbp.matrix.run import dataset_reader
+    from specbp.simulation.coverage import ranges, read_coverage
 
     require_simulation()
     recipe = Recipe(experiment, dataset_reader(data_root)(experiment))

@@ -14,8 +14,8 @@ from specbp.cli.terminal import note, say, say_json, show
 from specbp.errors import SpecbpError
 
 if TYPE_CHECKING:
+    from specbp.bitstream.resources import Resources
     from specbp.overlay.parameters import Parameters
-    from specbp.overlay.resources import Resources
 
 
 def resources(
@@ -35,8 +35,8 @@ def resources(
 
     specbp overlay resources --board aup-zu3 --lanes 64 --cores 2
     """
+    from specbp.bitstream.resources import estimate, resources_of
     from specbp.overlay.parameters import Parameters
-    from specbp.overlay.resources import estimate, resources_of
 
     target = board_named(board)
     whole_fpga = resources_of(target)

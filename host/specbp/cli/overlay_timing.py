@@ -28,11 +28,11 @@ def timing(
 
     specbp overlay timing --lanes 16
     """
+    from specbp.bitstream.place_and_route import place_and_route
+    from specbp.bitstream.resources import synthesise
     from specbp.errors import UsageError
     from specbp.overlay.depth import deepest
     from specbp.overlay.parameters import Parameters
-    from specbp.overlay.place_and_route import place_and_route
-    from specbp.overlay.resources import synthesise
 
     if seed != 1 and not route:
         raise UsageError("--seed has no effect without --route: add it")

@@ -31,8 +31,8 @@ def waves(
     """
     experiment = overlay_experiment(given, "overlay waves", because="it is the simulated one")
 
-    from specbp.backends.opening import require_simulation
     from specbp.backends.recipe import Recipe
+    from specbp.boards.installed import require_simulation
     from specbp.errors import UsageError
     from specbp.matrix.run import dataset_reader
 

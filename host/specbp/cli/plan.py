@@ -113,7 +113,7 @@ def _measured(
     experiment: Experiment, steps: int, data_root: Path | None
 ) -> tuple[Outline, Costs, str]:
     """Train some steps on the CPU, and return the outline and the median times of its tasks, s."""
-    from specbp.backends.cpu import CpuTraining
+    from specbp.backends.cpu.training import CpuTraining
     from specbp.matrix.run import dataset_reader
     from specbp.runtime.costs import measured_costs
 

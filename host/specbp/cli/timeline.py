@@ -30,13 +30,13 @@ def timeline(
 
     specbp timeline --dataset digits --schedule pipelined
     """
-    from specbp.backends.opening import open_in_pytorch
+    from specbp.backends.opening import open_traced
     from specbp.matrix.run import dataset_reader
     from specbp.timeline import chrome_trace
 
     require_writable(output)
     experiment = experiment_from(given, "timeline")
-    training = open_in_pytorch(experiment, dataset_reader(data_root)(experiment))
+    training = open_traced(experiment, dataset_reader(data_root)(experiment))
     if (total := training.steps_per_epoch * experiment.epochs) < first + steps:
         raise UsageError(f"the training has {total} steps: fewer than --first {first} + {steps}")
     training.advance(first)

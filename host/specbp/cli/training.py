@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from specbp.backends.overlay.records import FLEET
 from specbp.cli.arguments import Anew
 from specbp.cli.progress import ProgressDisplay
 from specbp.cli.terminal import console, note, note_at_once
@@ -77,8 +78,8 @@ def train(
         if not there.to_do:
             return
         open_training = backend_opener(datasets)
-        on_fleet = [cell for cell in there.to_do if cell.experiment.on_fleet]
-        others = [cell for cell in there.to_do if not cell.experiment.on_fleet]
+        on_fleet = [cell for cell in there.to_do if cell.experiment.backend_record is FLEET]
+        others = [cell for cell in there.to_do if cell.experiment.backend_record is not FLEET]
         with console(stderr=True).status(f"checking {len(there.to_do)} cells"):
             check_cells(others, store, open_training)
             check_cells(modelled(on_fleet), store, open_training)

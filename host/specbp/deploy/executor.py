@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.backends.executors import Program, deadline_s
 from specbp.deploy.address import Address
 from specbp.deploy.failure import BoardError
 from specbp.deploy.pool import HeldBoard
 from specbp.errors import UsageError
 from specbp.onboard.ranges import gathered, scatter
+from specbp.overlay.executors import deadline_s
 from specbp.overlay.faults import DEFAULT_WATCHDOG
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.program import Program
 
 
 class BoardExecutor:
-    """Runs programs on a board; see `specbp.backends.executors.Executor`.
+    """Runs programs on a board; see `specbp.overlay.executors.Executor`.
 
     Args:
         board: the board, shared with others of this process.

@@ -1,37 +1,34 @@
-"""The meter of whatever trains an experiment."""
+"""Meters of what trains an experiment: each backend's record names one of these functions."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from specbp.backends.record import named_function
+from specbp.backends.table import backend_named
+from specbp.deploy.address import parse_address
+from specbp.deploy.fleet import assigned
 from specbp.energy.meter import EnergyError, Meter, NoMeter
 from specbp.energy.nvml import open_nvml
 from specbp.energy.rapl import open_rapl
-from specbp.experiment import Experiment
 
 RAILS_RESOLUTION_S = 0.05
 """Of the sensors on a board's rails: their own averaging, and the time to read them."""
 
 
-def open_meter(experiment: Experiment) -> Meter:
-    """Return the meter of the processor, GPU or board that trains `experiment`."""
-    backend = experiment.backend
-    if experiment.on_fleet:
-        from specbp.deploy.fleet import assigned
+def open_meter(backend: str) -> Meter:
+    """Return the meter of the processor, GPU or board that `backend` names."""
+    meter: Meter = named_function(backend_named(backend).meter)(backend)
+    return meter
 
-        backend = assigned().address
-    if backend.startswith("pynq://"):
-        return _of_board(backend)
-    if experiment.on_board:
-        return NoMeter("PYNQ.remote has no access to power sensors")
-    if experiment.on_overlay:
-        return NoMeter("the overlay is simulated: the energy would be that of the simulation")
-    if experiment.on_gpu:
-        return _of_gpu(experiment.backend)
+
+def of_processor(backend: str) -> Meter:
+    """Return the meter of this machine's processor."""
     return open_rapl()
 
 
-def _of_gpu(backend: str) -> Meter:
+def of_gpu(backend: str) -> Meter:
+    """Return the meter of the GPU ``cuda:N``."""
     import torch
 
     index = int(backend.partition(":")[2] or 0)
@@ -41,8 +38,23 @@ def _of_gpu(backend: str) -> Meter:
         return NoMeter(f"PyTorch does not say which GPU this is: {error}")
 
 
-def _of_board(backend: str) -> Meter:
-    from specbp.deploy.address import parse_address
+def of_simulation(backend: str) -> Meter:
+    """Return no meter: what the simulation draws says nothing about the overlay."""
+    return NoMeter("the overlay is simulated: the energy would be that of the simulation")
+
+
+def over_pynq_remote(backend: str) -> Meter:
+    """Return no meter: the protocol has none."""
+    return NoMeter("PYNQ.remote has no access to power sensors")
+
+
+def in_fleet(backend: str) -> Meter:
+    """Return the meter of the board of a fleet that this process was assigned."""
+    return open_meter(assigned().address)
+
+
+def of_board(backend: str) -> Meter:
+    """Return the meter of the rails of the board at ``pynq://[USER@]HOST[:PORT]``."""
     from specbp.deploy.pool import open_board
 
     board = open_board(parse_address(backend))

@@ -13,13 +13,13 @@ from specbp.arithmetic import Numbers, UpdatePart
 from specbp.arithmetic.fixed_point import INT32_MAX, requantise_
 from specbp.arithmetic.int16 import Int16
 from specbp.arithmetic.scales import PROBABILITY_BITS
-from specbp.backends.overlay_step import OpenExecutor
+from specbp.backends.overlay.steps import open_step
 from specbp.backends.recipe import Recipe
-from specbp.backends.steps import open_step
 from specbp.network import Layer, Weights
 from specbp.overlay.compiler.maps import NETWORK
 from specbp.overlay.compiler.shapes import Shape
 from specbp.overlay.compiler.stages import Stage, Weighted, shape_of, stages
+from specbp.overlay.executors import OpenExecutor
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.tensors import Array, NamedTensor
 from specbp.plan.choosing import step_plans

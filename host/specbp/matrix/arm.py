@@ -48,7 +48,7 @@ class Arm:
         self.unsaved_steps: list[dict[str, Any]] = []
         self._train_s = 0.0
         self._sums = _no_sums()
-        self._meter = open_meter(cell.experiment)
+        self._meter = open_meter(cell.experiment.backend)
 
     @property
     def total_steps(self) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from specbp.backends.table import BACKENDS
 from specbp.cores import available_cores
-from specbp.defaults import GPU, PIPELINED
+from specbp.defaults import PIPELINED
 from specbp.errors import NothingMeasuredError, UsageError, nearest
 from specbp.experiment import Experiment
 from specbp.matrix.expand import Cell
@@ -64,7 +65,7 @@ def _meaning(name: str, value: str) -> Mapping[str, Any]:
     """Return the values that a cell has for which a matrix says `name` = `value`."""
     shorthands: dict[tuple[str, str], dict[str, Any]] = {
         ("schedule", "pipelined"): PIPELINED | {"schedule": "speculative"},
-        ("backend", GPU): {"backend": f"{GPU}:0"},
+        **{("backend", one.name): {"backend": one.usual} for one in BACKENDS if one.usual},
         ("threads", "all"): {"threads": available_cores()},
         (name, ""): {name: None},
     }

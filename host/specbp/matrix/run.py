@@ -88,7 +88,7 @@ def run_cells(
 
 
 def _usual_seconds(cells: Sequence[Cell]) -> float:
-    on_a_board = any(cell.experiment.on_board for cell in cells)
+    on_a_board = any(cell.experiment.backend_record.is_board for cell in cells)
     return BOARD_CHECKPOINT_SECONDS if on_a_board else CHECKPOINT_SECONDS
 
 

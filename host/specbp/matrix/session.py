@@ -258,7 +258,7 @@ def _is_baseline(cell: Cell, of: Cell) -> bool:
 
 def _is_in_main_memory(cell: Cell) -> bool:
     """Return whether what a cell trains lies in the memory of this process."""
-    return not (cell.experiment.on_gpu or cell.experiment.on_overlay)
+    return cell.experiment.backend_record.engine == "thread"
 
 
 def _now() -> str:

@@ -1,7 +1,7 @@
 """What the overlay is called in a hardware handoff, and what all boards have in common.
 
 Vivado writes a handoff beside a bitstream: XML from which pynq learns which IP lies where.
-`specbp.bitstream.handoff` writes the same for the simulation. A board's own ports and addresses
+`specbp.boards.handoff` writes the same for the simulation. A board's own ports and addresses
 are in its file (`specbp.boards.board`).
 """
 

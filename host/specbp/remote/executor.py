@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specbp.backends.executors import DriverExecutor, Program
 from specbp.boards.board import SIMULATED
 from specbp.errors import SpecbpError
+from specbp.overlay.executors import DriverExecutor
 from specbp.overlay.parameters import Parameters
+from specbp.overlay.program import Program
 from specbp.remote.board import board_at
 
 NO_PROXY = "no_grpc_proxy"
@@ -21,7 +22,7 @@ NO_PROXY = "no_grpc_proxy"
 
 
 class RemoteExecutor(DriverExecutor):
-    """Runs programs on a PYNQ.remote board; see `specbp.backends.executors.Executor`.
+    """Runs programs on a PYNQ.remote board; see `specbp.overlay.executors.Executor`.
 
     Args:
         host: host of the board.

@@ -18,7 +18,6 @@ from typing import Any
 import grpc
 
 from specbp.boards.board import SIMULATED
-from specbp.boards.programmable import ProgrammableDevice
 from specbp.deploy.address import REMOTE_PORT
 from specbp.errors import UsageError
 from specbp.overlay.parameters import Parameters
@@ -26,6 +25,7 @@ from specbp.remote.clients import Clients, connections_to
 from specbp.remote.files import BoardFiles
 from specbp.remote.lease import LEASE_FILE
 from specbp.remote.services import Served, swapped
+from specbp.simulation.programmable import ProgrammableDevice
 
 LOOK_S = 0.5
 """Between two looks for clients that are gone."""

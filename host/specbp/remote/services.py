@@ -17,12 +17,12 @@ from typing import Any
 import grpc
 import numpy as np
 
-from specbp.boards.programmable import ProgrammableDevice
 from specbp.errors import SpecbpError
 from specbp.overlay.quiet import pynq_imports
 from specbp.remote.clients import MOST_BUFFERS, MOST_WINDOWS, Client, Clients, InUseError
 from specbp.remote.files import BoardFiles, Upload
 from specbp.remote.lease import LEASE_FILE, Holder, encode_holder, read_holder
+from specbp.simulation.programmable import ProgrammableDevice
 
 with pynq_imports():
     from pynq.remote import (

@@ -24,6 +24,7 @@ from specbp.report.pairing import (
     Arm,
     Comparison,
     Row,
+    by_one_runtime,
     common_seeds,
     common_starts,
     comparisons,
@@ -48,6 +49,7 @@ from specbp.report.summary import (
     IS_BASELINE,
     NOT_IN_TURNS,
     NOT_MEASURED,
+    OTHER_RUNTIME,
     OTHER_SEEDS,
     SHARES_CORES,
     ArmComparison,
@@ -253,6 +255,9 @@ def _against(
     pairs = timed_in_turns(common_starts(arm, baseline))
     if not pairs:
         return NOT_IN_TURNS
+    pairs = by_one_runtime(pairs)
+    if not pairs:
+        return OTHER_RUNTIME
     total, typical = _ratios(pairs, steps)
     accuracy = _accuracy_change(comparison, arm, baseline)
     return ArmComparison(

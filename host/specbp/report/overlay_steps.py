@@ -18,7 +18,7 @@ from specbp.report.pairing import Arm, Comparison
 from specbp.report.published import STEPS
 
 if TYPE_CHECKING:
-    from specbp.backends.explained import Explained, ExplainedStep
+    from specbp.backends.overlay.explained import Explained, ExplainedStep
 
 COLUMNS = 400
 """Parts of a step that a picture can tell from each other."""
@@ -186,7 +186,7 @@ def _same_programs(experiment: Experiment) -> Experiment:
 
 @lru_cache(maxsize=16)
 def _explained(programs: Experiment, clock_mhz: float) -> Explained:
-    from specbp.backends.explained import explained_without_data
+    from specbp.backends.overlay.explained import explained_without_data
 
     return explained_without_data(programs, clock_mhz)
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pandas as pd
 
+from specbp.backends.table import BACKENDS
 from specbp.frames import Frames
 
-SIMULATED = ("sim:rtl", "sim:model")
+SIMULATED = tuple(backend.name for backend in BACKENDS if backend.simulated)
 """Backends whose wall time is that of the simulation, which says nothing about the overlay."""
 
 

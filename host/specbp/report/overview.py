@@ -23,7 +23,7 @@ from specbp.report.rows import (
     row_layout,
     scale_ratios,
 )
-from specbp.report.schemes import BACKENDS
+from specbp.report.schemes import backend_title
 from specbp.report.summary import ArmComparison, ComparisonSummary
 from specbp.report.svg import with_tip
 from specbp.report.titles import axis_words, distinguishing, titles
@@ -110,7 +110,7 @@ def _by_backend(group: Sequence[ComparisonSummary]) -> dict[str, list[str]]:
     for comparison in group:
         for arm in comparison.arms:
             if isinstance(arm.one_thread, ArmComparison):
-                names = found.setdefault(BACKENDS.get(arm.backend, arm.backend), [])
+                names = found.setdefault(backend_title(arm.backend), [])
                 if arm.name not in names:
                     names.append(arm.name)
     return found if len(found) > 1 else {"": [name for names in found.values() for name in names]}

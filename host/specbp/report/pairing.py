@@ -214,6 +214,19 @@ def timed_in_turns(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], .
     )
 
 
+def by_one_runtime(pairs: Iterable[tuple[Row, Row]]) -> tuple[tuple[Row, Row], ...]:
+    """Return the pairs whose two runs were executed by the same runtime.
+
+    Native steps held against steps in Python would show what Python costs, not what a schedule
+    saves. A runtime that is not known, in frames of before, is taken for the same.
+    """
+    return tuple(
+        (one, other)
+        for one, other in pairs
+        if None in (one["runtime"], other["runtime"]) or one["runtime"] == other["runtime"]
+    )
+
+
 def _counts_cycles(run: Row) -> bool:
     return run["backend"] in SIMULATED and run["cycles"] is not None
 

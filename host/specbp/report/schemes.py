@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specbp.defaults import GPU, is_overlay
+from specbp.backends.table import find_backend
 
 SEQUENTIAL = "sequential training"
 PAPER = "the paper's scheme (label key behind a gate)"
@@ -17,16 +17,8 @@ BUCKETS = "speculation with the key bucket"
 DATA_PARALLEL = "splitting the batch over two engines"
 SELECTIVE = "leaving out samples with a small loss"
 
-_EARLIER_NATIVE = "native"
-"""What is now the backend ``cpu``, in frames that were published before."""
-
-BACKENDS = {
-    "cpu": "PyTorch on the CPU",
-    _EARLIER_NATIVE: "native steps",
-    "sim:rtl": "overlay simulated clock for clock",
-    "sim:model": "overlay predicted by the cycle model",
-}
-"""Backends as a reader calls them; others are called by their name."""
+_FORMER = {"native": "native steps"}
+"""Backends that there are no more, in frames that were published before."""
 
 
 def scheme_of(run: Mapping[str, Any]) -> str:
@@ -50,6 +42,13 @@ def scheme_of(run: Mapping[str, Any]) -> str:
 
 def worker_noun(backend: str) -> str:
     """Return what engines on `backend` are made of: ``thread``, ``stream`` or ``core``."""
-    if backend.startswith(GPU):
-        return "stream"
-    return "core" if is_overlay(backend) and backend != _EARLIER_NATIVE else "thread"
+    found = find_backend(backend)
+    return "thread" if found is None else found.engine
+
+
+def backend_title(backend: str) -> str:
+    """Return what a reader calls `backend`; its name where there is no better one."""
+    found = find_backend(backend)
+    if found is None:
+        return _FORMER.get(backend, backend)
+    return found.title or backend

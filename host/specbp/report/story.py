@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from specbp.report.headline import held_against, verdict_against_both, worst_ratio
 from specbp.report.health import cause
-from specbp.report.schemes import BACKENDS, DATA_PARALLEL, PAPER, UNGATED
+from specbp.report.schemes import DATA_PARALLEL, PAPER, UNGATED, backend_title
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, NotCompared, Summary
 from specbp.report.titles import dataset_words
@@ -88,7 +88,7 @@ def _groups(summary: Summary) -> list[_Group]:
     several = len({arm.backend for arm in arms}) > 1
     found: dict[tuple[str, str], list[ArmSummary]] = {}
     for arm in arms:
-        where = f" ({BACKENDS.get(arm.backend, arm.backend)})" if several else ""
+        where = f" ({backend_title(arm.backend)})" if several else ""
         found.setdefault((arm.scheme, where), []).append(arm)
     return [_Group(scheme, where, tuple(arms)) for (scheme, where), arms in found.items()]
 

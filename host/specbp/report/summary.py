@@ -64,6 +64,7 @@ NOT_MEASURED = NotCompared("not measured")
 OTHER_SEEDS = NotCompared("not measured at the same seeds")
 SHARES_CORES = NotCompared("its engines shared a core")
 NOT_IN_TURNS = NotCompared("not timed in turns with this arm")
+OTHER_RUNTIME = NotCompared("executed by another runtime")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from specbp.backends.executors import InterpreterExecutor
 from specbp.errors import UsageError
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.overlay.compiler import Method, compile_on_two_cores, compile_speculation
 from specbp.overlay.instructions import Nop, Semaphores, Skip, Store
+from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceError
 from tests.overlay.networks import SmallRecipe

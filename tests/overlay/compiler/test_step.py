@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from specbp.backends.executors import InterpreterExecutor
 from specbp.errors import UsageError
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.models import build
+from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.parameters import Parameters
 from tests.overlay.networks import SmallRecipe, small_recipes
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from specbp.backends import cpu
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu import training as cpu
+from specbp.backends.cpu.training import CpuTraining
 from specbp.compiling import ToolError
 from specbp.experiment import experiment_from
 from specbp.runtime.native import library

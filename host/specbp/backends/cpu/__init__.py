@@ -1,0 +1,1 @@
+"""Training on the CPU: plans executed natively in C++, or by threads of Python."""

@@ -1,0 +1,1 @@
+"""Training on a GPU: engines are streams, and steps are recorded as graphs."""

@@ -1,0 +1,1 @@
+"""Training on the FPGA overlay: a board, its cycle-accurate simulation, or its cycle model."""

@@ -1,0 +1,1 @@
+"""The cycle-accurate simulation of the overlay, as a board that pynq and SSH know."""
