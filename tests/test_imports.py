@@ -3,7 +3,7 @@
 import ast
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 
@@ -60,7 +60,7 @@ def require_one_way(found):
         TopologicalSorter(found).prepare()
     except CycleError as error:
         cycle = error.args[1][::-1]
-        steps = [found[one][other] for one, other in zip(cycle, cycle[1:], strict=False)]
+        steps = [found[one][other] for one, other in pairwise(cycle)]
         raise AssertionError(f"packages import one another: {steps}") from None
 
 
@@ -87,8 +87,5 @@ def test_a_cycle_is_named():
 
 
 def test_the_graph_sees_imports_in_functions_and_not_those_for_types():
-    source = (
-        "if TYPE_CHECKING:\n    import specbp.report\ndef f():\n    from specbp.cli import help\n"
-    )
-    assert list(imported(ast.parse(source))) == [("specbp.cli", "help")]
-    assert isinstance(SOURCES, Path)
+    source = "if TYPE_CHECKING:\n    import specbp.report\ndef f():\n    from specbp.cli import x\n"
+    assert list(imported(ast.parse(source))) == [("specbp.cli", "x")]
