@@ -18,10 +18,12 @@ from .compare import compare
 from .doctor import doctor
 from .failures import failure_of
 from .lockstep import lockstep
+from .merge import merge
 from .overlay import overlay
 from .plan import plan
 from .report import report
 from .run import run
+from .status import status
 from .streams import StandardOutput, prepare
 from .terminal import note, say
 from .timeline import timeline
@@ -44,6 +46,8 @@ for verb, panel in (
     (bench, MEASURE),
     (report, MEASURE),
     (compare, MEASURE),
+    (status, MEASURE),
+    (merge, MEASURE),
     (plan, EXPLAIN),
     (timeline, EXPLAIN),
     (lockstep, EXPLAIN),

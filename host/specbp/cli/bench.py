@@ -13,6 +13,7 @@ from specbp.cli.terminal import say
 from specbp.errors import NothingMeasuredError
 from specbp.matrix.expand import expand, in_starts, read_matrix
 from specbp.matrix.filters import picked
+from specbp.matrix.sharding import shard
 
 
 def bench(
@@ -29,6 +30,16 @@ def bench(
             help="run only cells with this, as the matrix says it, such as schedule=pipelined or "
             'arm="sequential, 1 thread"; nothing after = means not set; may be repeated: values '
             "of one field are alternatives",
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            help="run only the K-th of N parts, whole comparisons each, on this machine; specbp "
+            "merge puts the results of all together",
+            show_default="everything",
         ),
     ] = None,
     dry_run: Annotated[
@@ -77,6 +88,8 @@ def bench(
     cells = picked(every_cell, filters or [], matrix.name)
     if starts:
         every_cell, cells = in_starts(every_cell, starts), in_starts(cells, starts)
+    if part:
+        cells = shard(cells, part, matrix.name)
     if not cells:
         raise NothingMeasuredError(
             f"{matrix.name}: [[exclude]] leaves no cell: nothing was measured"

@@ -27,6 +27,7 @@ from specbp.matrix.run import (
 )
 from specbp.matrix.session import Stopped
 from specbp.matrix.starts import STOPPING, run_in_processes
+from specbp.matrix.status import note_asked
 from specbp.matrix.store import Store
 from specbp.matrix.survey import Runs, forget, forget_matrix, incomparable, survey
 
@@ -75,6 +76,7 @@ def train(
         there = survey(cells, store, retry_failed, matrix, changed)
         for remark in there.remarks:
             note(remark)
+        note_asked(cells, store)
         if not there.to_do:
             return
         open_training = backend_opener(datasets)

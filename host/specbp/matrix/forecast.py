@@ -51,11 +51,12 @@ def in_words(seconds: Sequence[float | None]) -> str:
     unknown = len(seconds) - len(known)
     if not known:
         return "unknown: no step of their kind is done yet"
-    words = f"about {_duration(sum(known))} of training steps"
+    words = f"about {duration(sum(known))} of training steps"
     return words + (f", and {unknown} cells of which it is unknown" if unknown else "")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that suits it."""
     if seconds < 100:
         return f"{max(seconds, 1):.0f} s"
     if seconds < 100 * 60:

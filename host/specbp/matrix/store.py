@@ -5,6 +5,7 @@ format.json                 version of this layout
 cells/HASH/runs.parquet     also epochs.parquet and steps.parquet
 cells/HASH/traceback.txt    of a failed cell
 cells/HASH/SHA256SUMS       checksums of these, for sha256sum
+asked/MATRIX.json           the cells that a run was asked for
 unfinished/WORKLOAD/        checkpoint of cells in flight
 unfinished/WORKLOAD/finished/HASH/    cells of a comparison that move to cells/ one by one
 """
@@ -30,7 +31,7 @@ from specbp.frames import FORMAT, SCHEMAS, Frames, arrow_schema, empty, table
 from specbp.provenance import installed_version
 
 STATUSES = ("ok", "failed", "skipped")
-_OWN = ("format.json", "cells", "unfinished", "report")
+_OWN = ("format.json", "cells", "unfinished", "asked", "report")
 _FINISHED = "finished"
 _READS = 5
 """Attempts to read while another process may be moving cells to their place."""
@@ -198,6 +199,26 @@ class Store:
                 return Frames(*(_frame(name, cells) for name in SCHEMAS))
         raise UsageError(f"{self.path}: another specbp is writing there: try again")
 
+    def contents(self) -> dict[str, dict[str, bytes]]:
+        """Return the files of every finished cell, by hash and name, held against their checksums.
+
+        Raises:
+            UsageError: a file is damaged or half-made; the message names it.
+        """
+        return {cell: _checked_files(cell, folder) for cell, folder in self._folders().items()}
+
+    def adopt(self, cells: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Store cells as another results folder has them.
+
+        Args:
+            cells: their files, by hash and name.
+        """
+        for cell, files in cells.items():
+            staged = self._cells / f".{cell}"
+            durable.discard(staged)
+            durable.write_folder(staged, files)
+            durable.publish(staged, self._cells / cell)
+
     @property
     def _format_file(self) -> Path:
         return self.path / "format.json"
@@ -231,10 +252,7 @@ class Store:
                 files = durable.read_folder(cell)
             except DamagedError as error:
                 raise UsageError(f"{error}: {_cure(folder)}") from error
-            staged = self._cells / f".{cell.name}"
-            durable.discard(staged)
-            durable.write_folder(staged, files)
-            durable.publish(staged, self._cells / cell.name)
+            self.adopt({cell.name: files})
         durable.discard(folder)
 
     def _has_format(self) -> bool:
@@ -335,6 +353,19 @@ def _read_cell(cell: str, folder: Path) -> dict[str, pa.Table]:
     if not whole or others != {cell}:
         raise UsageError(f"{folder}: damaged: it does not hold one cell {cell}: {cure}")
     return frames
+
+
+def _checked_files(cell: str, folder: Path) -> dict[str, bytes]:
+    """Return the files of one cell.
+
+    Raises:
+        UsageError: a file is damaged or half-made, or is not of this cell.
+    """
+    try:
+        _read_cell(cell, folder)
+        return durable.read_folder(folder)
+    except DamagedError as error:
+        raise UsageError(f"{error}: {_cure(folder)}") from error
 
 
 def _cure(folder: Path) -> str:
