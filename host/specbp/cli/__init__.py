@@ -15,6 +15,7 @@ from specbp.provenance import installed_version
 from .bench import bench
 from .board import board
 from .compare import compare
+from .diff import diff
 from .doctor import doctor
 from .failures import failure_of
 from .lockstep import lockstep
@@ -48,6 +49,7 @@ for verb, panel in (
     (compare, MEASURE),
     (status, MEASURE),
     (merge, MEASURE),
+    (diff, MEASURE),
     (plan, EXPLAIN),
     (timeline, EXPLAIN),
     (lockstep, EXPLAIN),

@@ -79,11 +79,10 @@ def write(frames: Frames, folder: Path, title: str) -> tuple[Path, ...]:
     Raises:
         UsageError: the folder cannot be written.
     """
-    runs, summed = frames.runs, frames.steps
     if STEPS not in frames.steps:
-        runs, summed = _with_steps_told(frames), rounds(frames.steps)
+        frames = summed_up(frames)
     about = {_ABOUT: json.dumps({"format": FORMAT, "title": title}).encode()}
-    tables = dict(zip(FILES, (runs, frames.epochs, summed), strict=True))
+    tables = dict(zip(FILES, (frames.runs, frames.epochs, frames.steps), strict=True))
     try:
         durable.make_folder(folder)
         for name, table in tables.items():
@@ -101,6 +100,11 @@ def write(frames: Frames, folder: Path, title: str) -> tuple[Path, ...]:
     except OSError as error:
         raise UsageError(f"cannot write the frames to {folder}: {error.strerror}") from error
     return tuple(folder / name for name in tables)
+
+
+def summed_up(frames: Frames) -> Frames:
+    """Return `frames` as they are published: with rounds in place of steps."""
+    return Frames(_with_steps_told(frames), frames.epochs, rounds(frames.steps))
 
 
 def _with_steps_told(frames: Frames) -> pd.DataFrame:
