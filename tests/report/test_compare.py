@@ -12,6 +12,7 @@ from specbp.report.summary import (
     IS_BASELINE,
     NOT_IN_TURNS,
     NOT_MEASURED,
+    OTHER_RUNTIME,
     OTHER_SEEDS,
     ArmComparison,
 )
@@ -109,6 +110,23 @@ def test_arms_that_took_no_turns_have_a_difference_in_accuracy_but_no_ratio(
     assert found.accuracy_change.mean == pytest.approx(-10.0)
     with pytest.raises(UsageError, match="not timed in turns"):
         compare(frames, "pipelined", "sequential, 1 thread")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "compared"),
+    [("native", "native", True), ("native", "threads", False), ("native", None, True)],
+)
+def test_times_of_different_runtimes_are_not_held_against_each_other(
+    cell: Make, gather: Make, ours: str, theirs: str | None, compared: bool
+) -> None:
+    """Kind: a ratio that shows what Python costs, not what a schedule saves."""
+    frames = gather(
+        cell(accuracy=0.9, columns={"runtime": theirs}),
+        cell(accuracy=0.8, schedule="pipelined", columns={"runtime": ours}),
+    )
+    found = arms(frames)["pipelined"]
+    assert (found.one_thread != OTHER_RUNTIME) == compared
+    assert found.accuracy_change.mean == pytest.approx(-10.0)
 
 
 def test_two_arms_without_a_session_were_not_timed_in_turns(cell: Make, gather: Make) -> None:
