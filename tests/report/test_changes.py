@@ -1,12 +1,14 @@
 """What must repeat and does not is named; what never repeats is not looked at."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from specbp.report.changes import changes
 
-from .conftest import Make
+Make = Callable[..., Any]
 
 
 def test_the_same_again_has_no_change(cell: Make, gather: Make) -> None:

@@ -44,10 +44,10 @@ def diff(
                 say(f"only in {folder}: {len(cells)} cell{'' if len(cells) == 1 else 's'}")
     if not found.compared:
         raise NothingMeasuredError(f"{old} and {new} have no cell in common: nothing was compared")
-    cells = {one.cell for one in found.changes}
-    if cells:
+    changed = {one.cell for one in found.changes}
+    if changed:
         raise GateFellError(
-            f"{len(cells)} of {found.compared} cells are not what they were, in "
+            f"{len(changed)} of {found.compared} cells are not what they were, in "
             f"{', '.join(sorted({one.column for one in found.changes}))[:200]}"
         )
     if not json_output:

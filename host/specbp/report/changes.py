@@ -38,8 +38,8 @@ class Change:
         column: name of the column.
         rows: number of rows that differ.
         where: the first of them, in words; empty in the frame `runs`.
-        old: its value before.
-        new: its value now.
+        old: value of the column before.
+        new: value of the column now.
     """
 
     cell: str
@@ -114,7 +114,7 @@ def _of_frame(name: str, old: pd.DataFrame, new: pd.DataFrame, about: pd.DataFra
             first = there.index[0]
             found.append(
                 Change(
-                    str(cell), str(about.loc[cell, "arm"]), _work(about.loc[cell]), name, column,
+                    str(cell), str(about["arm"].loc[cell]), _work(about.loc[cell]), name, column,
                     len(there), _place(keys, first), _plain(one[column].loc[first]),
                     _plain(other[column].loc[first]),
                 )
