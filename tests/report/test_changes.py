@@ -25,7 +25,7 @@ def test_times_may_differ(cell: Make, gather: Make) -> None:
     assert changes(frames, replace(frames, steps=steps, runs=runs)).changes == ()
 
 
-@pytest.mark.parametrize("column", ["test_accuracy", "weights_sha256", "cycles", "status"])
+@pytest.mark.parametrize("column", ["test_accuracy", "final_weights_sha256", "cycles", "status"])
 def test_a_changed_run_is_named_with_both_values(cell: Make, gather: Make, column: str) -> None:
     frames = gather(cell(10.0, 0.9), cell(5.0, 0.8, schedule="pipelined"))
     runs = frames.runs.copy()
@@ -38,6 +38,7 @@ def test_a_changed_run_is_named_with_both_values(cell: Make, gather: Make, colum
 def test_a_step_that_changed_is_named_with_the_first_place(cell: Make, gather: Make) -> None:
     """Kind: a change that a later step makes up for, so that sums and ends agree."""
     frames = gather(cell(10.0, 0.9))
+    frames = replace(frames, steps=frames.steps.assign(loss=1.0))
     steps = frames.steps.copy()
     steps.loc[[3, 5], "loss"] += 0.5
     [one] = changes(frames, replace(frames, steps=steps)).changes
