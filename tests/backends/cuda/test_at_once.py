@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from tests.backends.test_cuda import FAST
+from tests.backends.cuda.test_training import FAST
 
 from specbp.backends.cpu.training import CpuTraining
 from specbp.backends.cuda import recorded
