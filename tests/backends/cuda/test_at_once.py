@@ -9,7 +9,6 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from tests.backends.cuda.test_training import FAST
 
 from specbp.backends.cpu.training import CpuTraining
 from specbp.backends.cuda import recorded
@@ -18,6 +17,7 @@ from specbp.backends.cuda.training import CudaTraining
 from specbp.experiment import experiment_from
 from specbp.frames import SCHEMAS
 from specbp.schedules.streams import StreamClock
+from tests.backends.cuda.test_training import FAST
 
 ARMS = [
     {"schedule": "sequential"},

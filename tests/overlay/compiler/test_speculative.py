@@ -11,8 +11,8 @@ from specbp.errors import UsageError
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
 from specbp.overlay.compiler import Method, compile_on_two_cores, compile_speculation
-from specbp.overlay.instructions import Nop, Semaphores, Skip, Store
 from specbp.overlay.executors import InterpreterExecutor
+from specbp.overlay.instructions import Nop, Semaphores, Skip, Store
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.races import RaceError
 from tests.overlay.networks import SmallRecipe

@@ -18,8 +18,8 @@ from specbp.backends.overlay.step import Step, TrainingProgram
 from specbp.experiment import Experiment, GateMetric
 from specbp.network import Network
 from specbp.overlay.compiler import Method, compile_speculation
-from specbp.overlay.instructions.gate import MOST_LIMIT
 from specbp.overlay.executors import OpenExecutor
+from specbp.overlay.instructions.gate import MOST_LIMIT
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.program import Program, memory_needed
 from specbp.overlay.slots import NOTHING, Slots

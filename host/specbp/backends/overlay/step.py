@@ -21,8 +21,8 @@ from specbp.overlay.compiler import (
     compile_on_two_cores,
     compile_step,
 )
-from specbp.overlay.instructions import Factors
 from specbp.overlay.executors import Executor, OpenExecutor
+from specbp.overlay.instructions import Factors
 from specbp.overlay.parameters import Parameters
 from specbp.overlay.program import Program, memory_needed
 from specbp.overlay.tensors import Tensors
