@@ -9,7 +9,7 @@ import pytest
 
 import specbp as package
 from specbp import durable
-from specbp.cli import training
+from specbp.api import training
 from specbp.matrix import survey
 from tests.cli.inside import specbp
 from tests.cli.test_edited import change_stored

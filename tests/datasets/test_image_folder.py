@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from specbp.datasets import own
+from specbp.datasets.catalog import forget_own
 from specbp.datasets.loading import load
 from specbp.datasets.own import own_data
 from specbp.errors import UsageError
@@ -16,7 +16,7 @@ SIZE = 6, 5
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECBP_CACHE", str(tmp_path / "cache"))
-    own.forget()
+    forget_own()
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_one_colour_image_makes_all_of_them_colour(folder):
 def test_a_changed_pixel_changes_the_hash_and_what_was_decoded_is_kept(folder, monkeypatch):
     name = f"imagefolder:{folder}"
     before = own_data(name)
-    own.forget()
+    forget_own()
     with monkeypatch.context() as patch:
         patch.setattr("specbp.datasets.image_folder._decode", None)
         assert own_data(name).sha256 == before.sha256
@@ -64,7 +64,7 @@ def test_a_changed_pixel_changes_the_hash_and_what_was_decoded_is_kept(folder, m
     pixels = np.array(Image.open(path))
     pixels[5, 4] += 1
     Image.fromarray(pixels).save(path)
-    own.forget()
+    forget_own()
     assert own_data(name).sha256 != before.sha256
     assert not torch.equal(own_data(name).train.images, before.train.images)
 

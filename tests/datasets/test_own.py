@@ -5,8 +5,7 @@ from uuid import uuid4
 import pytest
 import torch
 
-from specbp.datasets import own
-from specbp.datasets.catalog import describe
+from specbp.datasets.catalog import describe, forget_own
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import Experiment
@@ -121,7 +120,7 @@ def test_a_changed_pixel_is_another_experiment(made):
     assert one.hash == same.hash
     first = one.hash, one.workload
     text = MADE.replace("tensors = (images, labels), (", "tensors = (images ^ 1, labels), (")
-    own.forget()
+    forget_own()
     own_module = __import__(made)
     exec(text, own_module.__dict__)
     changed = Cell("own", 0, one.experiment)

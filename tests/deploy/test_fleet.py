@@ -8,14 +8,13 @@ from functools import partial
 import pytest
 
 from specbp.bitstream.making import make_simulated
-from specbp.cli.training import opener_of_files
 from specbp.deploy.fleet import boards_of
 from specbp.errors import SpecbpError, UsageError
 from specbp.experiment import experiment_from
 from specbp.frames import repeatable_columns
 from specbp.matrix.expand import Cell
 from specbp.matrix.fleet import Fleet
-from specbp.matrix.run import backend_opener, run_cells
+from specbp.matrix.run import backend_opener, opener_of_files, run_cells
 from specbp.matrix.store import Store
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.build import build as build_model
@@ -111,7 +110,7 @@ def test_one_board_dies_and_comes_back(boards, file, tmp_path):
 
 
 def backend_opener_of_digits():
-    from specbp.cli.training import dataset_reader
+    from specbp.matrix.run import dataset_reader
 
     return backend_opener(dataset_reader(None))
 

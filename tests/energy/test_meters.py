@@ -235,10 +235,9 @@ def test_each_backend_has_its_meter_or_a_reason(backend, words, monkeypatch, tmp
 @pytest.mark.parametrize("joules", [4, None])
 def test_joules_of_a_training_stand_beside_its_time(tmp_path, monkeypatch, joules):
     """By a processor that takes so much between any two looks at its counter, or by none."""
-    from specbp.cli.training import dataset_reader
     from specbp.matrix import arm
     from specbp.matrix.expand import Cell
-    from specbp.matrix.run import backend_opener, run_cells
+    from specbp.matrix.run import backend_opener, dataset_reader, run_cells
     from specbp.matrix.store import Store
     from tests.matrix.conftest import Memory
 

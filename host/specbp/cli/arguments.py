@@ -6,7 +6,6 @@ functions, so that `--help` and a mistyped option answer at once.
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +13,6 @@ import typer
 
 from specbp.cli.number_options import real
 from specbp.errors import UsageError
-
-
-class Anew(Enum):
-    """What is trained again although it is there."""
-
-    NOTHING = "nothing"
-    INCOMPARABLE = "incomparable"
-    EVERYTHING = "everything"
-
 
 DataRoot = Annotated[
     Path | None,

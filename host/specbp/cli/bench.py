@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from specbp.cli.arguments import Anew, CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.api.anew import anew_from
+from specbp.api.choosing import cells_of
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.cli.number_options import whole
 from specbp.cli.terminal import say
-from specbp.errors import NothingMeasuredError
-from specbp.matrix.expand import expand, in_starts, read_matrix
-from specbp.matrix.filters import picked
-from specbp.matrix.sharding import shard
 
 
 def bench(
@@ -83,35 +81,22 @@ def bench(
     specbp bench bench/matrices/cifar100-time.toml --starts 5
     specbp report results/demo
     """
-    read = read_matrix(matrix)
-    every_cell = expand(read, matrix.name)
-    cells = picked(every_cell, filters or [], matrix.name)
-    if starts:
-        every_cell, cells = in_starts(every_cell, starts), in_starts(cells, starts)
-    if part:
-        cells = shard(cells, part, matrix.name)
-    if not cells:
-        raise NothingMeasuredError(
-            f"{matrix.name}: [[exclude]] leaves no cell: nothing was measured"
-        )
-    folder = results or Path("results") / read.name
-    anew = Anew.EVERYTHING if fresh else Anew.INCOMPARABLE if again else Anew.NOTHING
+    chosen = cells_of(matrix, filters or [], starts, part)
+    folder, anew = chosen.folder(results), anew_from(fresh, again)
     if dry_run:
         from specbp.cli.dry_run import show_plan
 
-        show_plan(cells, folder, retry_failed, anew, json_output)
+        show_plan(chosen.cells, folder, retry_failed, anew, json_output)
         return
-    from specbp.cli.output import fail_if_any_failed, print_cautions, print_json, rows_of
-    from specbp.cli.training import train
-    from specbp.matrix.store import load
+    from specbp.api.results import run_matrix
+    from specbp.cli.output import print_cautions, print_json
+    from specbp.cli.progress import TerminalScreen
 
-    train(
-        cells, folder, data_root, retry_failed, anew, checkpoint_seconds, every_cell, bool(starts)
-    )
-    runs = rows_of(load(folder), cells)
+    screen = TerminalScreen()
+    done = run_matrix(chosen, folder, data_root, retry_failed, anew, checkpoint_seconds, screen)
     if json_output:
-        print_json(runs)
+        print_json(done.runs)
     else:
-        say(f"{len(runs)} cells in {folder}; for the comparison: specbp report {folder}")
-    print_cautions(runs)
-    fail_if_any_failed(runs)
+        say(f"{len(done.runs)} cells in {folder}; for the comparison: specbp report {folder}")
+    print_cautions(done.runs)
+    done.whole()

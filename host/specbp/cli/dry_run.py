@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from specbp.cli.arguments import Anew
+from specbp.api.anew import Anew
 from specbp.cli.terminal import say, say_json, show
 from specbp.experiment import WORK_FIELDS
 from specbp.frames import empty

@@ -10,23 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 from specbp.cli.terminal import note, say, say_json, show
-from specbp.errors import SpecbpError
-from specbp.frames import OVER_BOUND, Frames
-from specbp.matrix.expand import Cell
-
-
-def rows_of(frames: Frames, cells: Sequence[Cell]) -> pd.DataFrame:
-    """Return the rows of the frame `runs` that belong to `cells`, in their order."""
-    return frames.runs.set_index("cell", drop=False).reindex([cell.hash for cell in cells])
-
-
-def fail_if_any_failed(runs: pd.DataFrame) -> None:
-    """Raise a SpecbpError that counts the failed rows of the frame `runs`, if there are any."""
-    failed = runs[runs["status"] == "failed"]
-    if len(failed):
-        raise SpecbpError(
-            f"{len(failed)} of {len(runs)} cells failed, the first with {failed['reason'].iloc[0]}"
-        )
+from specbp.frames import OVER_BOUND
 
 
 def print_json(runs: pd.DataFrame) -> None:

@@ -1,8 +1,9 @@
-"""Draws how a matrix goes on: a bar on a terminal, a line per finished cell elsewhere."""
+"""The screen of the command line: a bar on a terminal, a line per finished cell elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +17,31 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from specbp.api.screen import LineForEachCell, in_words
+from specbp.cli.terminal import console, note, note_at_once
 from specbp.matrix.expand import Cell
+
+
+class TerminalScreen:
+    """Shows on standard error how work goes on, so that results can be piped."""
+
+    def note(self, line: str) -> None:
+        """Print a remark."""
+        note(line)
+
+    def note_at_once(self, line: str) -> None:
+        """Print a remark from a signal handler."""
+        note_at_once(line)
+
+    def working(self, on: str) -> AbstractContextManager[Any]:
+        """Show what is done, on a terminal."""
+        return console(stderr=True).status(on)
+
+    @contextmanager
+    def progress(self, cells: int) -> Iterator[ProgressDisplay]:
+        """Draw a bar for as long as the context lasts."""
+        with ProgressDisplay(console(stderr=True), cells) as display:
+            yield display
 
 
 class ProgressDisplay:
@@ -29,8 +54,7 @@ class ProgressDisplay:
 
     def __init__(self, console: Console, cells: int) -> None:
         self._console = console
-        self._cells = cells
-        self._finished = 0
+        self._lines = LineForEachCell(self, cells)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
@@ -53,14 +77,12 @@ class ProgressDisplay:
 
     def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
         """Start a bar for cells that take turns."""
-        arms = f"{len(cells)} arm{'s' if len(cells) > 1 else ''} in turns"
-        what = _where(cells[0])
         if self._task is not None:
             self._progress.remove_task(self._task)
+        what = in_words(cells[0])
         self._task = self._progress.add_task(what, total=steps, completed=steps_done)
         if not self._console.is_terminal:
-            resumed = f", going on from step {steps_done} of {steps}" if steps_done else ""
-            self._print(f"training {what}, {cells[0].experiment.model}: {arms}{resumed}")
+            self._lines.began(cells, steps, steps_done)
 
     def advanced(self, cell: Cell, steps: int) -> None:
         """Move the bar on."""
@@ -69,22 +91,8 @@ class ProgressDisplay:
 
     def finished(self, cell: Cell, run: Mapping[str, Any]) -> None:
         """Print a line for the cell."""
-        self._finished += 1
-        counter = f"[{self._finished}/{self._cells}]"
-        name = f"{_where(cell)}: {cell.experiment.arm}"
-        if run["status"] == "ok":
-            self._print(
-                f"{counter} {name}: {run['step_ms']:.2f} ms/step, "
-                + ("synthetic data" if run["synthetic"] else f"{run['test_accuracy']:.1%} right")
-            )
-        else:
-            self._print(f"{counter} {name}: {run['status']}: {run['reason']}")
+        self._lines.finished(cell, run)
 
-    def _print(self, line: str) -> None:
+    def note(self, line: str) -> None:
+        """Print a line above the bar."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _where(cell: Cell) -> str:
-    experiment = cell.experiment
-    start = f", start {cell.start}" if cell.start else ""
-    return f"{experiment.dataset}, batch {experiment.batch_size}, seed {experiment.seed}{start}"

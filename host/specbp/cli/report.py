@@ -49,27 +49,15 @@ def report(
 
     specbp report results/demo
     """
-    from specbp.matrix.store import load
-    from specbp.report import published
-    from specbp.report.compare import summarise
+    from specbp.api.reporting import write
     from specbp.report.index import write_index
     from specbp.report.terminal import print_summary
-    from specbp.report.writing import write_report
 
     if index:
         say(f"index: {write_index(results, title or 'Published comparisons')}")
         return
-    if published.is_published(results):
-        source = published.read(results)
-        frames, title, output = source.frames, title or source.title, output or results
-    else:
-        frames = load(results)
-    folder, title = output or results / "report", title or results.resolve().name
-    paths = write_report(frames, folder, title, accuracy_margin)
-    written = [paths.html, paths.markdown]
-    if with_frames:
-        written += published.write(frames, folder, title)
-    print_summary(summarise(frames, accuracy_margin), console())
+    done = write(results, output, title, accuracy_margin, with_frames)
+    print_summary(done.summary, console())
     say()
-    for number, path in enumerate(written):
+    for number, path in enumerate((done.paths.html, done.paths.markdown, *done.frames_paths)):
         say(f"{'report: ' if not number else '        '}{path}")

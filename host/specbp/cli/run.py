@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from specbp.cli.arguments import Anew, CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.api.anew import anew_from
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
 from specbp.cli.options import with_experiment_options
-from specbp.experiment import experiment_from
-from specbp.matrix.expand import Cell
 
 
 @with_experiment_options
@@ -31,31 +30,17 @@ def run(
 
     specbp run --dataset digits --schedule speculative --epochs 10
     """
-    from specbp.cli.output import (
-        fail_if_any_failed,
-        print_cautions,
-        print_json,
-        print_over_bound,
-        print_table,
-        rows_of,
-    )
-    from specbp.cli.training import train
-    from specbp.matrix.store import load
+    from specbp.api.results import run_one
+    from specbp.cli.output import print_cautions, print_json, print_over_bound, print_table
+    from specbp.cli.progress import TerminalScreen
 
-    cell = Cell("run", 0, experiment_from(given, "run"))
-    train(
-        [cell],
-        results,
-        data_root,
-        retry_failed=True,
-        anew=Anew.EVERYTHING if fresh else Anew.NOTHING,
-        checkpoint_seconds=checkpoint_seconds,
+    done = run_one(
+        given, {}, results, data_root, anew_from(fresh), checkpoint_seconds, TerminalScreen()
     )
-    runs = rows_of(load(results), [cell])
     if json_output:
-        print_json(runs)
+        print_json(done.runs)
     else:
-        print_table(runs)
-        print_over_bound(runs)
-    print_cautions(runs)
-    fail_if_any_failed(runs)
+        print_table(done.runs)
+        print_over_bound(done.runs)
+    print_cautions(done.runs)
+    done.whole()

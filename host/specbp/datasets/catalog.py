@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 from specbp.errors import UsageError, nearest
@@ -57,6 +58,13 @@ def require_known(name: str) -> None:
     """
     if not is_own(name):
         describe(name)
+
+
+def forget_own() -> None:
+    """Read what users bring anew when it is asked for next: it may have changed."""
+    own = sys.modules.get(f"{__package__}.own")
+    if own is not None:
+        own.own_data.cache_clear()
 
 
 def describe(name: str) -> DatasetInfo:

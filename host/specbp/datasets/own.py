@@ -69,11 +69,6 @@ def own_data(name: str) -> OwnData:
     return OwnData(DatasetInfo(name, shape, count), train, test)
 
 
-def forget() -> None:
-    """Read what users bring anew when it is asked for next: it may have changed."""
-    own_data.cache_clear()
-
-
 def require_test(name: str) -> None:
     """Refuse a data set that does not say which samples to test on.
 

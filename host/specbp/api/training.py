@@ -1,18 +1,18 @@
-"""What `run` and `bench` share: check everything first, then train what is missing."""
+"""Trains what a results folder does not have yet: everything is checked first."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from specbp.api.anew import Anew
+from specbp.api.screen import Screen
 from specbp.backends.overlay.records import FLEET
-from specbp.cli.arguments import Anew
-from specbp.cli.progress import ProgressDisplay
-from specbp.cli.terminal import console, note, note_at_once
 from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
@@ -39,6 +39,7 @@ def train(
     retry_failed: bool,
     anew: Anew,
     checkpoint_seconds: float | None,
+    screen: Screen,
     matrix: Sequence[Cell] | None = None,
     own_processes: bool = False,
 ) -> None:
@@ -53,6 +54,7 @@ def train(
         retry_failed: train cells that failed again.
         anew: what is deleted first: comparisons that are not whole, or everything asked for.
         checkpoint_seconds: time between checkpoints; None for the default of `run_cells`.
+        screen: shows how it goes on.
         matrix: all cells of the matrix they are of; None for a single experiment.
         own_processes: train every comparison in a new process.
 
@@ -72,31 +74,31 @@ def train(
         elif anew is Anew.EVERYTHING:
             whole = matrix is not None and len(cells) == len(matrix)
             (forget_matrix if whole else forget)(cells, store)
-        changed = partial(_of_changed_data, store=store, datasets=datasets)
+        changed = partial(_of_changed_data, store=store, datasets=datasets, screen=screen)
         there = survey(cells, store, retry_failed, matrix, changed)
         for remark in there.remarks:
-            note(remark)
+            screen.note(remark)
         note_asked(cells, store)
         if not there.to_do:
             return
         open_training = backend_opener(datasets)
         on_fleet = [cell for cell in there.to_do if cell.experiment.backend_record is FLEET]
         others = [cell for cell in there.to_do if cell.experiment.backend_record is not FLEET]
-        with console(stderr=True).status(f"checking {len(there.to_do)} cells"):
+        with screen.working(f"checking {len(there.to_do)} cells"):
             check_cells(others, store, open_training)
             check_cells(modelled(on_fleet), store, open_training)
         with (
-            ProgressDisplay(console(stderr=True), len(there.to_do)) as display,
-            _stop_on_signals() as stop,
+            screen.progress(len(there.to_do)) as listener,
+            _stop_on_signals(screen) as stop,
         ):
             try:
                 opener = partial(opener_of_files, data_root)
                 if others and own_processes:
-                    run_in_processes(others, store, opener, display, checkpoint_seconds, stop)
+                    run_in_processes(others, store, opener, listener, checkpoint_seconds, stop)
                 elif others:
-                    run_cells(others, store, open_training, display, checkpoint_seconds, stop)
+                    run_cells(others, store, open_training, listener, checkpoint_seconds, stop)
                 if on_fleet:
-                    Fleet(on_fleet, store, opener, display, checkpoint_seconds, stop).run()
+                    Fleet(on_fleet, store, opener, listener, checkpoint_seconds, stop).run()
             except (Stopped, KeyboardInterrupt):
                 again = ", without --fresh," if anew is Anew.EVERYTHING else ""
                 raise StoppedError(
@@ -106,7 +108,11 @@ def train(
 
 
 def _of_changed_data(
-    cells: Sequence[Cell], runs: Runs, store: Store, datasets: Callable[[Experiment], Dataset]
+    cells: Sequence[Cell],
+    runs: Runs,
+    store: Store,
+    datasets: Callable[[Experiment], Dataset],
+    screen: Screen,
 ) -> list[Cell]:
     """Return those of `cells` that are stored, but were measured on other data than is there now.
 
@@ -118,6 +124,7 @@ def _of_changed_data(
         runs: their rows of the frame `runs`, by hash.
         store: the results folder.
         datasets: loads the data set of an experiment.
+        screen: is told.
     """
     unknown: dict[str, str] = {}
 
@@ -135,9 +142,9 @@ def _of_changed_data(
         and len(hashes) > 1
     ]
     for dataset, reason in unknown.items():
-        note(f"{store.path}: not checked whether {dataset} is what it was then: {reason}")
+        screen.note(f"{store.path}: not checked whether {dataset} is what it was then: {reason}")
     if changed:
-        note(
+        screen.note(
             f"{store.path}: {len(changed)} cells were measured on other data than is there now: "
             "they are measured again"
         )
@@ -145,11 +152,15 @@ def _of_changed_data(
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[Callable[[], bool]]:
+def _stop_on_signals(screen: Screen) -> Iterator[Callable[[], bool]]:
     """Turn the first signal to end into a request to stop after the block, and say so.
 
     The next one stops at once. A signal that is ignored, as hanging up is under nohup, stays so.
+    Only the main thread of a program hears signals.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     asked = False
     signals = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in signals}
@@ -159,7 +170,7 @@ def _stop_on_signals() -> Iterator[Callable[[], bool]]:
         nonlocal asked
         asked = True
         restore()
-        note_at_once("stopping after this block of steps; Ctrl-C again stops at once")
+        screen.note_at_once("stopping after this block of steps; Ctrl-C again stops at once")
 
     def restore() -> None:
         for one, handler in previous.items():
