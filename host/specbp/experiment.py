@@ -119,6 +119,13 @@ class Experiment(BaseModel):
         int | None,
         Field(ge=1, description="samples in a block of sampler blocks; the number of classes"),
     ] = None
+    initial_weights: Annotated[
+        str | None,
+        Field(
+            description="file of weights to start from (safetensors), such as --save-weights "
+            "writes; its content is part of the key of the result"
+        ),
+    ] = None
     held_out: Annotated[
         int | None,
         Field(
@@ -393,9 +400,15 @@ WORK_FIELDS = tuple(name for name in Experiment.model_fields if name not in METH
 """The fields that the arms of one comparison share."""
 
 
+LATER_FIELDS = ("initial_weights",)
+"""Fields that came after results had been kept: only where they are set are they part of a hash."""
+
+
 def content_hash(fields: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of `fields` in canonical JSON."""
-    canonical = json.dumps({"form": FORM, **fields}, sort_keys=True, separators=(",", ":"))
+    unset = {name for name in LATER_FIELDS if fields.get(name, ...) == _default(name)}
+    kept = {name: value for name, value in fields.items() if name not in unset}
+    canonical = json.dumps({"form": FORM, **kept}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -412,6 +425,10 @@ def experiment_from(fields: Mapping[str, Any], where: str = "experiment") -> Exp
         raise UsageError(f"{where}: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{where}: {_one_line(error)}") from error
+
+
+def _default(name: str) -> Any:
+    return Experiment.model_fields[name].default
 
 
 def _is_switch(name: str) -> bool:

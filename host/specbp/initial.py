@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -53,13 +54,16 @@ _identities: dict[_Key, tuple[object, Identity]] = {}
 """What is known, with the builder of each, so that no other gets its `id`."""
 
 
-def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
+def initial(
+    model: str, dataset: DatasetInfo, seed: int, weights_file: str | None = None
+) -> Initial:
     """Build and lower a model.
 
     Args:
         model: name of the model, built-in or ``module:attribute``.
         dataset: description of the data set.
         seed: decides its initial weights.
+        weights_file: path of a file that has them instead.
 
     Raises:
         UsageError: there is no such model, a layer of it is not supported, or it does not fit the
@@ -67,6 +71,10 @@ def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
     """
     channels, height, width = dataset.image_shape
     built = build(model, channels, dataset.classes, seed)
+    if weights_file is not None:
+        from specbp.weights import load_into  # here: the arithmetic is not for all who come by
+
+        load_into(built, Path(weights_file))
     try:
         return Initial(built, *lower(built, dataset.image_shape, dataset.classes))
     except MisfitError as error:
@@ -84,18 +92,23 @@ def initial(model: str, dataset: DatasetInfo, seed: int) -> Initial:
         raise UsageError(f'model "{model}": {error}') from error
 
 
-def identity(model: str, dataset: DatasetInfo, seed: int) -> Identity:
+def identity(
+    model: str, dataset: DatasetInfo, seed: int, weights_file: str | None = None
+) -> Identity:
     """Return what tells the network of an experiment from others; built once in a process.
 
     Args:
         model: name of the model, built-in or ``module:attribute``.
         dataset: description of the data set.
         seed: decides its initial weights.
+        weights_file: path of a file that has them instead; it is read each time.
 
     Raises:
         UsageError: there is no such model, a layer of it is not supported, or it does not fit the
             data set.
     """
+    if weights_file is not None:
+        return initial(model, dataset, seed, weights_file).identity
     builder = find(model)
     key = (id(builder), model, dataset, seed, torch.get_default_dtype())
     if key not in _identities:

@@ -29,7 +29,7 @@ ORIGIN = {
 A training that is gone on with after one of them changed would be a mix of two.
 """
 _PACKAGE = Path(__file__).parent
-_SHOWS_ONLY = ("cli", "doctor", "report")
+_SHOWS_ONLY = ("api", "cli", "doctor", "report")
 """Folders of the package that no result depends on."""
 
 

@@ -70,17 +70,28 @@ def test_a_failure_is_one_line_and_a_mistake_is_named():
         specbp.run(epoch=1)
 
 
-def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on():
+def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(caplog):
     """Kind: Ctrl-C in a notebook that loses the training, or leaves its handler behind."""
-    fields = SMALL | {"epochs": 2000, "block_steps": 1}
+    caplog.set_level(logging.INFO, "specbp")
+    fields = SMALL | {"epochs": 3, "block_steps": 1}
     handler = signal.getsignal(signal.SIGINT)
-    interrupt = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
-    with pytest.raises(StoppedError, match="stopped; what is done is kept in results/run"):
-        specbp.run(fields)
-    interrupt.join()
+
+    class Interrupt(logging.Handler):
+        def emit(self, record):
+            if record.getMessage().startswith("training "):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    interrupt = Interrupt()
+    logging.getLogger("specbp").addHandler(interrupt)
+    try:
+        with pytest.raises(StoppedError, match="stopped; what is done is kept in results/run"):
+            specbp.run(fields)
+    finally:
+        logging.getLogger("specbp").removeHandler(interrupt)
     assert signal.getsignal(signal.SIGINT) is handler
-    assert list((specbp.api.Path("results/run/unfinished")).iterdir())
+    assert "going on from step 1 of 12" not in caplog.text
+    assert specbp.run(fields).runs["steps"].tolist() == [12]
+    assert "going on from step 1 of 12" in caplog.text
 
 
 def test_a_thread_of_a_program_can_train():

@@ -33,6 +33,7 @@ def run(
     data_root: str | Path | None = None,
     fresh: bool = False,
     checkpoint_seconds: float | None = None,
+    save_weights: bool = False,
     **fields: Any,
 ) -> Results:
     """Train one experiment, unless its results are there, and return its frames.
@@ -45,6 +46,7 @@ def run(
         data_root: folder of the data sets.
         fresh: train again what is there already.
         checkpoint_seconds: time between checkpoints; 30 s unless set, 3 s on a board.
+        save_weights: keep trained weights, see `Results.state_dict`.
         fields: more fields of the experiment, which win.
 
     Raises:
@@ -53,7 +55,13 @@ def run(
     from specbp.api.results import run_one
 
     done = run_one(
-        experiment, fields, Path(results), _path(data_root), anew_from(fresh), checkpoint_seconds
+        experiment,
+        fields,
+        Path(results),
+        _path(data_root),
+        anew_from(fresh),
+        checkpoint_seconds,
+        save_weights=save_weights,
     )
     return done.whole()
 
@@ -69,6 +77,7 @@ def bench(
     again: bool = False,
     fresh: bool = False,
     checkpoint_seconds: float | None = None,
+    save_weights: bool = False,
 ) -> Results:
     """Train the cells of a matrix whose results are not there, and return the frames of all.
 
@@ -84,6 +93,7 @@ def bench(
         again: train comparisons again that are not whole, or were measured by another commit.
         fresh: train everything again.
         checkpoint_seconds: time between checkpoints; 30 s unless set, 3 s on a board.
+        save_weights: keep trained weights, see `Results.state_dict`.
 
     Raises:
         SpecbpError: a cell cannot be trained, a training failed, or it was stopped.
@@ -99,6 +109,7 @@ def bench(
         retry_failed,
         anew_from(fresh, again),
         checkpoint_seconds,
+        save_weights=save_weights,
     )
     return done.whole()
 

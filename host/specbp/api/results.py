@@ -52,6 +52,19 @@ class Results:
         """The frame `steps` of the cells that were asked for."""
         return self._of_cells(self.frames.steps)
 
+    def state_dict(self, cell: str | None = None) -> dict[str, Any]:
+        """Return trained weights, as the model's ``load_state_dict()`` takes them.
+
+        Args:
+            cell: how the hash of the cell begins, or the name of its arm; None for the only one.
+
+        Raises:
+            SpecbpError: the training did not keep them: ``save_weights=True`` does.
+        """
+        from specbp.api.exporting import weights_of
+
+        return dict(weights_of(self.path, cell)[1].state_dict)
+
     def whole(self) -> Results:
         """Return these results if every training came to its end.
 
@@ -78,6 +91,7 @@ def run_one(
     anew: Anew,
     checkpoint_seconds: float | None,
     screen: Screen | None = None,
+    save_weights: bool = False,
 ) -> Results:
     """Train one experiment; see `specbp.api.run`. A failed training is a row with its reason."""
     forget_own()
@@ -90,7 +104,9 @@ def run_one(
         experiment = experiment_from({**given, **fields}, "run")
     cells = [Cell("run", 0, experiment)]
     screen = screen or usual_screen()
-    train(cells, results, data_root, True, anew, checkpoint_seconds, screen)
+    train(
+        cells, results, data_root, True, anew, checkpoint_seconds, screen, save_weights=save_weights
+    )
     return Results(results, cells, load(results))
 
 
@@ -102,11 +118,12 @@ def run_matrix(
     anew: Anew,
     checkpoint_seconds: float | None,
     screen: Screen | None = None,
+    save_weights: bool = False,
 ) -> Results:
     """Train cells of a matrix; see `specbp.api.bench`. A failed one is a row with its reason."""
     folder = chosen.folder(results)
     train(
         chosen.cells, folder, data_root, retry_failed, anew, checkpoint_seconds,
-        screen or usual_screen(), chosen.matrix, chosen.starts,
+        screen or usual_screen(), chosen.matrix, chosen.starts, save_weights,
     )  # fmt: skip
     return Results(folder, chosen.cells, load(folder))

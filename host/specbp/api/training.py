@@ -42,6 +42,7 @@ def train(
     screen: Screen,
     matrix: Sequence[Cell] | None = None,
     own_processes: bool = False,
+    save_weights: bool = False,
 ) -> None:
     """Train those of `cells` that the results folder does not have yet.
 
@@ -57,6 +58,7 @@ def train(
         screen: shows how it goes on.
         matrix: all cells of the matrix they are of; None for a single experiment.
         own_processes: train every comparison in a new process.
+        save_weights: keep trained weights; cells that have none there are trained again.
 
     Raises:
         UsageError: a data set is missing or damaged, a cell cannot be trained, the folder cannot
@@ -66,7 +68,7 @@ def train(
     """
     if not cells:
         raise NothingMeasuredError("no cells: nothing was measured")
-    store = Store.create(results)
+    store = Store.create(results, save_weights)
     with store.locked():
         datasets = dataset_reader(data_root)
         if anew is Anew.INCOMPARABLE:
@@ -148,7 +150,25 @@ def _of_changed_data(
             f"{store.path}: {len(changed)} cells were measured on other data than is there now: "
             "they are measured again"
         )
-    return changed
+    return [*changed, *_without_weights(cells, changed, store, screen)]
+
+
+def _without_weights(
+    cells: Sequence[Cell], changed: Sequence[Cell], store: Store, screen: Screen
+) -> list[Cell]:
+    """Return the cells beside `changed` whose weights are to be kept and were not."""
+    if not store.keeps_weights:
+        return []
+    bare = [
+        cell
+        for cell in cells
+        if cell not in changed and not store.weights_file(cell.hash).is_file()
+    ]
+    if bare:
+        screen.note(
+            f"{store.path}: {len(bare)} cells are trained again: their weights were not kept"
+        )
+    return bare
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from specbp.runtime.spans import Span
+    from specbp.weights import SavedWeights
 
 StepRow = dict[str, Any]
 """One row of the frame `steps`, without the columns `cell` and `round`."""
@@ -41,6 +42,10 @@ class Training(Protocol):
 
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
+        ...
+
+    def saved_weights(self, about: Mapping[str, Any]) -> SavedWeights:
+        """Return the weights as they are, to be kept; `about` says what they are of."""
         ...
 
     def state(self) -> Mapping[str, Any]:

@@ -58,9 +58,10 @@ class Recipe:
                 f"batch_size = {experiment.batch_size} is larger than the training set "
                 f"({samples} samples)"
             )
-        start = initial(experiment.model, dataset.info, experiment.seed)
+        what = (experiment.model, dataset.info, experiment.seed, experiment.initial_weights)
+        start = initial(*what)
         self.initial, self.identity = start.weights, start.identity
-        if self.identity != identity(experiment.model, dataset.info, experiment.seed):
+        if self.identity != identity(*what):
             raise UsageError(
                 f'model "{experiment.model}" is another each time it is built from the seed '
                 f"{experiment.seed}: draw what is random in it from PyTorch's generator, which "

@@ -22,6 +22,7 @@ from specbp.runtime.cache import expected_age
 from specbp.runtime.evaluation import logits
 from specbp.runtime.spans import Span
 from specbp.saved_state import MOST_STEPS, require_weights_like, whole_number
+from specbp.weights import SavedWeights, saved_weights
 
 EVALUATION_BATCH = 500
 
@@ -99,6 +100,10 @@ class TrainedInPytorch:
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
         return weights_sha256(self._weights)
+
+    def saved_weights(self, about: Mapping[str, Any]) -> SavedWeights:
+        """Return the weights as they are, to be kept; `about` says what they are of."""
+        return saved_weights(self._recipe.network, self._arithmetic, self._weights, about)
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""

@@ -17,6 +17,7 @@ from .board import board
 from .compare import compare
 from .diff import diff
 from .doctor import doctor
+from .export import export
 from .failures import failure_of
 from .lockstep import lockstep
 from .merge import merge
@@ -50,6 +51,7 @@ for verb, panel in (
     (status, MEASURE),
     (merge, MEASURE),
     (diff, MEASURE),
+    (export, MEASURE),
     (plan, EXPLAIN),
     (timeline, EXPLAIN),
     (lockstep, EXPLAIN),

@@ -27,6 +27,14 @@ CheckpointSeconds = Annotated[
         show_default="30, on a board 3",
     ),
 ]
+SaveWeights = Annotated[
+    bool,
+    typer.Option(
+        "--save-weights",
+        help="keep the trained weights beside the frames; specbp export gives them to other "
+        "programs",
+    ),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", help="print the rows as JSON")]
 
 

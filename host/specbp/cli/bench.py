@@ -9,7 +9,7 @@ import typer
 
 from specbp.api.anew import anew_from
 from specbp.api.choosing import cells_of
-from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput, SaveWeights
 from specbp.cli.number_options import whole
 from specbp.cli.terminal import say
 
@@ -70,6 +70,7 @@ def bench(
         ),
     ] = None,
     checkpoint_seconds: CheckpointSeconds = None,
+    save_weights: SaveWeights = False,
     json_output: JsonOutput = False,
 ) -> None:
     """Run the cells of a matrix that its results folder does not have yet.
@@ -93,7 +94,9 @@ def bench(
     from specbp.cli.progress import TerminalScreen
 
     screen = TerminalScreen()
-    done = run_matrix(chosen, folder, data_root, retry_failed, anew, checkpoint_seconds, screen)
+    done = run_matrix(
+        chosen, folder, data_root, retry_failed, anew, checkpoint_seconds, screen, save_weights
+    )
     if json_output:
         print_json(done.runs)
     else:

@@ -31,6 +31,7 @@ _ABSENT = {
     "train": "all",
     "test": "all",
     "held_out": "none",
+    "initial_weights": "drawn from the seed",
     "block_keys": "the number of classes",
 }
 """What it means that a field that every experiment may have is absent."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from specbp.api.anew import anew_from
-from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput
+from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput, SaveWeights
 from specbp.cli.options import with_experiment_options
 
 
@@ -21,6 +21,7 @@ def run(
     data_root: DataRoot = None,
     fresh: Fresh = False,
     checkpoint_seconds: CheckpointSeconds = None,
+    save_weights: SaveWeights = False,
     json_output: JsonOutput = False,
 ) -> None:
     """Train once and print what it took.
@@ -35,7 +36,14 @@ def run(
     from specbp.cli.progress import TerminalScreen
 
     done = run_one(
-        given, {}, results, data_root, anew_from(fresh), checkpoint_seconds, TerminalScreen()
+        given,
+        {},
+        results,
+        data_root,
+        anew_from(fresh),
+        checkpoint_seconds,
+        TerminalScreen(),
+        save_weights,
     )
     if json_output:
         print_json(done.runs)

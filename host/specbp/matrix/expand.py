@@ -85,7 +85,12 @@ class Cell:
         from specbp.initial import identity  # here, because it imports PyTorch
 
         experiment = self.experiment
-        return identity(experiment.model, describe(experiment.dataset), experiment.seed)
+        return identity(
+            experiment.model,
+            describe(experiment.dataset),
+            experiment.seed,
+            experiment.initial_weights,
+        )
 
     @cached_property
     def hash(self) -> str:
@@ -100,6 +105,8 @@ class Cell:
     def _hash_of(self, fields: Mapping[str, Any]) -> str:
         """Return a hash of `fields`, the network, and which start it is, unless it is the first."""
         start = {"start": self.start} if self.start else {}
+        # What the file of initial weights holds is part of the identity; its path says nothing.
+        fields = {**fields, "initial_weights": None}
         return content_hash({**fields, **asdict(self.identity), **self._content, **start})
 
     @property

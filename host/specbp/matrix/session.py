@@ -214,7 +214,11 @@ class Session:
         baseline = next((one for one in self._arms if _is_baseline(one.cell, arm.cell)), arm)
         measured = arm.run_row(own, steps[baseline.cell.hash])
         run = self._run_row(arm.cell) | measured | {"status": "ok"}
-        return FinishedCell(run, arm.epochs, own)
+        weights = None
+        if self._store.keeps_weights:
+            about = {name: run[name] for name in ("cell", "dataset", "model", "arm", "seed")}
+            weights = arm.training.saved_weights(about).content
+        return FinishedCell(run, arm.epochs, own, weights)
 
     def _run_row(self, cell: Cell) -> dict[str, Any]:
         """Return the columns of `runs` that are known from the start."""

@@ -83,7 +83,8 @@ def run_in_process(
     """Train the cells of one comparison in a new process; see `run_in_processes`."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    arguments = theirs, list(cells), store.path, opener, checkpoint_seconds
+    place = store.path, store.keeps_weights
+    arguments = theirs, list(cells), place, opener, checkpoint_seconds
     process = context.Process(target=_train, args=arguments, daemon=True)
     with _signals_blocked():
         process.start()
@@ -155,14 +156,14 @@ class _Reporter:
 def _train(
     connection: Connection,
     cells: Sequence[Cell],
-    results: Path,
+    place: tuple[Path, bool],
     opener: Opener,
     checkpoint_seconds: float | None,
 ) -> None:
     """Train `cells`, in a process of its own."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        store, reporter = Store(results), _Reporter(connection)
+        store, reporter = Store(*place), _Reporter(connection)
         run_cells(cells, store, opener(), reporter, checkpoint_seconds, connection.poll)
     except BaseException as error:
         connection.send(("raised", (_sendable(error), traceback.format_exc())))

@@ -3,6 +3,7 @@
 results/
 format.json                 version of this layout
 cells/HASH/runs.parquet     also epochs.parquet and steps.parquet
+cells/HASH/weights.safetensors    trained weights, where they are kept
 cells/HASH/traceback.txt    of a failed cell
 cells/HASH/SHA256SUMS       checksums of these, for sha256sum
 asked/MATRIX.json           the cells that a run was asked for
@@ -31,6 +32,8 @@ from specbp.frames import FORMAT, SCHEMAS, Frames, arrow_schema, empty, table
 from specbp.provenance import installed_version
 
 STATUSES = ("ok", "failed", "skipped")
+WEIGHTS = "weights.safetensors"
+"""Name of the file of trained weights beside the frames of a cell."""
 _OWN = ("format.json", "cells", "unfinished", "asked", "report")
 _FINISHED = "finished"
 _READS = 5
@@ -45,12 +48,14 @@ class FinishedCell:
         run: row of the frame `runs`.
         epochs: rows of the frame `epochs`.
         steps: the frame `steps`.
+        weights: content of the file of trained weights, where they are kept.
         traceback: traceback of a failed cell.
     """
 
     run: Mapping[str, Any]
     epochs: Sequence[Mapping[str, Any]] = ()
     steps: pa.Table = field(default_factory=lambda: table("steps", []))
+    weights: bytes | None = None
     traceback: str | None = None
 
     @property
@@ -61,6 +66,8 @@ class FinishedCell:
             "epochs.parquet": parquet(table("epochs", [dict(row) for row in self.epochs])),
             "steps.parquet": parquet(self.steps.cast(arrow_schema("steps"))),
         }
+        if self.weights is not None:
+            files[WEIGHTS] = self.weights
         if self.traceback:
             files["traceback.txt"] = self.traceback.encode()
         return files
@@ -83,21 +90,26 @@ class Store:
     """The results folder at `path`.
 
     Use `create` to write and `open` to read; both check the folder's format.
+
+    Args:
+        path: the folder.
+        keeps_weights: keep trained weights beside the frames.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keeps_weights: bool = False) -> None:
         self.path = path
+        self.keeps_weights = keeps_weights
         self._cells = path / "cells"
         self.unfinished = path / "unfinished"
 
     @classmethod
-    def create(cls, path: Path) -> Store:
+    def create(cls, path: Path, keeps_weights: bool = False) -> Store:
         """Open the results folder at `path`, making it where it is missing.
 
         Raises:
             UsageError: it cannot be written, holds something else, or is of another version.
         """
-        store = cls(path)
+        store = cls(path, keeps_weights)
         try:
             durable.make_folder(path)
             if not store._has_format():
@@ -177,6 +189,10 @@ class Store:
             durable.write_folder(staged / str(cell.run["cell"]), cell.files)
         durable.publish(staged, folder / _FINISHED)
         self._move_finished(folder)
+
+    def weights_file(self, cell: str) -> Path:
+        """Return the path of the trained weights of the cell with this hash, kept or not."""
+        return self._cells / cell / WEIGHTS
 
     def delete(self, cell: str) -> None:
         """Remove the frames of the cell with this hash, if there are any."""

@@ -26,6 +26,7 @@ from specbp.overlay.executors import OpenExecutor
 from specbp.overlay.tensors import ArrayPair
 from specbp.runtime.spans import Recorder
 from specbp.saved_state import require_weights_like
+from specbp.weights import SavedWeights, saved_weights
 
 
 class OverlayTraining:
@@ -94,6 +95,10 @@ class OverlayTraining:
     def weights_sha256(self) -> str:
         """Return the SHA-256 of the weights as they are."""
         return weights_sha256(self._weights())
+
+    def saved_weights(self, about: Mapping[str, Any]) -> SavedWeights:
+        """Return the weights as they are, to be kept; `about` says what they are of."""
+        return saved_weights(self._recipe.network, self._arithmetic, self._weights(), about)
 
     def state(self) -> Mapping[str, Any]:
         """Return all that is needed to go on later, as plain containers of tensors."""
