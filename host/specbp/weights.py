@@ -34,7 +34,7 @@ class SavedWeights:
 
     Attributes:
         tensors: by name in the user's model.
-        fraction_bits: of each integer tensor, by name; empty for float32.
+        fraction_bits: scale of each integer tensor, by name; empty for float32.
         about: what they are of, such as the cell and the model.
     """
 

@@ -5,15 +5,15 @@ Nothing is imported here: figures take a second to load, which a training need n
 """
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 
 class _CallablePackage(ModuleType):
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        from specbp import api
-
-        return api.report(*arguments, **settings)
+        # By name: the interface stands above this package, and only lends it the call.
+        return import_module("specbp.api").report(*arguments, **settings)
 
 
 sys.modules[__name__].__class__ = _CallablePackage
