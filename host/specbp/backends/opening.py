@@ -36,7 +36,7 @@ def open_traced(experiment: Experiment, dataset: Dataset) -> TracedTraining:
         dataset: the loaded data set of the experiment.
 
     Raises:
-        UsageError: as `open_training`, or the experiment is for the overlay.
+        UsageError: the model or backend cannot be used, or the experiment is for the overlay.
     """
     if experiment.on_overlay:
         raise UsageError(f"{experiment.backend} is an overlay: choose cpu or cuda")
