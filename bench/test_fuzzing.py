@@ -2,7 +2,7 @@
 
 SPECBP_FUZZ_SECONDS says how long the calls to a board, its answers and builds, 60 unless set;
 SPECBP_FUZZ_FILES how many files of each data set, 5,000; SPECBP_FUZZ_STATES how many frames and
-checkpoints, 1,500; SPECBP_FUZZ_SEED from which seed, 1.
+checkpoints of each kind, 1,500; SPECBP_FUZZ_SEED from which seed, 1.
 """
 
 import os
@@ -30,6 +30,10 @@ def test_cifar_files(tmp_path, write_pickle):  # noqa: F811
 
 def test_frames(tmp_path):
     assert damaged.fuzz(damaged.fuzz_results, tmp_path, STATES, SEED) > STATES / 3
+
+
+def test_published_frames(tmp_path):
+    assert damaged.fuzz(damaged.fuzz_published, tmp_path, STATES, SEED) > STATES / 3
 
 
 def test_checkpoints(tmp_path):

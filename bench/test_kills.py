@@ -24,18 +24,18 @@ PER_RUN = 8
 def test_kills(tmp_path, kind):
     lives, draw = Lives(tmp_path, kind), random.Random(f"{SEED} {kind}")
     expected, whole, seconds = lives.undisturbed()
-    met, again = [], 0
-    for number in range(1000):
-        left = -(-KILLS // len(KINDS)) - len(met)
-        if left <= 0:
-            break
+    met, again, number = [], 0, 0
+    while left := max(0, -(-KILLS // len(KINDS)) - len(met)):
         frames, steps, sent = lives.kill(f"killed {number}", min(left, PER_RUN), draw, seconds)
         assert frames == expected, (number, sent)
         assert whole <= steps <= lives.most_steps(whole, sent), (number, sent)
         met += sent
         again += steps - whole
-    counts = {one.name: count for one, count in sorted(Counter(met).items())}
-    print(f"{kind}: {counts}, {number} matrices of {whole} steps, {again} steps done again")
+        number += 1
+        counts = {one.name: count for one, count in sorted(Counter(met).items())}
+        print(
+            f"{kind}: {counts}, {number} matrices of {whole} steps, {again} done again", flush=True
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,35 +7,9 @@ it where that has gone.
     pytest bench/test_planted_faults.py
 """
 
-import os
-import shutil
-import subprocess
-import sys
-from typing import NamedTuple
-
 import pytest
 
-from tests.conftest import REPOSITORY
-
-TESTS_FAILED = 1
-"""Exit code of pytest; others say that nothing was tested."""
-
-
-class Fault(NamedTuple):
-    """A fault and the test that must catch it.
-
-    Attributes:
-        path: of the file.
-        old: what stands there.
-        new: what it is changed to.
-        caught_by: the test, as pytest names it.
-    """
-
-    path: str
-    old: str
-    new: str
-    caught_by: str
-
+from bench.planted import Fault, check_caught, check_sound
 
 SPECBP = "host/specbp"
 WORKED = "tests/backends/test_work.py"
@@ -241,44 +215,11 @@ FAULTS = {
 """Keyed by what the fault does."""
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """A copy of the repository whose sources can be changed."""
-    for path in REPOSITORY.iterdir():
-        if path.name in ("host", "tests", "bench", "reports", "README.md"):
-            skipped = shutil.ignore_patterns("__pycache__", "*.pyc")
-            kind = shutil.copytree if path.is_dir() else shutil.copy
-            kind(path, tmp_path / path.name, **({"ignore": skipped} if path.is_dir() else {}))
-        elif not path.name.startswith("."):
-            (tmp_path / path.name).symlink_to(path)
-    return tmp_path
-
-
-def run_test(folder, test):
-    """Return how pytest ends, and what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", test],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder / "host")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_fault_is_caught(copy, name):
-    fault = FAULTS[name]
-    file = copy / fault.path
-    text = file.read_text()
-    assert text.count(fault.old) == 1, f"{fault.path}: the place of this fault is not there"
-    file.write_text(text.replace(fault.old, fault.new))
-    code, said = run_test(copy, fault.caught_by)
-    assert code == TESTS_FAILED, said
+def test_the_fault_is_caught(tmp_path, name):
+    check_caught(FAULTS[name], tmp_path)
 
 
 @pytest.mark.parametrize("test", sorted({fault.caught_by for fault in FAULTS.values()}))
 def test_without_a_fault_its_test_passes(test):
-    code, said = run_test(REPOSITORY, test)
-    assert code == 0, said
+    check_sound(test)

@@ -1,4 +1,4 @@
-"""From an empty folder to a report of the whole experiment, from one bitstream, by commands alone.
+"""From an empty folder to a report of the whole experiment, from one bitstream, as the documents say.
 
 Sequential on one core, on two, and speculative: over SSH and over PYNQ.remote, on the simulation of
 a Zynq-7000 and of a Zynq UltraScale+.
@@ -6,6 +6,7 @@ a Zynq-7000 and of a Zynq UltraScale+.
 
 import contextlib
 import os
+import re
 import shlex
 
 import pandas as pd
@@ -13,35 +14,28 @@ import pytest
 
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.build import build as build_model
+from tests.conftest import REPOSITORY
 from tests.deploy.loopback import LoopbackBoard
 from tests.forked import run_forked
 from tests.remote.conftest import serving
 
-MATRIX = """
-name = "board"
-
-[base]
-dataset = "digits"
-train = 32
-test = 16
-batch_size = 8
-epochs = 1
-backend = "{backend}"
-
-[axes]
-arm = [
-    {{ schedule = "sequential" }},
-    {{ schedule = "sequential", engines = 2 }},
-    {{ schedule = "speculative", reuse = "replay" }},
+ADDRESS = "xilinx@127.0.0.1:2222"
+"""Of the board that they serve."""
+MATRIX = "bench/matrices/board.toml"
+PAGE = (REPOSITORY / "docs" / "overlay.md").read_text()
+COMMANDS = [
+    command
+    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    if ADDRESS in block
+    for command in block.splitlines()
 ]
-"""
 
 
 @contextlib.contextmanager
 def over_ssh(board, folder):
     found = LoopbackBoard(folder, board=board)
     try:
-        yield f"pynq://{found.address}", found.environment, [f"board deploy {found.address}"]
+        yield found.address, f"pynq://{found.address}", found.environment
     finally:
         found.close()
 
@@ -49,7 +43,7 @@ def over_ssh(board, folder):
 @contextlib.contextmanager
 def over_remote(board, folder):
     with serving(board=board) as found:
-        yield f"remote://{found.address}", {}, []
+        yield None, f"remote://{found.address}", {}
 
 
 @pytest.mark.parametrize("board", ["simulated", "simulated-aup-zu3"])
@@ -59,16 +53,18 @@ def test_the_whole_experiment(tmp_path, way, board):
     build_model(Parameters(cores=2))
     folder = tmp_path / "empty"
     folder.mkdir()
-    with way(board, tmp_path) as (backend, environment, deploying):
-        (tmp_path / "matrix.toml").write_text(MATRIX.format(backend=backend))
-        for command in (
-            f"overlay build --board {board} --lanes 16 --cores 2",
-            *deploying,
-            f"bench {tmp_path}/matrix.toml",
-            "report results/board",
-        ):
-            words = ["specbp", *shlex.split(command)]
-            done = run_forked(words, folder, {**os.environ, **environment})
+    matrix = folder / MATRIX
+    matrix.parent.mkdir(parents=True)
+    with way(board, tmp_path) as (address, backend, environment):
+        text = (REPOSITORY / MATRIX).read_text().replace(f"pynq://{ADDRESS}", backend)
+        for long, short in (("train = 320", "train = 32"), ("epochs = 3", "epochs = 1")):
+            text = text.replace(long, short)
+        matrix.write_text(text)
+        for command in COMMANDS:
+            if ADDRESS in command and address is None:
+                continue  # over PYNQ.remote nothing is deployed
+            changed = command.replace(ADDRESS, str(address)).replace("simulated", board)
+            done = run_forked(shlex.split(changed), folder, {**os.environ, **environment})
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     runs = pd.concat(
         pd.read_parquet(path) for path in (folder / "results/board/cells").glob("*/runs.parquet")
@@ -80,7 +76,7 @@ def test_the_whole_experiment(tmp_path, way, board):
     assert cycles.iloc[:2].max() < 0.9 * cycles.iloc[-1]
     clock = 100 if board == "simulated" else 99.999
     assert runs["clock_mhz"].to_list() == pytest.approx([clock] * 3)
-    named = "aup-zu3" if "aup" in board else "pynq-z2" if deploying else "simulated"
+    named = "aup-zu3" if "aup" in board else "pynq-z2" if address else "simulated"
     assert all(named in one.lower() for one in runs["board"])
     report = (folder / "results/board/report/report.md").read_text()
     # A row for each of the three, counted by the board itself.

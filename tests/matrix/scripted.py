@@ -115,9 +115,9 @@ def run(folder, disk=None, matrix=None, open_training=ScriptedTraining):
     return listener.steps
 
 
-def run_until(folder, change):
-    """Run the matrix until a change of a file, at which the process ends."""
-    run(folder, Disk(stop_at=change, fsync=False))
+def run_until(folder, change, fsync=False):
+    """Run the matrix until a change of a file, at which the process ends; to its end if None."""
+    run(folder, Disk(stop_at=change, fsync=fsync))
 
 
 def frames(folder):

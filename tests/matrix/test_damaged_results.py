@@ -1,5 +1,5 @@
-"""Results and checkpoints damaged with the right checksum: read, or refused in one line; nothing
-is run, nothing crashes.
+"""Results, checkpoints and published frames damaged with the right checksum: read, or refused in
+one line; nothing is run, nothing crashes.
 
 The damage is done in a process of its own, whose end by a signal is a failure here.
 `bench/test_fuzzing.py` does the same for longer.
@@ -21,9 +21,11 @@ from specbp.matrix.expand import expand, matrix_from
 from specbp.matrix.run import backend_opener, check_cells, run_cells
 from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store, parquet
+from specbp.report import published
 from tests.forked import start_forked
 from tests.fuzzing import mutated, nothing_runs, within
 from tests.matrix import scripted
+from tests.report.conftest import make_cell, make_frames
 
 MATRIX = {
     "base": {"train": 40, "test": 10, "batch_size": 8, "epochs": 2, "block_steps": 2},
@@ -83,6 +85,25 @@ def fuzz_results(folder, number, seed, report):
     report.write_text(json.dumps({"refused": count}))
 
 
+def fuzz_published(folder, number, seed, report):
+    """Damage the frames beside a report, in this process, and write how many were refused."""
+    cells = [make_cell(), make_cell(8.0, schedule="pipelined")]
+    paths = published.write(make_frames(*cells), folder / "published", "A report")
+    published.read(folder / "published")
+    draw, count = random.Random(seed), 0
+    for _ in range(number):
+        path = draw.choice(paths)
+        whole = path.read_bytes()
+        content = mutated(draw, whole, PARQUET)
+        report.write_text(json.dumps({"last": [path.name, content.hex()]}))
+        path.write_bytes(content)
+        with nothing_runs():
+            count += refused(lambda: published.read(folder / "published"))
+        path.write_bytes(whole)
+    published.read(folder / "published")
+    report.write_text(json.dumps({"refused": count}))
+
+
 def stopped(folder):
     """Make a checkpoint of a comparison in flight; return the store and its cells."""
     cells = expand(matrix_from(MATRIX, "m", "m.toml"), "m.toml")
@@ -132,7 +153,7 @@ def fuzz(function, folder, number, seed=0):
     """Return how many mutations were refused; fail at a crash, with what caused it."""
     report = folder / "report.json"
     process = start_forked(function, folder, number, seed, report)
-    process.join(600)
+    process.join(60 + 2 * number)
     found = json.loads(report.read_text())
     if process.exitcode != 0:
         process.kill()
@@ -142,6 +163,10 @@ def fuzz(function, folder, number, seed=0):
 
 def test_frames(tmp_path):
     assert fuzz(fuzz_results, tmp_path, 60) > 20
+
+
+def test_published_frames(tmp_path):
+    assert fuzz(fuzz_published, tmp_path, 60) > 20
 
 
 def test_state_files(tmp_path):

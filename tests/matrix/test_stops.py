@@ -8,6 +8,7 @@ import pytest
 from tests.disk import CUTS, Disk, Model, put
 from tests.forked import start_forked
 from tests.matrix.scripted import REPEATS, differ, frames, run, run_until
+from tests.mounted import make_image, mounted, power_cut
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +73,35 @@ def test_a_power_cut_at_any_change_of_a_file_loses_nothing_that_was_stored(
 def test_what_is_stored_survives_a_power_cut(undisturbed, tmp_path):
     """Of the last change on, nothing is left to do: no step is trained again."""
     folder, log, expected, _ = undisturbed
+    left_synced(folder, log, len(log), tmp_path / "after")
+    after = tmp_path / "after" / folder.name
+    assert (after / "format.json").read_bytes() == (folder / "format.json").read_bytes()
+    assert differ(frames(after), expected) == []
+    assert run(after) == 0
+
+
+def test_a_real_file_system_keeps_what_the_model_disk_says(undisturbed, tmp_path):
+    """Kind: a system call that the model takes for a promise, and a file system does not."""
+    folder, log, expected, _ = undisturbed
+    for number, change in enumerate([*range(7, len(log), len(log) // 5), None]):
+        image, left = (tmp_path / f"{name}-{number}" for name in ("image", "left"))
+        make_image(image)
+        with mounted(image, tmp_path / f"before-{number}") as disk:
+            child = start_forked(run_until, disk / folder.name, change, True)
+            child.join(60)
+            assert child.exitcode == (0 if change is None else 9)
+            power_cut(image, left)
+        left_synced(folder, log, len(log) if change is None else change, tmp_path / f"{number}")
+        most = run(tmp_path / str(number) / folder.name)
+        with mounted(left, tmp_path / f"after-{number}") as disk:
+            steps = run(disk / folder.name)
+            assert differ(frames(disk / folder.name), expected) == [], change
+        assert steps <= most, change
+
+
+def left_synced(folder, log, changes, target):
+    """Make what is left of so many changes where nothing was kept but what was synced."""
     model = Model(folder.parent)
-    for change in log:
+    for change in log[:changes]:
         model.apply(change)
-    put(model.left("synced", random), tmp_path / "after")
-    assert differ(frames(tmp_path / "after" / folder.name), expected) == []
-    assert run(tmp_path / "after" / folder.name) == 0
+    put(model.left("synced", random), target)

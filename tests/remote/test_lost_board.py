@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -30,8 +31,11 @@ def test_every_use_of_a_lost_board_ends_with_one_line(executor, loss):
     opened.allocate(4096)
     os.kill(served.process.pid, loss)
     for use in (lambda: opened.allocate(64), lambda: opened.clock_mhz):
+        began = time.monotonic()
         with pytest.raises(SpecbpError, match=r"127.0.0.1:\d+: the board does not answer") as found:
             use()
+        # The deadline of the call, before gRPC notices by itself.
+        assert time.monotonic() - began < 15
         assert "\n" not in str(found.value)
     opened.close()
     boards.close_boards()

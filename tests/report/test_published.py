@@ -1,4 +1,6 @@
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from specbp.errors import UsageError
@@ -94,3 +96,44 @@ def test_a_file_that_is_none_of_these_is_named_in_one_line(demo, tmp_path):
     with pytest.raises(UsageError, match="not the frames of a published report") as caught:
         read(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+WRONG = {
+    "numbers for text": ("runs", "cell", pa.int64()),
+    "text for numbers": ("rounds", "step_ms", pa.string()),
+    "bytes for text": ("runs", "arm", pa.binary()),
+    "a list for a number": ("epochs", "loss", pa.list_(pa.float64())),
+    "a moment for a number": ("rounds", "steps", pa.timestamp("ns")),
+    "a number for a flag": ("runs", "synthetic", pa.float64()),
+    "text for what only published frames have": ("runs", "typical_ms", pa.string()),
+}
+
+
+@pytest.mark.parametrize(("frame", "name", "kind"), WRONG.values(), ids=WRONG)
+def test_a_column_of_another_type_is_named_in_one_line(demo, tmp_path, frame, name, kind):
+    """Kind: a foreign file that is Parquet, with the right columns of the wrong types."""
+    write(demo, tmp_path, "A title")
+    path = tmp_path / f"{frame}.parquet"
+    table = pq.read_table(path)
+    made = pa.nulls(len(table), kind) if name != "cell" else pa.array(range(len(table)), kind)
+    pq.write_table(table.set_column(table.column_names.index(name), name, made), path)
+    with pytest.raises(UsageError, match=rf"the column {name} of {frame}\.parquet is ") as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_of_no_cell_are_refused(demo, tmp_path):
+    """Kind: a file without the column that joins the frames, with gaps in it, or with it twice."""
+    write(demo, tmp_path, "A title")
+    path = tmp_path / "epochs.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("cell")
+    gaps = pa.array([None] * len(table), pa.string())
+    for spoiled, words in (
+        (table.drop_columns(["cell"]), "which cell"),
+        (table.set_column(place, "cell", gaps), "which cell"),
+        (table.append_column("loss", table["loss"]), "two columns loss"),
+    ):
+        pq.write_table(spoiled, path)
+        with pytest.raises(UsageError, match=words):
+            read(tmp_path)

@@ -11,6 +11,7 @@ from specbp.frames import Frames
 from specbp.report.compare import summarise
 from specbp.report.terminal import print_summary
 from specbp.report.wording import MINUS
+from tests.report.conftest import make_cell, make_frames
 
 Make = Callable[..., Any]
 
@@ -60,3 +61,14 @@ def test_names_are_text_not_markup(cell: Make, gather: Make) -> None:
 
 def test_failed_cells_are_printed_with_their_reason(demo: Frames) -> None:
     assert "failed: speculative, outcomes, label key, tv<0.25, seed 0" in printed(demo)
+
+
+def test_cycles_are_printed_where_an_overlay_counted_them() -> None:
+    """Kind: a saving that only the page shows, beside the milliseconds of a simulation."""
+    step = {"cycles": 1234, "clock_mhz": 100.0}
+    cells = [
+        make_cell(arithmetic="int16"),
+        make_cell(backend="sim:rtl", step_columns=step, columns={"cycles": 24680, "steps": 20}),
+    ]
+    lines = printed(make_frames(*cells), 200).splitlines()
+    assert lines[lines.index("Clock cycles of a step") + 1].endswith("16 lanes: 1,234 (RTL)")

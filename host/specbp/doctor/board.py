@@ -72,7 +72,10 @@ def _findings(about: Mapping[str, Any], free_sudo: bool) -> Iterator[Finding]:
         "ok" if about["image"] else "missing",
         about["image"] or "unknown",
         "",
-        "" if about["image"] else f"PYNQ images {IMAGES[0]} to {IMAGES[-1]} were looked at",
+        ""
+        if about["image"]
+        else f"PYNQ images {IMAGES[0]} to {IMAGES[-1]} say what they are; "
+        "a simulated board has none",
     )
     board = _known(about["board"])
     yield _board(about["board"], board)
@@ -104,16 +107,16 @@ def _overlay(about: Mapping[str, Any]) -> Iterator[Finding]:
     loaded = about["loaded"]
     if loaded["bitstream"] is None:
         yield Finding("loaded overlay", "missing", "none that pynq remembers", "",
-                      "specbp board deploy")  # fmt: skip
+                      "specbp board deploy HOST")  # fmt: skip
     else:
         known = loaded["known_as"]
         yield Finding("loaded overlay", "ok" if known else "missing", loaded["bitstream"],
                       "", f"version {known}" if known else "its hash is that of no version "
-                      "deployed here: specbp board deploy programs one that is")  # fmt: skip
+                      "deployed here: specbp board deploy HOST programs one that is")  # fmt: skip
     current, previous = about["current"], about["previous"]
     found = f"{current}, before it {previous or 'none'}" if current else "none"
     yield Finding("deployed", "ok" if current else "missing", found, "pynq://",
-                  "" if current else "specbp board deploy")  # fmt: skip
+                  "" if current else "specbp board deploy HOST")  # fmt: skip
 
 
 def _at_least(what: str, found: str, least: tuple[int, int]) -> Finding:

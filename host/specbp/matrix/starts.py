@@ -37,6 +37,9 @@ SECONDS_BETWEEN_LOOKS = 0.1
 _LOST = 1
 """Exit code of a process whose parent has ended."""
 
+PROCESSES = multiprocessing.get_context("spawn")
+"""Begins the processes that train: nothing of this one is in them."""
+
 Opener = Callable[[], OpenTraining]
 """Makes what opens trainings, in the process that trains; can be sent there."""
 
@@ -81,11 +84,10 @@ def run_in_process(
     stop: Callable[[], bool],
 ) -> None:
     """Train the cells of one comparison in a new process; see `run_in_processes`."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+    ours, theirs = PROCESSES.Pipe()
     place = store.path, store.keeps_weights
     arguments = theirs, list(cells), place, opener, checkpoint_seconds
-    process = context.Process(target=_train, args=arguments, daemon=True)
+    process = PROCESSES.Process(target=_train, args=arguments, daemon=True)
     with _signals_blocked():
         process.start()
     theirs.close()

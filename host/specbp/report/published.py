@@ -7,6 +7,7 @@ intervals rest on. `read` gives them back in place of the frame `steps`, one row
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from specbp import durable
 from specbp.errors import UsageError
-from specbp.frames import FORMAT, Frames, empty
+from specbp.frames import FORMAT, SCHEMAS, Frames, empty
 from specbp.report.health import tail, typical_ms
 from specbp.report.overlay_time import with_overlay_time
 
@@ -30,6 +31,20 @@ TYPICAL_MS, TAIL = "typical_ms", "tail"
 """Columns that published runs have besides those of `specbp.frames`: of `specbp.report.health`."""
 
 FILES = ("runs.parquet", "epochs.parquet", "rounds.parquet")
+_OWN_COLUMNS: dict[str, dict[str, type]] = {
+    "runs": {TYPICAL_MS: float, TAIL: float},
+    "epochs": {},
+    "steps": {STEPS: int},
+}
+"""Columns that published frames have besides those of `specbp.frames`, and their types."""
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating)
+"""Counts with gaps are written as floats."""
+_FITTING: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
+    str: (pa.types.is_string, pa.types.is_large_string),
+    int: _NUMBERS,
+    float: _NUMBERS,
+    bool: (pa.types.is_boolean,),
+}
 _ABOUT = b"specbp"
 _NOT_RECORDED = "not recorded"
 _FIRST_WITH_NETWORKS = 3
@@ -95,6 +110,7 @@ def write(frames: Frames, folder: Path, title: str) -> tuple[Path, ...]:
                 content,
                 compression="zstd",
                 compression_level=19,
+                write_page_checksum=True,
             )
             durable.write(folder / name, memoryview(content.getvalue()))
     except OSError as error:
@@ -131,17 +147,49 @@ def read(folder: Path) -> Published:
         UsageError: a file is missing, or is none of these.
     """
     try:
-        tables = [pq.read_table(folder / name) for name in FILES]
+        tables = [
+            _read_table(folder / name, frame) for name, frame in zip(FILES, SCHEMAS, strict=True)
+        ]
         about = json.loads((tables[0].schema.metadata or {})[_ABOUT])
-        runs, epochs, summed = (table.to_pandas() for table in tables)
+        # What pandas noted beside the columns is not relied on: anyone may have written it.
+        runs, epochs, summed = (table.to_pandas(ignore_metadata=True) for table in tables)
         is_newer = about["format"] >= _FIRST_WITH_NETWORKS
+        title = str(about["title"])
     except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"{folder}: not the frames of a published report: {reason}") from error
+        raise UsageError(
+            f"{folder}: not the frames of a published report: {reason}: take them from where it "
+            "was published, or make the report again from its results"
+        ) from error
     runs, epochs, steps = (
         frame.reindex(columns=[*frame.columns, *empty(name).columns.difference(frame.columns)])
         for name, frame in (("runs", runs), ("epochs", epochs), ("steps", summed))
     )
     if not is_newer:
         runs["network_sha256"] = _NOT_RECORDED
-    return Published(Frames(runs, epochs, steps), str(about["title"]))
+    return Published(Frames(runs, epochs, steps), title)
+
+
+def _read_table(path: Path, frame: str) -> pa.Table:
+    """Return the table in the file at `path`, every known column of the type it is written with.
+
+    Raises:
+        ValueError: it holds no such frame.
+    """
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        table = file.read()
+    table.validate(full=True)  # texts are UTF-8, offsets are in range
+    kinds = {column.name: column.kind for column in SCHEMAS[frame]} | _OWN_COLUMNS[frame]
+    if "cell" not in table.column_names or table.column("cell").null_count:
+        raise ValueError(f"{path.name} does not say of each row which cell it is of")
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if table.column_names.count(name) > 1:
+            raise ValueError(f"{path.name} has two columns {name}")
+        if name not in kinds or pa.types.is_null(column.type):
+            continue
+        if not any(fits(column.type) for fits in _FITTING[kinds[name]]):
+            raise ValueError(
+                f"the column {name} of {path.name} is {column.type}, "
+                f"{kinds[name].__name__} is expected"
+            )
+    return table

@@ -57,6 +57,13 @@ def print_summary(summary: Summary, console: Console) -> None:
         for table in summary_tables(comparison):
             console.print()
             console.print(table)
+    if summary.cycles:
+        console.print()
+        console.print(Text("Clock cycles of a step", "bold"))
+    for row in summary.cycles:
+        counts = {"model": row.predicted, "RTL": row.simulated, "board's counter": row.measured}
+        words = ", ".join(f"{count:,.0f} ({by})" for by, count in counts.items() if count)
+        console.print(Text(f"{row.comparison}, {row.method}: {words}"))
     for item in summary.left_out:
         words = f"{item.status}: {item.arm}, seed {item.seed}, {item.comparison}: {item.reason}"
         console.print(Text(words, "yellow"))
