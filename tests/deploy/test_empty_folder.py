@@ -1,4 +1,4 @@
-"""From an empty folder to a report of the whole experiment, from one bitstream, as the documents say.
+"""From an empty folder to a report of the whole experiment, from one bitstream, as the docs say.
 
 Sequential on one core, on two, and speculative: over SSH and over PYNQ.remote, on the simulation of
 a Zynq-7000 and of a Zynq UltraScale+.
