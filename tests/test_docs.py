@@ -12,7 +12,8 @@ import pytest
 from specbp.experiment import GateMetric, Key, Reuse, Schedule
 from tests.conftest import DATA_ROOT, REPOSITORY
 
-PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
+DOCS = REPOSITORY / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
 TESTED = ("first", "own", "method", "overlay", "matrices", "backends", "gate")
 """Pages with commands; what they leave is read by pages that come later."""
 MOST_WORDS = 20
@@ -41,7 +42,7 @@ def test_every_command_of_a_page_runs(name, checkout, subtests):
         "SPECBP_DATA": str(DATA_ROOT),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
-    commands = [line for block in blocks(REPOSITORY / "docs" / f"{name}.md", "bash")
+    commands = [line for block in blocks(DOCS / f"{name}.md", "bash")
                 for line in block.splitlines()]  # fmt: skip
     assert commands
     for command in commands:
@@ -72,25 +73,25 @@ def test_no_page_has_commands_that_no_test_runs():
     assert {page.stem for page in PAGES if blocks(page, "bash")} == set(TESTED)
 
 
-def test_the_reference_of_the_command_line_is_that_of_the_commands():
-    """Kind: an option that was added, and is not in the docs."""
-    path = REPOSITORY / "docs" / "command_line.py"
-    spec = importlib.util.spec_from_file_location("command_line", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    said = module.PAGE.read_text("utf-8")
-    assert said == module.text(), "docs/cli.md is stale: python docs/command_line.py"
+def test_the_generated_pages_are_what_is_generated_now():
+    """Kind: an option or a column that was added, and is not in the docs."""
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for name, text in reference.PAGES.items():
+        said = (DOCS / name).read_text("utf-8")
+        assert said == text(), f"docs/{name} is stale: python docs/reference.py"
 
 
 def test_the_first_matrix_is_the_one_that_the_page_shows():
-    (shown,) = blocks(REPOSITORY / "docs" / "first.md", "toml")
+    (shown,) = blocks(DOCS / "first.md", "toml")
     assert shown == (REPOSITORY / "bench" / "matrices" / "first.toml").read_text()
 
 
 def test_every_page_is_in_the_site_and_the_glossary_is_short():
     site = (REPOSITORY / "mkdocs.yml").read_text()
     assert {page.name for page in PAGES} <= set(re.findall(r"[\w-]+\.md", site))
-    rows = [line for line in (REPOSITORY / "docs" / "glossary.md").read_text().splitlines()
+    rows = [line for line in (DOCS / "glossary.md").read_text().splitlines()
             if line.startswith("| ")]  # fmt: skip
     assert 10 < len(rows) - 1 <= MOST_WORDS
 
@@ -98,7 +99,7 @@ def test_every_page_is_in_the_site_and_the_glossary_is_short():
 def test_the_glossary_has_every_word_that_an_experiment_can_say():
     """Kind: a schedule, key or metric that was added, and that nobody can look up."""
     words = [word for kind in (Schedule, Key, Reuse, GateMetric) for word in get_args(kind)]
-    said = (REPOSITORY / "docs" / "glossary.md").read_text()
+    said = (DOCS / "glossary.md").read_text()
     assert len(words) > 10
     assert [word for word in words if f"`{word}`" not in said] == []
 

@@ -100,8 +100,7 @@ class Experiment(BaseModel):
     nesterov: Annotated[
         bool,
         Field(
-            description="Nesterov's momentum: weights stand where momentum will have brought them, "
-            "which is also where a gradient one step late belongs"
+            description="use Nesterov momentum, which also suits gradients that are one step late"
         ),
     ] = False
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
@@ -185,8 +184,8 @@ class Experiment(BaseModel):
     weight_prediction: Annotated[
         bool | None,
         Field(
-            description="forward uses the weights where momentum will have brought them when "
-            "its outcome is used"
+            description="forward uses the weights that momentum is expected to reach by the "
+            "time its result is used"
         ),
     ] = None
     warmup_epochs: Annotated[

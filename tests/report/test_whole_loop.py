@@ -49,7 +49,7 @@ def test_many_arms_are_cautioned_against_in_one_line(cell: Make, gather: Make) -
     (comparison,) = summarise(measured(cell, gather, 1.0, 1.0)).comparisons
     (caution,) = cautions(comparison)
     assert caution.startswith(
-        "2 of 2 arms spend 9% to 17% of their loop outside the clock of their steps, "
+        "All arms spend 9% to 17% of their loop outside the clock of their steps, "
         '"pipelined" the most: '
     )
 

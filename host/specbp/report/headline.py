@@ -91,8 +91,10 @@ def _between_sentences(comparison: ComparisonSummary) -> list[str]:
     if len(shares) == 1:
         spent = f'"{most}" spends {shares[most]:.0%} of its loop outside the clock of its steps'
     else:
+        whole = len(shares) == len(comparison.arms)
+        who = "All arms" if whole else f"{len(shares)} of {len(comparison.arms)} arms"
         spent = (
-            f"{len(shares)} of {count(len(comparison.arms), 'arm')} spend "
+            f"{who} spend "
             f"{min(shares.values()):.0%} to {shares[most]:.0%} of their loop outside the clock of "
             f'their steps, "{most}" the most'
         )
