@@ -11,7 +11,7 @@ pytest.importorskip("pynq", reason="needs the extra fpga")
 
 from specbp.arithmetic.int16 import Int16
 from specbp.backends.overlay.speculative_step import SpeculativeStep
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.cycles import predict
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.executor import SimulatedExecutor

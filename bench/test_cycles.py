@@ -10,7 +10,7 @@ pytest.importorskip("pynq", reason="needs the extra fpga")
 from specbp.arithmetic.int16 import Int16
 from specbp.backends.overlay.pass_cycles import measure_passes, measure_step
 from specbp.backends.overlay.step import OverlayStep
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.executor import SimulatedExecutor
 from tests.overlay.networks import SmallRecipe

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from specbp.arithmetic.float32 import Float32
-from specbp.lowering import lower
-from specbp.models import build
+from specbp.network.lowering import lower
+from specbp.network.models import build
 
 BATCH = 32
 NETWORK, WEIGHTS = lower(build("cifar-cnn", 3, 100, seed=0), (3, 32, 32), 100)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from specbp.learning_rate import learning_rate
-from specbp.models import build
+from specbp.network.models import build
 from specbp.sampling import sample_order, steps_per_epoch
 
 HAS_WEIGHTS = (nn.Conv2d, nn.Linear)

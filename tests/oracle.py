@@ -10,7 +10,7 @@ from torch.nn import functional
 from specbp.backends.cpu.training import CpuTraining
 from specbp.experiment import experiment_from
 from specbp.learning_rate import learning_rate
-from specbp.models import build
+from specbp.network.models import build
 from specbp.sampling import sample_order, steps_per_epoch
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from specbp.datasets.catalog import describe
 from specbp.errors import UsageError
 from specbp.initial import identity, initial
-from specbp.models import MODELS, BuiltIn
+from specbp.network.models import MODELS, BuiltIn
 
 DIGITS = describe("digits")
 

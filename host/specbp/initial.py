@@ -11,9 +11,9 @@ from torch import nn
 
 from specbp.datasets.catalog import DatasetInfo
 from specbp.errors import UsageError
-from specbp.lowering import MisfitError, lower
-from specbp.models import MODELS, build, find
 from specbp.network import Network, Weights, weights_sha256
+from specbp.network.lowering import MisfitError, lower
+from specbp.network.models import MODELS, build, find
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Initial:
 
     Attributes:
         model: the user's own.
-        network: the chain of layers that it was lowered to.
+        network: the graph of layers that it was lowered to.
         weights: copies of its initial weights, float32.
     """
 
-    model: nn.Sequential
+    model: nn.Module
     network: Network
     weights: list[Weights]
 

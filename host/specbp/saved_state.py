@@ -15,7 +15,16 @@ import torch
 from torch import Tensor
 
 from specbp.memory_order import in_memory_order
-from specbp.network import MaxPooling, Network, Shape, Weights
+from specbp.network import (
+    BatchNorm,
+    GroupNorm,
+    Layer,
+    LeakyReLU,
+    MaxPooling,
+    Network,
+    Shape,
+    Weights,
+)
 
 MOST_STEPS = 1 << 60
 """More than any training takes."""
@@ -36,12 +45,14 @@ class TensorForm:
         dtype: data type.
         low: smallest value.
         high: largest value.
+        rows: number of rows where that is not the number of samples; None where it is.
     """
 
     row_shape: Shape
     dtype: torch.dtype
     low: float = -math.inf
     high: float = math.inf
+    rows: int | None = None
 
     def read(self, value: Any, rows: int, name: str) -> Tensor:
         """Return a copy of `value`, which has `rows` rows; `name` is for the error.
@@ -49,6 +60,7 @@ class TensorForm:
         Raises:
             StateError: it is of another form.
         """
+        rows = rows if self.rows is None else self.rows
         tensor = _tensor(value, (rows, *self.row_shape), self.dtype, name)
         if not in_memory_order(tensor).is_contiguous():
             raise StateError(f"{name} does not lie in memory row by row")
@@ -61,7 +73,7 @@ class SavedForms:
     """What the forward of a network leaves of each layer, and of the loss.
 
     Attributes:
-        inputs: form of the input of each layer with weights, by position of the layer.
+        inputs: form of each value that a backward reads, by its number in `Network.sources`.
         masks: form of what each layer with a mask, and at the end the loss, leaves for its input
             gradient, by position.
     """
@@ -73,16 +85,31 @@ class SavedForms:
     def of(cls, network: Network, dtype: torch.dtype) -> SavedForms:
         """Return the forms of a network whose activations are of `dtype`."""
         inputs, masks = {}, {}
-        for position, layer in enumerate(network.layers):
-            if layer.has_weights:
-                inputs[position] = TensorForm(layer.input_shape, dtype, *_finite(dtype))
-            if isinstance(layer.operation, MaxPooling):
-                pixels = math.prod(layer.input_shape[1:])
-                masks[position] = TensorForm(layer.output_shape, torch.int64, 0, pixels - 1)
-            elif layer.has_mask:
-                masks[position] = TensorForm(layer.output_shape, dtype, 0, _finite(dtype)[1])
+        for position, (layer, values) in enumerate(
+            zip(network.layers, network.sources, strict=True)
+        ):
+            if layer.has_weights or layer.reads_input:
+                inputs[values[0]] = TensorForm(layer.input_shape, dtype, *_finite(dtype))
+            if layer.has_mask:
+                masks[position] = _mask_form(layer, dtype)
         loss = TensorForm((network.classes,), dtype, 0, 1 + ABOVE_ONE)
         return cls(inputs, {**masks, len(network.layers): loss})
+
+
+def _mask_form(layer: Layer, dtype: torch.dtype) -> TensorForm:
+    """Return the form of what a layer leaves for its input gradient."""
+    match layer.operation:
+        case MaxPooling():
+            pixels = math.prod(layer.input_shape[1:])
+            return TensorForm(layer.output_shape, torch.int64, 0, pixels - 1)
+        case BatchNorm() as op:
+            return TensorForm((op.channels,), dtype, *_finite(dtype), rows=2)
+        case GroupNorm() as op:
+            return TensorForm((2, op.groups), dtype, *_finite(dtype))
+        case LeakyReLU():
+            return TensorForm(layer.output_shape, dtype, *_finite(dtype))
+        case _:
+            return TensorForm(layer.output_shape, dtype, 0, _finite(dtype)[1])
 
 
 def whole_number(value: Any, low: int, high: int, name: str) -> int:
@@ -138,8 +165,8 @@ def require_weights_like(value: Any, expected: Sequence[Weights], name: str) -> 
     if not isinstance(value, (list, tuple)) or len(value) != len(expected):
         raise StateError(f"{name} are not those of {len(expected)} layers")
     for position, (pair, like) in enumerate(zip(value, expected, strict=True)):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise StateError(f"{name}[{position}] is not a weight and a bias")
+        if not isinstance(pair, (list, tuple)) or len(pair) != len(like):
+            raise StateError(f"{name}[{position}] are not {len(like)} tensors")
         for tensor, model in zip(pair, like, strict=True):
             _tensor(tensor, tuple(model.shape), model.dtype, f"{name}[{position}]")
 

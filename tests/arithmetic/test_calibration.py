@@ -12,8 +12,8 @@ from torch import nn
 from specbp.arithmetic.calibration import calibrate
 from specbp.arithmetic.int16 import Int16
 from specbp.errors import UsageError
-from specbp.lowering import lower
-from specbp.models import MODELS, build
+from specbp.network.lowering import lower
+from specbp.network.models import MODELS, build
 from specbp.schedules.chain import Chain
 from specbp.schedules.passes import forward
 

@@ -18,7 +18,7 @@ from specbp.arithmetic.float32 import (
     predict,
     predicting_parts,
 )
-from specbp.lowering import lower
+from specbp.network.lowering import lower
 
 arithmetic = Float32()
 small = st.integers(1, 4)

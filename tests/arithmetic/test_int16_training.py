@@ -12,7 +12,7 @@ from specbp.arithmetic.int16 import Int16
 from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
-from specbp.lowering import lower
+from specbp.network.lowering import lower
 from specbp.plan.choosing import step_plans
 from specbp.runtime.cache import cache_shape, open_cache
 from specbp.runtime.execution import Executor, Trained

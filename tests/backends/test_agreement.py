@@ -13,8 +13,8 @@ from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from
 from specbp.initial import Initial
-from specbp.lowering import lower
-from specbp.models import MODELS, BuiltIn
+from specbp.network.lowering import lower
+from specbp.network.models import MODELS, BuiltIn
 from tests.oracle import PlainLoop
 
 MODELS_TRIED = 200
@@ -26,9 +26,9 @@ class Block(nn.Sequential):
     """A subclass that computes what its base does."""
 
 
-class Residual(nn.Sequential):
-    def forward(self, x):
-        return x + super().forward(x)
+class Unseen(nn.Sequential):
+    def __call__(self, x):
+        return -super().__call__(x)
 
 
 class Negated(nn.ReLU):
@@ -115,9 +115,9 @@ def tie(draw, layers):
 
 
 FAULTS = [
-    insert(nn.Dropout), insert(nn.Softplus), insert(nn.Tanh), insert(Negated), insert(nn.LeakyReLU),
-    insert(lambda: nn.Unflatten(1, (1, -1))), insert(lambda: Residual(nn.ReLU())),
-    insert(lambda: nn.Conv2d(1, 1, 1, bias=False)), insert(lambda: nn.BatchNorm2d(1)),
+    insert(nn.AlphaDropout), insert(nn.Softplus), insert(nn.Tanh), insert(Negated), insert(nn.ELU),
+    insert(lambda: nn.Unflatten(1, (1, -1))), insert(lambda: Unseen(nn.ReLU())),
+    insert(lambda: nn.ConvTranspose2d(1, 1, 1)), insert(lambda: nn.InstanceNorm2d(1)),
     insert(lambda: nn.MaxPool2d(1, return_indices=True)),
     insert(lambda: nn.MaxPool2d(2, ceil_mode=True)), insert(lambda: nn.Flatten(0)),
     change_one(own_forward),

@@ -9,7 +9,7 @@ from specbp.backends.opening import open_training
 from specbp.backends.work import WorkRecord
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
-from specbp.models import build
+from specbp.network.models import build
 from specbp.saved_state import StateError
 
 FIELDS = {

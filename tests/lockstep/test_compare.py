@@ -7,7 +7,7 @@ import pytest
 
 from specbp.lockstep.compare import Difference, Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.instructions import Mac, Mask, Result, Select, Sgd, Softmax
 from specbp.overlay.parameters import Parameters

@@ -17,7 +17,7 @@ from specbp.matrix.run import backend_opener, run_cells
 from specbp.matrix.session import Stopped
 from specbp.matrix.store import Store
 from specbp.matrix.survey import missing
-from specbp.models import MODELS, BuiltIn
+from specbp.network.models import MODELS, BuiltIn
 from tests.test_experiment import OTHER_VALUES, base_for
 
 SIZES = {"train": 160, "test": 50}

@@ -7,8 +7,8 @@ from torch import nn
 from specbp.arithmetic import UpdateRule
 from specbp.arithmetic.calibration import calibrate
 from specbp.experiment import experiment_from
-from specbp.lowering import lower
-from specbp.models import build
+from specbp.network.lowering import lower
+from specbp.network.models import build
 from specbp.overlay.compiler import compile_step
 
 

@@ -9,7 +9,7 @@ from specbp.plan.checks import PlanError, check
 from specbp.plan.data_parallel import data_parallel
 from specbp.plan.deferred import deferred
 from specbp.plan.outline import Node, Outline
-from specbp.plan.pipelined import pipelined
+from specbp.plan.pipelined import pipelined, unhurried
 from specbp.plan.selective import selective
 from specbp.plan.sequential import sequential
 from specbp.plan.speculative import Method, speculative
@@ -21,17 +21,32 @@ NODES = (
 )  # fmt: skip
 OUTLINE = Outline(NODES, ((7,), (7,), (0, 3, 9)))
 
+RESIDUAL = Outline(
+    (
+        Node("conv 0", True), Node("norm 0", True, mask=1, reads_input=True, makes_both=True),
+        Node("relu 0", mask=3), Node("conv 1", True), Node("gelu", reads_input=True),
+        Node("conv 2", True), Node("shortcut", True, inputs=(3,)), Node("sum", inputs=(6, 7)),
+        Node("relu 1", mask=9), Node("conv 3", True), Node("sum 1", inputs=(9, 10)),
+        Node("flatten"), Node("linear", True), Node("loss", mask=13),
+    ),
+    ((0, 1, 3), (5, 6), (9,), (12,)),
+)  # fmt: skip
+"""Two residuals: one around two convolutions beside a third one, one around a convolution."""
+
 
 def every_plan():
-    yield from (sequential(OUTLINE), sequential(OUTLINE, 2), data_parallel(OUTLINE))
-    yield selective(OUTLINE)
-    knobs = product(("masks", "activations"), (0, 1, 2), (True, False), (1, 2))
-    for reuse, refresh, balanced, engines in knobs:
-        method = Method(reuse, refresh, balanced, engines)
-        yield speculative(OUTLINE, method)
-        yield deferred(OUTLINE, method)
-        if reuse == "activations":
-            yield pipelined(OUTLINE, method)
+    for outline in (OUTLINE, RESIDUAL):
+        yield from (sequential(outline), sequential(outline, 2), data_parallel(outline))
+        yield selective(outline)
+        most = 2 if outline is OUTLINE else 1
+        knobs = product(("masks", "activations"), range(most + 1), (True, False), (1, 2))
+        for reuse, refresh, balanced, engines in knobs:
+            method = Method(reuse, refresh, balanced, engines)
+            yield speculative(outline, method)
+            yield deferred(outline, method)
+            if reuse == "activations":
+                yield pipelined(outline, method)
+                yield unhurried(outline, method)
 
 
 @pytest.mark.parametrize("plan", list(every_plan()), ids=lambda plan: plan.name)
@@ -39,7 +54,9 @@ def test_every_plan_is_sound(plan):
     check(plan)
 
 
-@pytest.mark.parametrize("plan", [speculative(OUTLINE, Method("activations"))])
+@pytest.mark.parametrize(
+    "plan", [speculative(outline, Method("activations")) for outline in (OUTLINE, RESIDUAL)]
+)
 def test_a_need_that_is_left_out_is_found(plan):
     # Not every need is the only one that orders two tasks, but most are.
     found = 0
@@ -63,3 +80,18 @@ def test_the_update_waits_for_the_forward_that_reads_the_weights():
     tasks[update] = replace(tasks[update], needs=needs)
     with pytest.raises(PlanError, match="race for"):
         check(replace(plan, tasks=tuple(tasks)))
+
+
+def test_the_gradient_of_a_value_with_several_readers_is_summed_in_one_order():
+    plan = sequential(RESIDUAL, 2)
+    task_of = {plan.tasks[one].node: one for one in plan.of_kind("input_grad")}
+    assert task_of[6] in plan.tasks[task_of[3]].needs
+    alone = replace(plan.tasks[task_of[3]], needs=(task_of[4],))
+    tasks = (*plan.tasks[: task_of[3]], alone, *plan.tasks[task_of[3] + 1 :])
+    with pytest.raises(PlanError, match="conv 1"):
+        check(replace(plan, tasks=tasks))
+
+
+def test_a_refresh_does_not_begin_beside_a_residual():
+    with pytest.raises(ValueError, match="conv 3"):
+        speculative(RESIDUAL, Method("activations", refresh=2))

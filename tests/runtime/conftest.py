@@ -8,7 +8,7 @@ from torch import nn
 
 from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
-from specbp.lowering import lower
+from specbp.network.lowering import lower
 from specbp.plan.choosing import step_plans
 from specbp.plan.tasks import KINDS
 from specbp.runtime.cache import cache_shape, open_cache

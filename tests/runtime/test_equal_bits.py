@@ -8,7 +8,7 @@ from specbp.backends.cpu import training as cpu
 from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.experiment import experiment_from
-from specbp.models import MODELS, BuiltIn
+from specbp.network.models import MODELS, BuiltIn
 from specbp.runtime.accounting import time_shares
 from specbp.runtime.spans import Span
 from specbp.runtime.step import StepResults

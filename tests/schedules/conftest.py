@@ -9,7 +9,7 @@ from torch import nn
 
 from specbp.arithmetic.float32 import Float32
 from specbp.experiment import experiment_from
-from specbp.lowering import lower
+from specbp.network.lowering import lower
 from specbp.schedules import StepWeights, build
 from specbp.schedules.cache import BatchSlots
 from specbp.schedules.device import Device

@@ -5,7 +5,7 @@ from torch import nn
 
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.cycles import predict
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.executor import SimulatedExecutor

@@ -64,8 +64,9 @@ class Arithmetic(Protocol):
     """What a schedule needs of a number format.
 
     Tensors carry the batch in their first dimension. A *mask* is what a layer's forward leaves
-    behind for its own input gradient: the output of a ReLU, the choices of a max pooling, nothing
-    for the rest. Masks, layer inputs and probabilities can be picked and replaced row by row.
+    behind for its own input gradient: the output of a ReLU, the choices of a max pooling, the
+    statistics of a norm, nothing for the rest. Masks, layer inputs and probabilities can be picked
+    and replaced row by row, but for the statistics of a batch norm, which belong to the batch.
     Probabilities lie in 0..1 in every format; all other tensors are in the format's own form.
     """
 
@@ -91,15 +92,36 @@ class Arithmetic(Protocol):
         ...
 
     def forward(
-        self, layer: Layer, weights: Weights | None, x: Tensor
+        self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the layer's output for `x`, and its mask."""
+        """Return the layer's output for `x`, and its mask.
+
+        Of an addition, `more` is what is added; of dropout, the factor of each value.
+        """
+        ...
+
+    def infer(self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor) -> Tensor:
+        """Return the layer's output in evaluation."""
         ...
 
     def input_gradient(
-        self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
+        self,
+        layer: Layer,
+        weights: Weights | None,
+        mask: Tensor | None,
+        delta: Tensor,
+        x: Tensor | None = None,
     ) -> Tensor:
-        """Return the gradient at the layer's input, given `delta` at its output."""
+        """Return the gradient at each of the layer's inputs, given `delta` at its output.
+
+        Of a layer that `reads_input`, `x` is what it has read.
+        """
+        ...
+
+    def norm_gradients(
+        self, layer: Layer, weights: Weights, mask: Tensor, delta: Tensor, x: Tensor
+    ) -> tuple[Tensor, Weights]:
+        """Return the gradients at the input of a norm, and of its weights: one needs the other."""
         ...
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:

@@ -16,18 +16,26 @@ import torch
 from torch import Tensor
 
 from specbp.arithmetic import Numbers, UpdatePart, UpdateRule, batched
-from specbp.memory_order import in_memory_order
+from specbp.memory_order import channels_together, in_memory_order
 from specbp.network import (
+    GELU,
+    Addition,
     AveragePooling,
+    BatchNorm,
     Convolution,
+    Dropout,
     Flatten,
+    GroupNorm,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPooling,
     Pair,
     ReLU,
     Shape,
+    SiLU,
     Weights,
+    trained_tensors,
 )
 
 _Kind = TypeVar("_Kind")
@@ -61,26 +69,33 @@ class Float32:
 
     def encode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
         """Return `weights`, kernels in the memory format."""
-        return [(self._formatted(weight), bias) for weight, bias in weights]
+        return [tuple(map(self._formatted, tensors)) for tensors in weights]
 
     def decode_weights(self, weights: Sequence[Weights]) -> list[Weights]:
         """Return `weights` as they are."""
         return list(weights)
 
     def forward(
-        self, layer: Layer, weights: Weights | None, x: Tensor
+        self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the layer's output for `x`, and its mask."""
+        """Return the layer's output, and its mask."""
         match layer.operation:
             case Convolution() as op:
-                weight, bias = _given(weights)
-                return torch.conv2d(x, weight, bias, op.stride, op.padding), None
+                weight, bias = _weight_and_bias(weights)
+                return torch.conv2d(x, weight, bias, op.stride, op.padding, 1, op.groups), None
             case Linear():
-                weight, bias = _given(weights)
-                return torch.addmm(bias, x, weight.t()), None
+                weight, bias = _weight_and_bias(weights)
+                return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t()), None
             case ReLU():
                 output = torch.relu(x)
                 return output, output
+            case LeakyReLU() as op:
+                output = _kernels.leaky_relu(x, op.slope)
+                return output, output
+            case SiLU():
+                return _kernels.silu(x), None
+            case GELU() as op:
+                return _kernels.gelu(x, approximate=op.approximate), None
             case MaxPooling() as op:
                 output, choices = _kernels.max_pool2d_with_indices(
                     x, op.kernel, op.stride, op.padding
@@ -90,9 +105,36 @@ class Float32:
                 return _kernels.avg_pool2d(x, op.kernel, op.stride, op.padding), None
             case Flatten():
                 return x.flatten(1), None
+            case Addition():
+                (other,) = more
+                return x + other, None
+            case BatchNorm() | GroupNorm():
+                output, *statistics = _normalised(layer, _given(weights), x)
+                return output, _stacked(layer, statistics)
+            case Dropout():
+                (factors,) = more
+                return x * factors, factors
+
+    def infer(self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor) -> Tensor:
+        """Return the layer's output in evaluation: by running statistics, without dropout."""
+        match layer.operation:
+            case BatchNorm() as op:
+                weight, bias, mean, variance = _given(weights)
+                output: Tensor = _kernels.native_batch_norm(
+                    x, weight, bias, mean, variance, False, op.momentum, op.eps
+                )[0]
+                return output
+            case Dropout():
+                return x
+        return self.forward(layer, weights, x, *more)[0]
 
     def input_gradient(
-        self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
+        self,
+        layer: Layer,
+        weights: Weights | None,
+        mask: Tensor | None,
+        delta: Tensor,
+        x: Tensor | None = None,
     ) -> Tensor:
         """Return the gradient at the layer's input, given `delta` at its output."""
         gradient: Tensor
@@ -106,11 +148,18 @@ class Float32:
                     op.stride,
                     op.padding,
                     unreached(op, layer.input_shape, layer.output_shape),
+                    op.groups,
                 )
             case Linear():
                 gradient = delta @ _given(weights)[0]
             case ReLU():
                 gradient = _kernels.threshold_backward(delta, _given(mask), 0)
+            case LeakyReLU() as op:
+                gradient = _kernels.leaky_relu_backward(delta, _given(mask), op.slope, True)
+            case SiLU():
+                gradient = _kernels.silu_backward(delta, _given(x))
+            case GELU() as op:
+                gradient = _kernels.gelu_backward(delta, _given(x), approximate=op.approximate)
             case MaxPooling() as op:
                 gradient = _kernels.max_pool2d_with_indices_backward(
                     delta,
@@ -135,13 +184,36 @@ class Float32:
                 )
             case Flatten():
                 gradient = self._formatted(delta.view(input_shape))
+            case Addition():
+                gradient = delta
+            case Dropout():
+                gradient = delta * _given(mask)
+            case BatchNorm() | GroupNorm():
+                gradient, _ = self.norm_gradients(
+                    layer, _given(weights), _given(mask), delta, _given(x)
+                )
         return gradient
+
+    def norm_gradients(
+        self, layer: Layer, weights: Weights, mask: Tensor, delta: Tensor, x: Tensor
+    ) -> tuple[Tensor, Weights]:
+        """Return the gradients at the input of a norm, and of its weights: one needs the other.
+
+        Args:
+            layer: a batch norm or group norm.
+            weights: weights of the layer.
+            mask: statistics that its forward left.
+            delta: gradient at its output.
+            x: its input.
+        """
+        of_input, *of_weights = _norm_backward(layer, weights[0], x, delta, _unstacked(layer, mask))
+        return of_input, tuple(of_weights)
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
         """Return the gradients of weight and bias, summed over the batch."""
         match layer.operation:
             case Convolution() as op:
-                shape = (op.out_channels, op.in_channels, *op.kernel)
+                shape = (op.out_channels, op.in_channels // op.groups, *op.kernel)
                 like = self._empty(delta, shape)  # only its shape matters
                 stride = op.stride
                 if self.memory_format is torch.channels_last and reads_pixels_apart(op):
@@ -149,12 +221,19 @@ class Float32:
                     # thread). The pixels that are read, side by side, need no stride.
                     x, stride = self.encode_images(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
                 _, of_weight, of_bias = _kernels.convolution_backward(
-                    delta, x, like, [op.out_channels], stride, op.padding,
-                    [1, 1], False, [0, 0], 1, [False, True, True],
+                    delta, x, like, [op.out_channels] if op.bias else None, stride, op.padding,
+                    [1, 1], False, [0, 0], op.groups, [False, True, op.bias],
                 )  # fmt: skip
-                return of_weight, of_bias
-            case Linear():
-                return delta.t() @ x, delta.sum(0)
+                return (of_weight, of_bias) if op.bias else (of_weight,)
+            case Linear() as op:
+                of_weight = delta.t() @ x
+                return (of_weight, delta.sum(0)) if op.bias else (of_weight,)
+            case BatchNorm() | GroupNorm() as op:
+                # The statistics of these very samples, whoever else's a mask may hold.
+                neutral = x.new_ones(op.channels), x.new_zeros(op.channels)
+                _, *statistics = _normalised(layer, neutral, x)
+                _, *of_weights = _norm_backward(layer, neutral[0], x, delta, statistics)
+                return tuple(of_weights)
         raise TypeError(f"{layer.name} has no weights")
 
     def softmax_cross_entropy(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,9 +265,7 @@ class Float32:
         rule: UpdateRule,
     ) -> None:
         """Do one SGD step in place: m <- momentum * m + g + decay * w, then w <- w - rate * m."""
-        w, m, g = (
-            list(map(in_memory_order, chain(*kind))) for kind in (weights, momenta, gradients)
-        )
+        w, m, g = (_in_order(kind) for kind in (weights, momenta, gradients))
         _step(w, m, g, rule)
 
     def _formatted(self, one: Tensor) -> Tensor:
@@ -224,10 +301,10 @@ class Place:
     def of(self, pairs: Sequence[Weights]) -> list[Tensor]:
         """Return what lies in it of `pairs`, one for each of its layers."""
         if self.rows is None:
-            return [in_memory_order(one) for pair in pairs for one in pair]
-        ((weight, bias),) = pairs
+            return _in_order(pairs)
+        ((weight, *bias),) = map(trained_tensors, pairs)
         rows = weight[self.rows]
-        return [rows, bias] if self.has_bias else [rows]
+        return [rows, *bias] if self.has_bias else [rows]
 
 
 @dataclass(frozen=True)
@@ -299,7 +376,7 @@ def predict(
         ahead: predicted weights, in the form of `weights`; overwritten.
         distance: learning rate times the number of steps to look ahead.
     """
-    w, m, to = list(chain(*weights)), list(chain(*momenta)), list(chain(*ahead))
+    w, m, to = (list(chain(*map(trained_tensors, kind))) for kind in (weights, momenta, ahead))
     _look_ahead(w, m, to, distance)
 
 
@@ -317,6 +394,11 @@ def clear_subnormals(momenta: Sequence[Weights]) -> None:
         numbers = torch.finfo(one.dtype)
         largest_subnormal = numbers.tiny * (1 - numbers.eps)
         _kernels.hardshrink.out(one, largest_subnormal, out=one)
+
+
+def _in_order(weights: Sequence[Weights]) -> list[Tensor]:
+    """Return the trained tensors of all layers as they lie in memory."""
+    return [in_memory_order(one) for one in chain(*map(trained_tensors, weights))]
 
 
 def _step(w: list[Tensor], m: list[Tensor], g: list[Tensor], rule: UpdateRule) -> None:
@@ -351,7 +433,7 @@ def _cut(weights: Sequence[Weights]) -> list[Place]:
     """
     parts: list[Place] = []
     small: list[int] = []
-    for layer, (weight, _) in enumerate(weights):
+    for layer, (weight, *_) in enumerate(weights):
         if weight.numel() < SMALL_ELEMENTS:
             small.append(layer)
         elif weight.dim() != 2 or weight.numel() < 2 * SMALLEST_PART:
@@ -366,6 +448,71 @@ def _cut(weights: Sequence[Weights]) -> list[Place]:
                 for i in range(0, count, rows)
             ]
     return [*parts, Place(tuple(small))] if small else parts
+
+
+def _weight_and_bias(weights: Weights | None) -> tuple[Tensor, Tensor | None]:
+    weight, *bias = _given(weights)
+    return weight, bias[0] if bias else None
+
+
+def _normalised(layer: Layer, weights: Weights, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the output of a norm, and mean and inverse deviation, of each channel or group.
+
+    Running statistics, where they stand behind weight and bias, are brought up to date.
+    """
+    weight, bias, *running = weights
+    found: tuple[Tensor, Tensor, Tensor]
+    if isinstance(layer.operation, BatchNorm):
+        momentum, eps = layer.operation.momentum, layer.operation.eps
+        mean, variance = running or (None, None)
+        found = _kernels.native_batch_norm(x, weight, bias, mean, variance, True, momentum, eps)
+        return found
+    assert isinstance(layer.operation, GroupNorm)
+    groups, eps = layer.operation.groups, layer.operation.eps
+    sizes = len(x), x.shape[1], math.prod(x.shape[2:])
+    found = _kernels.native_group_norm(x, weight, bias, *sizes, groups, eps)
+    return found
+
+
+def _norm_backward(
+    layer: Layer,
+    weight: Tensor,
+    x: Tensor,
+    delta: Tensor,
+    statistics: Sequence[Tensor],
+) -> Sequence[Tensor]:
+    """Return the gradients at the input of a norm, of its weight and of its bias.
+
+    All three, needed or not: the kernel of group norm crashes where the first is not asked for
+    (PyTorch 2.13, channels last).
+    """
+    mean, deviation = statistics
+    wanted = [True, True, True]
+    found: Sequence[Tensor]
+    if isinstance(layer.operation, BatchNorm):
+        found = _kernels.native_batch_norm_backward(
+            delta, x, weight, None, None, mean, deviation, True, layer.operation.eps, wanted
+        )
+        return found
+    assert isinstance(layer.operation, GroupNorm)
+    sizes = len(x), x.shape[1], math.prod(x.shape[2:])
+    order = torch.channels_last if channels_together(x) else torch.contiguous_format
+    delta = delta.contiguous(memory_format=order)
+    found = _kernels.native_group_norm_backward(
+        delta, x, mean, deviation, weight, *sizes, layer.operation.groups, wanted
+    )
+    return found
+
+
+def _stacked(layer: Layer, statistics: Sequence[Tensor]) -> Tensor:
+    """Return mean and deviation as one mask: [2, channels], or [batch, 2, groups]."""
+    return torch.stack(tuple(statistics), 0 if isinstance(layer.operation, BatchNorm) else 1)
+
+
+def _unstacked(layer: Layer, mask: Tensor) -> Sequence[Tensor]:
+    """Return mean and deviation, of which `_stacked` made a mask."""
+    by_batch = isinstance(layer.operation, BatchNorm)
+    return mask.unbind(0) if by_batch else [one.contiguous() for one in mask.unbind(1)]
 
 
 def reads_pixels_apart(op: Convolution) -> bool:

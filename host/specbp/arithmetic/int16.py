@@ -95,7 +95,7 @@ class Int16:
         ]
 
     def forward(
-        self, layer: Layer, weights: Weights | None, x: Tensor
+        self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """Return the layer's output for `x`, and its mask."""
         scales = self.scales.layers[layer.name]
@@ -109,8 +109,17 @@ class Int16:
             sums.mul_(2.0 ** window_bits(layer))
         return self._int16(sums, scales.forward_shift(layer), layer, "output"), mask
 
+    def infer(self, layer: Layer, weights: Weights | None, x: Tensor, *more: Tensor) -> Tensor:
+        """Return the layer's output: in evaluation it is what it is in training."""
+        return self.forward(layer, weights, x, *more)[0]
+
     def input_gradient(
-        self, layer: Layer, weights: Weights | None, mask: Tensor | None, delta: Tensor
+        self,
+        layer: Layer,
+        weights: Weights | None,
+        mask: Tensor | None,
+        delta: Tensor,
+        x: Tensor | None = None,
     ) -> Tensor:
         """Return the gradient at the layer's input, given `delta` at its output."""
         scales = self.scales.layers[layer.name]
@@ -122,6 +131,12 @@ class Int16:
         elif not layer.has_weights and not isinstance(layer.operation, MaxPooling):
             return sums
         return self._int16(sums, scales.input_gradient_shift(layer), layer, "input delta")
+
+    def norm_gradients(
+        self, layer: Layer, weights: Weights, mask: Tensor, delta: Tensor, x: Tensor
+    ) -> tuple[Tensor, Weights]:
+        """Raise: `require_int16` refuses norms."""
+        raise TypeError(f"{layer.name} has no int16 arithmetic")
 
     def weight_gradient(self, layer: Layer, x: Tensor, delta: Tensor) -> Weights:
         """Return the exact gradients of weight and bias, summed over the batch."""

@@ -18,7 +18,7 @@ from specbp.arithmetic.fixed_point import (
     LARGEST_SHIFT,
 )
 from specbp.errors import UsageError
-from specbp.network import AveragePooling, Convolution, Layer, Linear, Network
+from specbp.network import AveragePooling, Convolution, Layer, Linear, Network, chain_fault
 
 PROBABILITY_BITS = 14
 """Fraction bits of softmax and of the delta at the logits: 1 is 2^14, and -1 fits int16."""
@@ -140,9 +140,16 @@ def require_int16(network: Network) -> None:
     """Check that int16 arithmetic can train `network`.
 
     Raises:
-        UsageError: the window of an average pooling is not a power of two, or there are more
+        UsageError: the network is not a chain of convolutions, linear layers, ReLU and poolings
+            with biases, the window of an average pooling is not a power of two, or there are more
             than `MOST_CLASSES` classes.
     """
+    if fault := chain_fault(network):
+        raise UsageError(
+            f"{fault}: int16 arithmetic trains chains of convolutions and linear layers with "
+            "biases, ReLU and poolings; take --arithmetic float32 for it, or a model such as "
+            "cifar-cnn"
+        )
     for layer in network.layers:
         if isinstance(layer.operation, AveragePooling):
             size = math.prod(layer.operation.kernel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -11,6 +13,7 @@ from specbp.arithmetic.float32 import Float32
 from specbp.errors import UsageError
 from specbp.initial import Initial
 from specbp.network import Network, Weights
+from specbp.network.lowering import parameter_names
 from specbp.plan.sequential import sequential
 from specbp.runtime.execution import Executor, Trained
 from specbp.runtime.gates import Gate
@@ -48,15 +51,15 @@ def require_agreement(name: str, start: Initial, network: Network) -> None:
     images = torch.randn(shape, generator=generator, dtype=torch.float64)
     labels = torch.randint(network.classes, (SAMPLES,), generator=generator)
     try:
-        loss, gradients = _in_pytorch(start.model, images.clone(), labels)
+        loss, gradients = _in_pytorch(start.model, network, images.clone(), labels)
     except Exception as error:
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise UsageError(f'model "{name}": PyTorch itself cannot train it: {first_line}') from error
-    weights = [(weight.double(), bias.double()) for weight, bias in start.weights]
+    weights = [tuple(one.double() for one in tensors) for tensors in start.weights]
     own_loss, own_gradients = _lowered(network, weights, images, labels)
     differing = [] if _equal(own_loss, loss) else ["loss"]
     for layer, own, other in zip(network.trained, own_gradients, gradients, strict=True):
-        if not all(map(_equal, own, other)):
+        if len(own) != len(other) or not all(map(_equal, own, other)):
             differing.append(f"gradient of layer {layer.name}")
     if differing:
         raise UsageError(
@@ -67,17 +70,30 @@ def require_agreement(name: str, start: Initial, network: Network) -> None:
 
 
 def _in_pytorch(
-    model: nn.Sequential, images: Tensor, labels: Tensor
+    model: nn.Module, network: Network, images: Tensor, labels: Tensor
 ) -> tuple[Tensor, list[Weights]]:
-    """Return the mean loss of a batch and its gradients, as autograd has them."""
+    """Return the mean loss of a batch and its gradients, as autograd has them, without dropout."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
     with torch.enable_grad():
         parameters = {
             name: one.detach().double().requires_grad_() for name, one in model.named_parameters()
         }
-        logits = functional_call(model, parameters, (images,))
+        # Copies, since running statistics are changed where they are.
+        buffers = {name: _in_double(one) for name, one in model.named_buffers()}
+        logits = functional_call(model, parameters | buffers, (images,))
         loss = functional.cross_entropy(logits, labels)
         gradients = torch.autograd.grad(loss, list(parameters.values()))
-    return loss.detach(), list(zip(gradients[::2], gradients[1::2], strict=True))
+    found = dict(zip(parameters, gradients, strict=True))
+    in_order = [tuple(found[name] for name in parameter_names(one)) for one in network.trained]
+    return loss.detach(), in_order
+
+
+def _in_double(buffer: Tensor) -> Tensor:
+    """Return a copy of a buffer, numbers with a fraction in float64."""
+    return buffer.double() if buffer.is_floating_point() else buffer.clone()
 
 
 def _lowered(

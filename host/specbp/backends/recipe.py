@@ -19,7 +19,7 @@ from specbp.errors import UsageError
 from specbp.experiment import Experiment
 from specbp.initial import identity, initial
 from specbp.learning_rate import learning_rate
-from specbp.network import Network, pooled_first
+from specbp.network import Network, chain_fault, pooled_first
 from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
 
 CALIBRATION_SAMPLES = 256
@@ -36,7 +36,7 @@ class Recipe:
     Attributes:
         experiment: what to train, and how.
         dataset: the data set.
-        network: the chain of layers.
+        network: the graph of layers.
         initial: initial weights of the network, float32.
         identity: what tells the model, as the user made it, from others.
         steps_per_epoch: number of steps.
@@ -68,6 +68,7 @@ class Recipe:
                 "is seeded, not from NumPy's or Python's"
             )
         _require_refresh(experiment, start.network)
+        _require_chain_on_gpu(experiment, start.network)
         # The overlay's number format keeps the model's own order: the hardware is compared to it.
         float32 = experiment.arithmetic == "float32"
         self.network = pooled_first(start.network) if float32 else start.network
@@ -170,6 +171,17 @@ def _require_refresh(experiment: Experiment, network: Network) -> None:
     if experiment.refresh is not None and experiment.refresh > trained:
         raise UsageError(
             f"refresh = {experiment.refresh}: {experiment.model} has {trained} layers with weights"
+        )
+
+
+def _require_chain_on_gpu(experiment: Experiment, network: Network) -> None:
+    """Refuse on a GPU what its passes cannot represent."""
+    fault = chain_fault(network) if experiment.on_gpu else None
+    if fault:
+        raise UsageError(
+            f'model "{experiment.model}": {fault}: a GPU trains chains of convolutions and linear '
+            "layers with biases, ReLU and poolings; take --backend cpu for it, or a model such as "
+            "cifar-cnn"
         )
 
 

@@ -17,7 +17,7 @@ from specbp.backends.recipe import Recipe, count_correct
 from specbp.backends.work import WorkRecord
 from specbp.datasets.loading import Dataset
 from specbp.experiment import Experiment
-from specbp.network import Weights, weights_sha256
+from specbp.network import Weights, trained_tensors, weights_sha256
 from specbp.runtime.cache import expected_age
 from specbp.runtime.evaluation import logits
 from specbp.runtime.spans import Span
@@ -54,13 +54,13 @@ class TrainedInPytorch:
         self.steps_per_epoch = recipe.steps_per_epoch
         self._step = 0
         self._arithmetic = recipe.arithmetic(memory_format)
-        here = [(weight.to(device), bias.to(device)) for weight, bias in recipe.initial]
+        here = [tuple(one.to(device) for one in tensors) for tensors in recipe.initial]
         self._weights = self._arithmetic.encode_weights(here)
-        self._initial_sha256 = weights_sha256(self._weights)
-        self._momentum_buffers = [_zeros_like(pair) for pair in self._weights]
+        self._initial_sha256 = self._trained_sha256()
+        self._momentum_buffers = [_zeros_like(tensors) for tensors in self._weights]
         self._ahead: Sequence[Weights] = self._weights
         if experiment.weight_prediction:
-            self._ahead = [(weight.clone(), bias.clone()) for weight, bias in self._weights]
+            self._ahead = [_ahead_of(tensors) for tensors in self._weights]
         self._age = expected_age(experiment, dataset.info.classes)
         self.initial_weights_sha256 = recipe.identity.initial_weights_sha256
         self.sample_order_sha256 = recipe.sample_order_sha256
@@ -120,8 +120,8 @@ class TrainedInPytorch:
         Raises:
             StateError: it is none that this training could have saved.
         """
-        for name in ("weights", "momentum_buffers"):
-            require_weights_like(state[name], self._weights, name)
+        require_weights_like(state["weights"], self._weights, "weights")
+        require_weights_like(state["momentum_buffers"], self._momentum_buffers, "momentum_buffers")
         self._step = whole_number(state["step"], 0, MOST_STEPS, "step")
         self._work.restore(state["work"])
         self.about = {**self.about, **self._work.columns}
@@ -134,7 +134,11 @@ class TrainedInPytorch:
         limit = self._arithmetic.weight_limit
         require_sound_weights(self._recipe.network, self._weights, limit, self._step)
         rate = self._experiment.learning_rate
-        require_movement(self.weights_sha256(), self._initial_sha256, self._step, rate)
+        require_movement(self._trained_sha256(), self._initial_sha256, self._step, rate)
+
+    def _trained_sha256(self) -> str:
+        """Return the SHA-256 of what updates change: not the statistics that forwards change."""
+        return weights_sha256([trained_tensors(tensors) for tensors in self._weights])
 
     def _predict(self) -> None:
         """Bring the weights of the next forward to where they are expected."""
@@ -159,8 +163,14 @@ class TrainedInPytorch:
         }
 
 
-def _zeros_like(pair: Weights) -> Weights:
-    return torch.zeros_like(pair[0]), torch.zeros_like(pair[1])
+def _zeros_like(weights: Weights) -> Weights:
+    return tuple(torch.zeros_like(one) for one in trained_tensors(weights))
+
+
+def _ahead_of(weights: Weights) -> Weights:
+    """Return what a predicted forward reads: copies, but for the statistics that it changes."""
+    trained = trained_tensors(weights)
+    return (*(one.clone() for one in trained), *weights[len(trained) :])
 
 
 def _copy(source: Sequence[Weights], target: Sequence[Weights]) -> None:

@@ -70,7 +70,7 @@ def choices(name: str) -> list[str]:
         name: name of a field of `Experiment`.
     """
     if name == "model":
-        from specbp.models import MODELS  # takes PyTorch: only when asked
+        from specbp.network.models import MODELS  # takes PyTorch: only when asked
 
         return list(MODELS)
     listed: dict[str, Iterable[Any]] = {

@@ -57,7 +57,8 @@ def accesses(outline: Outline, task: Task, redone: Set[Rows], compared: Set[Rows
             writes.add(("input", "batch", 0))
         case "forward" | "refresh":
             weights = "ahead" if task.kind == "forward" else "weights"
-            reads |= {("input", "batch" if node == 0 else rows, node), (weights, "", node)}
+            reads |= {_value(rows, value) for value in outline.inputs[node]}
+            reads.add((weights, "", node))
             writes |= {("input", rows, node + 1), ("saved", rows, node)}
         case "lookup":
             reads.add(("slots", "", node))
@@ -69,26 +70,33 @@ def accesses(outline: Outline, task: Task, redone: Set[Rows], compared: Set[Rows
             reads.add(("weights", "", node))
             if node != outline.loss:
                 reads.add(("grad", rows, node))
-            mask = outline.nodes[node].mask
+            mask, values = outline.nodes[node].mask, outline.passes[node]
             if mask is not None:
-                reads |= set(_saved(outline, mask, source))
+                reads.add(("saved", source, node) if mask == node else _value(source, mask))
+            if outline.nodes[node].reads_input:
+                reads.add(_value(source, outline.inputs[node][0]))
             if source != rows:
                 reads.add(("accepted", "", -1))
-            writes.add(("grad", rows, node - 1))
+            writes |= {("grad", rows, value - 1) for value in values}
+            reads |= {("grad", rows, value - 1) for value in values if outline.adds(node, value)}
+            if outline.nodes[node].makes_both:
+                writes.add(("by-product", rows, node))
         case "weight_grad":
             inputs = _source(task.inputs)
             grad = "cached" if rows in OVERWRITING else rows
-            first = node == 0 and inputs not in ("cached", "deferred")
-            reads |= {("grad", grad, node), ("input", "batch" if first else inputs, node)}
+            value = outline.inputs[node][0]
+            reads |= {("grad", grad, node), _value(inputs, value)}
+            if outline.nodes[node].makes_both and rows == task.inputs and outline.passes[node]:
+                reads.add(("by-product", rows, node))
             writes.add(("gradient", rows, node))
             if rows in OVERWRITING:
                 reads.add(("accepted", "", -1))
                 puts.add(("grad", "cached", node))
             if rows == "merged":
-                reads.add(("input", "batch", node))
+                reads.add(("input", "batch", value))
                 reads |= {("grad", one, node) for one in redone}
                 if inputs == "cached":
-                    puts.add(("input", "cached", node))
+                    puts.add(("input", "cached", value))
         case "reduce_grad":
             reads.add(("gradients", "", node))
             writes.add(("sum", "", node))
@@ -179,12 +187,17 @@ def _source(rows: Rows) -> Rows:
     return picked.get(rows, rows)
 
 
-def _saved(outline: Outline, node: int, rows: Rows) -> Iterator[Buffer]:
-    """Yield the values that are saved for a node."""
-    if outline.nodes[node].has_weights:
-        yield "input", "batch" if node == 0 and rows not in ("cached", "deferred") else rows, node
-    if not outline.nodes[node].has_weights or outline.nodes[node].mask == node:
-        yield "saved", rows, node
+def _value(rows: Rows, value: int) -> Buffer:
+    """Return a value of these samples; parts of the images are not copied from the batch."""
+    return "input", rows if value or rows in ("cached", "deferred") else "batch", value
+
+
+def _saved(outline: Outline, place: int, rows: Rows) -> Iterator[Buffer]:
+    """Yield what is saved at a place."""
+    if place in outline.kept:
+        yield _value(rows, place)
+    if outline.nodes[place].mask == place:
+        yield "saved", rows, place
 
 
 def _name(plan: Plan, task: Task) -> str:

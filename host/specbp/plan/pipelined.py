@@ -30,3 +30,21 @@ def pipelined(outline: Outline, method: Method) -> Plan:
     plan.update([gradients], engine=None if method.balanced else 0)
     plan.commit(saved, forward, looked_up, any_engine)
     return plan.build()
+
+
+def unhurried(outline: Outline, method: Method) -> Plan:
+    """Return the plan of a step whose batch has its own backward, and is cached for the next one.
+
+    That is the first step of a network with batch norm: none of its samples has a backward alone.
+
+    Args:
+        outline: the network.
+        method: what is speculated with.
+    """
+    plan = PlanBuilder("pipelined", outline, method.engines)
+    forward = plan.forward(plan.load(), engine=0)
+    grads = plan.input_grad(forward, engine=0)
+    gradients = plan.weight_grad([grads], forward, engine=None)
+    plan.update([gradients], engine=None)
+    plan.commit(saved_nodes(outline, method), forward, {}, engine=None)
+    return plan.build()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from specbp.plan.outline import Outline
-from specbp.plan.tasks import Plan, PlanBuilder, Rows
+from specbp.plan.tasks import Plan, PlanBuilder, Rows, masks_of
 
 Reuse = Literal["masks", "activations"]
 
@@ -82,9 +82,9 @@ def saved_nodes(outline: Outline, method: Method) -> list[int]:
     """
     every = [node for node in range(len(outline.nodes)) if outline.saved_by(node)]
     if method.reuse == "masks":
-        masks = {node.mask for node in outline.nodes}
+        masks = masks_of(outline)
         every = [node for node in every if node in masks]
     if method.refresh:
-        start = outline.trained[-method.refresh]
-        every = [*(node for node in every if node < start), start]
+        start, value = outline.refresh_start(method.refresh)
+        every = [*(node for node in every if node < start and node != value), value]
     return every

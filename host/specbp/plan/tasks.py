@@ -20,7 +20,8 @@ Kind = Literal[
 
 load: images of the batch, as the first layer takes them. forward: output and mask of a node.
 lookup: what the cache holds for the node. refresh: forward of the cached samples. gate: which
-samples are accepted. input_grad: gradient at the input of a node. redo: the same of rejected
+samples are accepted. input_grad: gradient at the inputs of a node,
+added to what other readers of them have made. redo: the same of rejected
 samples. weight_grad: gradient of the node's weights. reduce_grad: the sum of the weight gradients
 of several sets of samples. update: a part of the weight update. commit: what the forward saved for
 the node, to the cache.
@@ -166,7 +167,7 @@ class PlanBuilder:
         Returns:
             The task of each node.
         """
-        masks = {node.mask for node in self._outline.nodes}
+        masks = masks_of(self._outline)
         return {
             node: self._add(
                 "lookup", node, engine if node in masks else spare, [], "cached", when="hit"
@@ -187,8 +188,8 @@ class PlanBuilder:
         """
         if not layers:
             return cached
-        start = self._outline.trained[-layers]
-        again = self._forward("refresh", cached[start], engine, "cached", start, "hit")
+        start, value = self._outline.refresh_start(layers)
+        again = self._forward("refresh", cached[value], engine, "cached", start, "hit")
         return {**cached, **again}
 
     def gate(self, needs: Sequence[int]) -> int:
@@ -246,22 +247,16 @@ class PlanBuilder:
             The task of each node.
         """
         when: When = "deferred" if rows == "deferred" else "always"
-        return {
-            node: self._add(
-                "weight_grad",
-                node,
-                engine,
-                [
-                    *(grad[node] for grad in grads),
-                    *_present([inputs_ready.get(node)]),
-                    *(self._speculated_readers(node) if rows in OVERWRITING else []),
-                ],
-                rows,
-                inputs,
-                when,
-            )
-            for node in reversed(self._outline.trained)
-        }
+        tasks: dict[int, int] = {}
+        for node in reversed(self._outline.trained):
+            needs = [
+                *(grad[node] for grad in grads),
+                *self._ready(inputs_ready, self._outline.inputs[node][0]),
+                *(self._speculated_readers(node) if rows in OVERWRITING else []),
+                *(self._by_product(node, rows) if rows == inputs else []),
+            ]
+            tasks[node] = self._add("weight_grad", node, engine, needs, rows, inputs, when)
+        return tasks
 
     def update(self, gradients: Sequence[dict[int, int]], engine: int | None) -> None:
         """Add the update: each part when its gradients are there and its weights are read.
@@ -301,25 +296,57 @@ class PlanBuilder:
             engine: number of the engine.
         """
         for node in nodes:
-            made = node - 1 if self._outline.nodes[node].has_weights and node else node
-            self._add("commit", node, engine, [saved[made], *_present([cached.get(node)])])
+            made = [saved[max(node - 1, 0)]] if node in self._outline.kept else []
+            made += [saved[node]] if self._outline.nodes[node].mask == node else []
+            self._add("commit", node, engine, [*made, *_present([cached.get(node)])])
 
     def _speculated_readers(self, node: int) -> list[int]:
-        """Return the input gradients that read the cached input of `node`, or its gradient."""
+        """Return the tasks that read the cached input of `node`, or the gradient at its output.
+
+        These are input gradients, and weight gradients of nodes with the same input.
+        """
+        value = self._outline.inputs[node][0]
         return [
             index
             for index, task in enumerate(self._tasks)
-            if (task.kind, task.rows) == ("input_grad", "cached")
-            and node in (task.node, self._outline.nodes[task.node].mask)
+            if (
+                (task.kind, task.rows) == ("input_grad", "cached")
+                and (task.node == node or value in self._outline.needed(task.node))
+            )
+            or (
+                task.kind == "weight_grad"
+                and task.rows in OVERWRITING
+                and self._outline.inputs[task.node][0] == value
+            )
         ]
+
+    def _by_product(self, node: int, rows: Rows) -> list[int]:
+        """Return the input gradient that makes the weight gradient of a node too."""
+        return [
+            index
+            for index, task in enumerate(self._tasks)
+            if self._outline.nodes[node].makes_both
+            and (task.kind, task.node, task.rows) == ("input_grad", node, rows)
+        ]
+
+    def _ready(self, tasks: dict[int, int], place: int) -> list[int]:
+        """Return the tasks after which what is saved at a place is there: a value and a mask.
+
+        Args:
+            tasks: task of each node, a forward or a lookup.
+            place: place in a saved forward.
+        """
+        # A node that reads the value at its own place comes after whatever makes that.
+        both = [place] if place in self._outline.inputs[place] else [place, place - 1]
+        return _present([tasks.get(one) for one in both])
 
     def _forward(
         self, kind: Kind, first: int, engine: int | None, rows: Rows, start: int, when: When
     ) -> dict[int, int]:
         tasks: dict[int, int] = {}
-        before = first
         for node in range(start, len(self._outline.nodes)):
-            before = tasks[node] = self._add(kind, node, engine, [before], rows, when=when)
+            needs = [tasks.get(value - 1, first) for value in self._outline.inputs[node]]
+            tasks[node] = self._add(kind, node, engine, needs, rows, when=when)
         return tasks
 
     def _backward(
@@ -333,13 +360,17 @@ class PlanBuilder:
         when: When,
     ) -> dict[int, int]:
         made: dict[int, int] = {}
-        before = list(after)
-        for node in range(self._outline.loss, self._outline.first_trained, -1):
-            mask = self._outline.nodes[node].mask
-            needs = [*before, *_present([None if mask is None else saved.get(mask)])]
+        for node in range(self._outline.loss, -1, -1):
+            values = self._outline.passes[node]
+            if not values:
+                continue
+            # The gradient of a value with several readers is summed, that of the last one first.
+            needs = [made[node]] if node in made else list(after)
+            needs += _present([made.get(value - 1) for value in values])
+            for place in self._outline.needed(node):
+                needs += self._ready(saved, place)
             task = self._add(kind, node, engine, needs, rows, labels, when)
-            made[node - 1] = task
-            before = [task]
+            made |= {value - 1: task for value in values}
         return made
 
     def _add(
@@ -355,6 +386,11 @@ class PlanBuilder:
         place = 0 if self._engines == 1 else engine
         self._tasks.append(Task(kind, node, place, tuple(sorted(set(needs))), rows, inputs, when))
         return len(self._tasks) - 1
+
+
+def masks_of(outline: Outline) -> set[int]:
+    """Return the places of what input gradients read in a saved forward."""
+    return {place for node in range(len(outline.nodes)) for place in outline.needed(node)}
 
 
 def _present(tasks: Sequence[int | None]) -> list[int]:

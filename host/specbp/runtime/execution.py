@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic, Numbers, UpdatePart
+from specbp.arithmetic.dropout import Draw
 from specbp.memory_order import in_memory_order
-from specbp.network import Network, Weights
+from specbp.network import Dropout, Network, Weights
 from specbp.plan.outline import Outline
 from specbp.plan.tasks import Plan, Rows, Task, When
 from specbp.runtime.cache import Cache, Saved, rows_of
@@ -47,10 +48,14 @@ class Values:
         labels: int64, by rows.
         hit: whether the cache holds a sample for the key of each, bool [batch].
         ahead: weights that the forward reads.
+        samples: places of the samples in the training set, int64 [batch]; None for dropout that
+            drops nothing.
+        step: number of the step.
         tensors: by name, rows and node.
         gradients: weight gradients by rows and node; under `sum` those the update reads.
         accepted: bool [batch], from the gate on.
         index: positions in the batch of picked rows, int64, from the gate on.
+        by_products: weight gradients that input gradients have made, by rows and node.
         output_grads: gradient at the output of each node with weights that its weight gradient
             was made from.
     """
@@ -58,11 +63,14 @@ class Values:
     labels: dict[Rows, Tensor]
     hit: Tensor
     ahead: Sequence[Weights]
+    samples: Tensor | None = None
+    step: int = 0
     tensors: dict[tuple[str, Rows, int], Tensor] = field(default_factory=dict)
     gradients: dict[tuple[str, int], Weights] = field(default_factory=dict)
     losses: dict[Rows, Tensor] = field(default_factory=dict)
     accepted: Tensor | None = None
     index: dict[Rows, Tensor] = field(default_factory=dict)
+    by_products: dict[tuple[Rows, int], Weights] = field(default_factory=dict)
     output_grads: dict[int, Tensor] = field(default_factory=dict)
 
 
@@ -70,12 +78,13 @@ class Executor:
     """Executes tasks.
 
     Args:
-        network: the chain of layers.
+        network: the graph of layers.
         arithmetic: number format of the training.
         outline: outline of the network.
         trained: what training changes.
         cache: for plans that look up.
         gate: for plans with a gate.
+        seed: seed of what dropout drops.
     """
 
     def __init__(
@@ -86,7 +95,9 @@ class Executor:
         trained: Trained,
         cache: Cache | None,
         gate: Gate,
+        seed: int = 0,
     ) -> None:
+        self._seed = seed
         self._layers = network.layers
         self._arithmetic = arithmetic
         self._outline = outline
@@ -98,18 +109,24 @@ class Executor:
         """What the last step left of rejected samples, as values of the rows `deferred`."""
         self.put_off_labels: Tensor | None = None
 
-    def begin(self, labels: Tensor, warmup: bool = False) -> Values:
+    def begin(
+        self, labels: Tensor, warmup: bool = False, samples: Tensor | None = None, step: int = 0
+    ) -> Values:
         """Return the values of a step before its first task.
 
         Args:
             labels: int64 [batch].
             warmup: whether the forward reads the weights themselves, predicted or not.
+            samples: places of the samples in the training set, int64 [batch]; None for dropout
+                that drops nothing.
+            step: number of the step.
         """
         hit = torch.zeros_like(labels, dtype=torch.bool)
         if self._cache is not None:
             hit = self._cache.hit(labels)
         trained = self._trained
-        values = Values({"batch": labels}, hit, trained.weights if warmup else trained.ahead)
+        weights = trained.weights if warmup else trained.ahead
+        values = Values({"batch": labels}, hit, weights, samples, step)
         if self._cache is not None:
             values.labels["cached"] = self._cache.labels_of(labels)
         if self.put_off_labels is not None:
@@ -203,17 +220,31 @@ class Executor:
 
     def _forward(self, task: Task, values: Values, weights: Sequence[Weights]) -> None:
         node, rows = task.node, task.rows
-        x = self._input(values, rows, node)
+        inputs = [self._value(values, rows, value) for value in self._outline.inputs[node]]
         if node == self._outline.loss:
             labels = self._labels(values, rows)
-            probabilities, losses = self._arithmetic.softmax_cross_entropy(x, labels)
+            probabilities, losses = self._arithmetic.softmax_cross_entropy(inputs[0], labels)
             values.tensors["saved", rows, node] = probabilities
             values.losses[rows] = losses
             return
-        output, mask = self._arithmetic.forward(self._layers[node], self._of(weights, node), x)
+        layer, own = self._layers[node], self._of(weights, node)
+        if isinstance(layer.operation, Dropout):
+            inputs.append(self._factors(node, layer.operation, rows, values, inputs[0]))
+        output, mask = self._arithmetic.forward(layer, own, *inputs)
         values.tensors["input", rows, node + 1] = output
         if mask is not None:
             values.tensors["saved", rows, node] = mask
+
+    def _factors(
+        self, node: int, operation: Dropout, rows: Rows, values: Values, x: Tensor
+    ) -> Tensor:
+        """Return the factor of each value that dropout is given."""
+        if values.samples is None:
+            return torch.ones_like(x)
+        samples = _half(values.samples, rows) if rows in ("half 0", "half 1") else values.samples
+        draw = Draw(self._seed, values.step, node)
+        factors = draw.factors(samples, self._layers[node].output_shape, operation.probability)
+        return torch.empty_like(x).copy_(factors)
 
     def _lookup(self, node: int, values: Values) -> None:
         assert self._cache is not None
@@ -230,8 +261,8 @@ class Executor:
         }
 
     def _is_saved(self, name: str, node: int) -> bool:
-        of_node = self._outline.nodes[node]
-        return of_node.has_weights if name == "input" else of_node.mask == node
+        outline = self._outline
+        return node in outline.kept if name == "input" else outline.nodes[node].mask == node
 
     def _decide(self, values: Values) -> None:
         loss = self._outline.loss
@@ -265,34 +296,54 @@ class Executor:
         of_node = self._outline.nodes[node]
         saved: Tensor | None = None
         if of_node.mask is not None:
-            name = "input" if self._outline.nodes[of_node.mask].has_weights else "saved"
-            name = "saved" if of_node.mask == node else name
+            name = "saved" if of_node.mask == node else "input"
             saved = self._picked(values, name, rows, of_node.mask)
         if node == self._outline.loss:
             assert saved is not None
             labels = self._labels(values, rows if picked else task.inputs)
             grad = self._arithmetic.logit_gradient(saved, labels, len(values.labels["batch"]))
         else:
-            weights = self._of(self._trained.weights, node)
-            output_grad = values.tensors["grad", rows, node]
-            grad = self._arithmetic.input_gradient(self._layers[node], weights, saved, output_grad)
-        values.tensors["grad", rows, node - 1] = grad
+            grad = self._layer_grad(node, rows, values, saved)
+        for number, value in enumerate(self._outline.passes[node]):
+            # A weight gradient may overwrite rows of what was speculated: not those of another.
+            one = grad.clone() if number and rows == "cached" else grad
+            others = values.tensors.get(("grad", rows, value - 1))
+            values.tensors["grad", rows, value - 1] = one if others is None else others + one
+
+    def _layer_grad(self, node: int, rows: Rows, values: Values, saved: Tensor | None) -> Tensor:
+        """Return the gradient at each input of a layer, and keep what comes with it."""
+        outline, layer = self._outline, self._layers[node]
+        weights = self._of(self._trained.weights, node)
+        output_grad = values.tensors["grad", rows, node]
+        x: Tensor | None = None
+        if outline.nodes[node].reads_input:
+            x = self._picked(values, "input", rows, outline.inputs[node][0])
+        if outline.nodes[node].makes_both:
+            assert weights is not None and saved is not None and x is not None
+            grad, own = self._arithmetic.norm_gradients(layer, weights, saved, output_grad, x)
+            values.by_products[rows, node] = own
+            return grad
+        return self._arithmetic.input_gradient(layer, weights, saved, output_grad, x)
 
     def _weight_grad(self, task: Task, values: Values) -> None:
-        node = task.node
+        node, value = task.node, self._outline.inputs[task.node][0]
         match task.rows:
             case "merged":
                 x, grad = self._merged(task, values)
             case "accepted":
                 x, grad = self._accepted(task, values)
             case rows:
+                grad = values.tensors["grad", rows, node]
+                if rows == task.inputs and (rows, node) in values.by_products:
+                    values.output_grads[node] = grad
+                    values.gradients[rows, node] = values.by_products[rows, node]
+                    return
                 picked = rows in values.index
                 x = (
-                    self._picked(values, "input", rows, node)
+                    self._picked(values, "input", rows, value)
                     if picked
-                    else self._input(values, task.inputs, node)
+                    else self._value(values, task.inputs, value)
                 )
-                grad = values.tensors["grad", rows, node]
         layer = self._layers[node]
         values.output_grads[node] = grad
         values.gradients[task.rows, node] = self._arithmetic.weight_gradient(layer, x, grad)
@@ -300,8 +351,8 @@ class Executor:
     def _merged(self, task: Task, values: Values) -> tuple[Tensor, Tensor]:
         """Return layer inputs and gradients, speculated where accepted, redone elsewhere."""
         node = task.node
-        rejected = values.index["rejected"]
-        from_batch = self._input(values, "batch", node)
+        rejected, value = values.index["rejected"], self._outline.inputs[node][0]
+        from_batch = self._value(values, "batch", value)
         redone = [
             (values.index[rows], values.tensors["grad", rows, node])
             for rows in ("rejected", "rejected 0", "rejected 1")
@@ -312,19 +363,19 @@ class Executor:
         grad = values.tensors["grad", "cached", node]
         for index, rows in redone:
             _put_rows(grad, index, rows)
-        x = self._input(values, task.inputs, node)
+        x = self._value(values, task.inputs, value)
         if task.inputs == "cached" and len(rejected):
             _put_rows(x, rejected, rows_of(from_batch, rejected))
         return x, grad
 
     def _accepted(self, task: Task, values: Values) -> tuple[Tensor, Tensor]:
         """Return layer inputs and speculated gradients, zero where they were not accepted."""
-        node = task.node
+        node, value = task.node, self._outline.inputs[task.node][0]
         if not bool(values.hit.any()):
-            x = self._input(values, "batch", node)
+            x = self._value(values, "batch", value)
             return x, x.new_zeros(len(x), *self._layers[node].output_shape)
         grad = values.tensors["grad", "cached", node]
-        return self._input(values, task.inputs, node), grad.index_fill_(
+        return self._value(values, task.inputs, value), grad.index_fill_(
             0, values.index["rejected"], 0
         )
 
@@ -344,17 +395,20 @@ class Executor:
         gradients = [self.gradient(node, values) for node in self._outline.updates[number]]
         self._trained.parts[number].do(gradients, Numbers(params.rule, params.distance))
 
-    def _input(self, values: Values, rows: Rows, node: int) -> Tensor:
-        """Return the input of a node, for rows that are there as a whole."""
-        if node == 0 and rows in ("half 0", "half 1"):
+    def _value(self, values: Values, rows: Rows, value: int) -> Tensor:
+        """Return what nodes read, for rows that are there as a whole."""
+        if value == 0 and rows in ("half 0", "half 1"):
             return _half(values.tensors["input", "batch", 0], rows)
-        return values.tensors["input", rows, node]
+        return values.tensors["input", rows, value]
 
-    def _picked(self, values: Values, name: str, rows: Rows, node: int) -> Tensor:
-        """Return what is saved for a node, the rows picked from the batch if need be."""
+    def _picked(self, values: Values, name: str, rows: Rows, place: int) -> Tensor:
+        """Return what is saved at a place, the rows picked from the batch if need be."""
         if rows not in values.index:
-            return values.tensors[name, rows, node]
-        whole = values.tensors[name, "batch", node]
+            by_value = name == "input"
+            return (
+                self._value(values, rows, place) if by_value else values.tensors[name, rows, place]
+            )
+        whole = values.tensors[name, "batch", place]
         index = values.index[rows]
         return whole if len(index) == len(whole) else rows_of(whole, index)
 

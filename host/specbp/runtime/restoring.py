@@ -211,7 +211,7 @@ def runtime_form(
     for index, node in enumerate(outline.nodes):
         if outline.saved_by(index):
             forms[index] = {}
-        if node.has_weights:
+        if index in outline.kept:
             forms[index]["input"] = saved.inputs[index]
         if node.mask == index:
             forms[index]["saved"] = saved.masks[index]

@@ -27,11 +27,13 @@ class StepParams:
         rule: learning rate, momentum and weight decay.
         distance: how far the forward of the next step looks ahead, in momentum buffers.
         warmup: whether the step belongs to a warm-up.
+        step: number of the step, from 0.
     """
 
     rule: UpdateRule
     distance: float = 0.0
     warmup: bool = False
+    step: int = 0
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class ThreadsRuntime:
 
     def _step(self, index: Tensor, params: StepParams) -> tuple[Plan, Values, list[_Span]]:
         labels = self._samples.labels(index)
-        values = self.executor.begin(labels, params.warmup)
+        values = self.executor.begin(labels, params.warmup, index, params.step)
         missed = self._cache is not None and not bool(values.hit.all())
         plans = self._plans
         plan = plans.warmup if params.warmup else plans.missed if missed else plans.hit

@@ -16,7 +16,7 @@ from tests.overlay.networks import SmallRecipe
 
 @pytest.fixture(scope="module")
 def compiled():
-    from specbp.models import build
+    from specbp.network.models import build
 
     recipe = SmallRecipe(build("digits-cnn", 1, 10, seed=0), (1, 8, 8), 10, batch_size=12)
     return compile_step(recipe.network, recipe.scales(), 12, Parameters())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.compiler.maps import NetworkMaps, Pick
 from specbp.overlay.compiler.sharing import shared_out, work_of_passes
 from specbp.overlay.parameters import Parameters

@@ -13,7 +13,7 @@ from torch import nn
 from specbp.errors import UsageError
 from specbp.lockstep.compare import Progress, compare
 from specbp.lockstep.sides import OverlaySide, PytorchSide
-from specbp.models import build
+from specbp.network.models import build
 from specbp.overlay.executors import InterpreterExecutor
 from specbp.overlay.parameters import Parameters
 from tests.overlay.networks import SmallRecipe, small_recipes

@@ -169,10 +169,12 @@ class CpuTraining(TrainedInPytorch):
             images = self._recipe.images(self._arithmetic, pixels)
             return NativeRuntime(
                 network, self.outline, self._plans, trained, dataset, images, shape, gate,
-                experiment.threads,
+                experiment.threads, experiment.seed,
             )  # fmt: skip
         lookups = open_cache(shape)
-        executor = Executor(network, self._arithmetic, self.outline, trained, lookups, gate)
+        executor = Executor(
+            network, self._arithmetic, self.outline, trained, lookups, gate, experiment.seed
+        )
         samples = TrainingSamples(dataset, self._arithmetic)
         return ThreadsRuntime(executor, self._plans, lookups, samples, experiment.threads)
 
@@ -219,7 +221,7 @@ class CpuTraining(TrainedInPytorch):
 
     def _params(self, step: int) -> StepParams:
         rule, distance = self._recipe.rule(step), self._distance(step + 1)
-        return StepParams(rule, distance, self._is_warmup(step))
+        return StepParams(rule, distance, self._is_warmup(step), step)
 
 
 @cache

@@ -19,6 +19,7 @@ from specbp.network import (
     MaxPooling,
     Network,
     ReLU,
+    chain_fault,
 )
 from specbp.overlay.compiler.shapes import PER_WORD, Shape, Window
 
@@ -84,8 +85,14 @@ def stages(network: Network) -> list[Stage]:
     """Return the stages of `network`.
 
     Raises:
-        UsageError: the logits are not one position with a channel for each class.
+        UsageError: the network is not a chain of layers that the overlay has, or the logits are not
+            one position with a channel for each class.
     """
+    if fault := chain_fault(network):
+        raise UsageError(
+            f"{fault}: the overlay trains chains of convolutions and linear layers with biases, "
+            "ReLU and poolings; take --backend cpu for it, or a model such as cifar-cnn"
+        )
     found: list[Stage] = []
     shape = shape_of(network.layers[0].input_shape)
     for layer in network.layers:

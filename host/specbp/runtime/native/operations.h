@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string>
+#include <tuple>
 #include <vector>
 
 namespace specbp {
@@ -118,18 +120,31 @@ inline Tensor transposed(const Tensor& tensor) {
 }
 
 enum class Kind : int64_t {
-  kConvolution, kLinear, kReLU, kMaxPooling, kAveragePooling, kFlatten, kLoss
+  kConvolution, kLinear, kReLU, kMaxPooling, kAveragePooling, kFlatten, kLeakyReLU, kSiLU, kGELU,
+  kAddition, kBatchNorm, kGroupNorm, kDropout, kLoss
 };
 
-// A node of the network: what it computes, on which shapes.
+// Weight and bias of a node, those it has, then running statistics; or gradients of the former.
+using Weights = std::vector<Tensor>;
+
+// A node of the network: what it computes, on which shapes, and what others do with it.
 struct Node {
   Kind kind;
   Sizes kernel, stride, padding, unreached;  // of convolution and pooling
   Sizes input, output;                       // shapes of a sample
   Sizes weight;                              // shape
-  bool in_place;                             // nobody else reads the input
-  int64_t mask;                              // the node that saves what the input gradient needs
-  bool has_weights;
+  Sizes inputs;     // values that it reads: 0 the images, n + 1 the output of node n
+  Sizes passes;     // those whose gradient it makes
+  int64_t groups;   // of convolution and group norm
+  int64_t mask;     // place of what the input gradient needs
+  bool has_weights, has_bias;
+  bool in_place;    // nobody else reads the first input
+  bool owns_grad;   // nobody else reads the gradient at the output
+  bool is_kept;     // the value at the place of this node is saved
+  bool reads_input, makes_both;
+  // Slope; whether GELU is the tanh one; eps, and momentum of a batch norm; of dropout the factor of
+  // what is kept, and the number below which a value is dropped.
+  double number, second;
 
   Sizes batched(int64_t count) const {
     Sizes sizes = {count};
@@ -137,6 +152,21 @@ struct Node {
     return sizes;
   }
 };
+
+// An operator of PyTorch, by its name; arguments are replaced by results.
+template <size_t count>
+inline void call(const char* name, std::array<StableIValue, count>& stack) {
+  STABLE_TORCH_ERROR_CODE_CHECK(
+      torch_call_dispatcher(name, "", stack.data(), TORCH_ABI_VERSION));
+}
+
+template <typename... Arguments>
+inline Tensor called(const char* name, const Arguments&... arguments) {
+  std::array<StableIValue, sizeof...(Arguments)> stack = {
+      torch::stable::detail::from(arguments)...};
+  call(name, stack);
+  return torch::stable::detail::to<Tensor>(stack[0]);
+}
 
 inline Tensor convolution(
     const Tensor& x,
@@ -149,8 +179,8 @@ inline Tensor convolution(
   AtenTensorHandle handle, bias_handle = bias ? bias->get() : nullptr;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_convolution(
       x.get(), weight.get(), bias ? &bias_handle : nullptr, node.stride.data(), 2,
-      node.padding.data(), 2, dilation.data(), 2, is_transposed, output_padding.data(), 2, 1,
-      &handle));
+      node.padding.data(), 2, dilation.data(), 2, is_transposed, output_padding.data(), 2,
+      node.groups, &handle));
   return owned(handle);
 }
 
@@ -160,20 +190,40 @@ inline Tensor matrix_product(const Tensor& a, const Tensor& b) {
   return product;
 }
 
+inline Tensor copied(const Tensor& tensor) {
+  Tensor copy = empty_rows(tensor, tensor.size(0));
+  std::memcpy(copy.data_ptr(), tensor.data_ptr(), tensor.numel() * tensor.element_size());
+  return copy;
+}
+
+inline void add_to(const Tensor& sum, const Tensor& summand) {
+  float* to = static_cast<float*>(sum.data_ptr());
+  const float* from = static_cast<const float*>(summand.data_ptr());
+  const int64_t count = sum.numel();
+  for (int64_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
+#include "dropout.h"
+#include "norms.h"
+
 struct Output {
   Tensor value;
   std::optional<Tensor> mask;
 };
 
-// `specbp.arithmetic.float32.Float32.forward`
-inline Output forward(const Node& node, const Tensor* weight, const Tensor* bias, const Tensor& x) {
+// `specbp.arithmetic.float32.Float32.forward`; `other` is what is added, or the factors of dropout.
+inline Output forward(
+    const Node& node, const Weights* weights, const Tensor& x, const Tensor* other) {
   static const Sizes none = {0, 0};
   const std::array<int64_t, 2> dilation = {1, 1};
+  const Tensor* weight = weights ? &(*weights)[0] : nullptr;
+  const Tensor* bias = weights && node.has_bias ? &(*weights)[1] : nullptr;
   AtenTensorHandle value, mask;
   switch (node.kind) {
     case Kind::kConvolution:
       return {convolution(x, *weight, bias, node, false, none), {}};
     case Kind::kLinear: {
+      if (!bias) return {matrix_product(x, transposed(*weight)), {}};
       Tensor y = empty({x.size(0), weight->size(0)}, false, dtype_of(x));
       STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_addmm_out(
           y.get(), bias->get(), x.get(), transposed(*weight).get(), 1.0, 1.0));
@@ -187,6 +237,31 @@ inline Output forward(const Node& node, const Tensor* weight, const Tensor* bias
       for (int64_t i = 0; i < count; ++i) to[i] = from[i] < 0 ? 0.0f : from[i];
       return {y, y};
     }
+    case Kind::kLeakyReLU: {
+      Tensor y = node.in_place ? x : empty_rows(x, x.size(0));
+      const float* from = static_cast<const float*>(x.data_ptr());
+      float* to = static_cast<float*>(y.data_ptr());
+      const int64_t count = x.numel();
+      const float slope = static_cast<float>(node.number);
+      for (int64_t i = 0; i < count; ++i) to[i] = from[i] > 0 ? from[i] : from[i] * slope;
+      return {y, y};
+    }
+    case Kind::kSiLU:
+      return {called("aten::silu", x), {}};
+    case Kind::kGELU:
+      return {called("aten::gelu", x, approximation(node)), {}};
+    case Kind::kAddition: {
+      Tensor y = node.in_place ? x : copied(x);
+      add_to(y, formatted_like(*other, y));
+      return {y, {}};
+    }
+    case Kind::kBatchNorm:
+    case Kind::kGroupNorm: {
+      const Normalised found = normalised(node, *weights, x);
+      return {found.value, stacked(node, found)};
+    }
+    case Kind::kDropout:
+      return {product(x, *other), *other};
     case Kind::kMaxPooling:
       STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_max_pool2d_with_indices(
           x.get(), node.kernel.data(), 2, node.stride.data(), 2, node.padding.data(), 2,
@@ -202,25 +277,42 @@ inline Output forward(const Node& node, const Tensor* weight, const Tensor* bias
   }
 }
 
-// `specbp.arithmetic.float32.Float32.input_gradient`; may write to `grad`.
+// `specbp.arithmetic.float32.Float32.input_gradient`; may write to `grad` where the node owns it.
+// The gradient of a node that hands on what it is given is `grad` itself.
 inline Tensor input_grad(
-    const Node& node, const Tensor* weight, const Tensor* mask, Tensor grad) {
+    const Node& node, const Weights* weights, const Tensor* mask, const Tensor* x, Tensor grad) {
   const std::array<int64_t, 2> dilation = {1, 1};
   const Sizes shape = node.batched(grad.size(0));
   AtenTensorHandle value;
   switch (node.kind) {
     case Kind::kConvolution:
-      return convolution(grad, *weight, nullptr, node, true, node.unreached);
+      return convolution(grad, (*weights)[0], nullptr, node, true, node.unreached);
     case Kind::kLinear:
-      return matrix_product(grad, *weight);
-    case Kind::kReLU: {
+      return matrix_product(grad, (*weights)[0]);
+    case Kind::kReLU:
+    case Kind::kLeakyReLU: {
       grad = formatted_like(grad, *mask);
-      float* to = static_cast<float*>(grad.data_ptr());
+      const Tensor made = node.owns_grad ? grad : empty_rows(grad, grad.size(0));
+      const float* from = static_cast<const float*>(grad.data_ptr());
+      float* to = static_cast<float*>(made.data_ptr());
       const float* output = static_cast<const float*>(mask->data_ptr());
       const int64_t count = grad.numel();
-      for (int64_t i = 0; i < count; ++i) to[i] = output[i] <= 0 ? 0.0f : to[i];
-      return grad;
+      if (node.kind == Kind::kReLU) {
+        for (int64_t i = 0; i < count; ++i) to[i] = output[i] <= 0 ? 0.0f : from[i];
+      } else {
+        const float slope = static_cast<float>(node.number);
+        for (int64_t i = 0; i < count; ++i) to[i] = output[i] > 0 ? from[i] : from[i] * slope;
+      }
+      return made;
     }
+    case Kind::kSiLU:
+      return called("aten::silu_backward", grad, *x);
+    case Kind::kGELU:
+      return called("aten::gelu_backward", grad, *x, approximation(node));
+    case Kind::kAddition:
+      return grad;
+    case Kind::kDropout:
+      return product(formatted_like(grad, *mask), *mask);
     case Kind::kMaxPooling: {
       const Tensor like = empty(shape, true, dtype_of(grad));
       STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_max_pool2d_with_indices_backward(
@@ -243,8 +335,6 @@ inline Tensor input_grad(
   }
 }
 
-using Pair = std::array<Tensor, 2>;  // weight and bias of a node, or their gradients
-
 // The pixels of images that a stride reads, side by side; `Float32.weight_gradient` says why.
 inline Tensor pixels_apart(
     const Tensor& images, const Sizes& stride, int64_t rows, int64_t columns) {
@@ -266,24 +356,34 @@ inline Tensor pixels_apart(
 }
 
 // `specbp.arithmetic.float32.Float32.weight_gradient`
-inline Pair weight_grad(const Node& node, const Tensor& x, const Tensor& grad) {
+inline Weights weight_grad(const Node& node, const Tensor& x, const Tensor& grad) {
+  if (node.kind == Kind::kBatchNorm || node.kind == Kind::kGroupNorm) {
+    return norm_weight_grad(node, x, grad);
+  }
   if (node.kind == Kind::kLinear) {
     const std::array<int64_t, 1> rows = {0};
-    return {matrix_product(transposed(grad), x), torch::stable::sum(grad, rows, false)};
+    const Tensor weight = matrix_product(transposed(grad), x);
+    if (!node.has_bias) return {weight};
+    return {weight, torch::stable::sum(grad, rows, false)};
   }
   const Sizes ones = {1, 1}, none = {0, 0};
-  const std::array<int32_t, 3> wanted = {0, 1, 1};
+  const std::array<int32_t, 3> wanted = {0, 1, node.has_bias};
   const bool apart = node.kernel == ones && node.padding == none && node.stride != ones;
   const Tensor pixels = apart ? pixels_apart(x, node.stride, grad.size(2), grad.size(3)) : x;
   const Sizes& stride = apart ? ones : node.stride;
   const int64_t bias_size = node.weight[0];
   const int64_t* bias_sizes = &bias_size;
   const Tensor like = empty(node.weight, true, dtype_of(grad));
-  AtenTensorHandle nothing = nullptr, weight, bias;
+  AtenTensorHandle nothing = nullptr, weight, bias = nullptr;
   STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_convolution_backward(
-      grad.get(), pixels.get(), like.get(), &bias_sizes, 1, stride.data(), 2, node.padding.data(),
-      2, ones.data(), 2, 0, none.data(), 2, 1, wanted.data(), 3, &nothing, &weight, &bias));
+      grad.get(), pixels.get(), like.get(), node.has_bias ? &bias_sizes : nullptr,
+      node.has_bias ? 1 : 0, stride.data(), 2, node.padding.data(), 2, ones.data(), 2, 0,
+      none.data(), 2, node.groups, wanted.data(), 3, &nothing, &weight, &bias));
   if (nothing) owned(nothing);
+  if (!node.has_bias) {
+    if (bias) owned(bias);
+    return {owned(weight)};
+  }
   return {owned(weight), owned(bias)};
 }
 
@@ -332,22 +432,22 @@ struct StepParams {
 struct Part {
   std::vector<int64_t> nodes;
   int64_t first, count;  // rows of the weight; count 0 for all
-  bool has_bias;
+  bool has_bias;  // whether biases, of nodes that have one, are in it
   std::vector<Tensor> weights, momentum_buffers, ahead;
 
-  std::vector<Tensor> of(const std::vector<const Pair*>& gradients) const {
+  std::vector<Tensor> of(const std::vector<const Weights*>& gradients) const {
     std::vector<Tensor> found;
-    for (const Pair* pair : gradients) {
-      const Tensor& weight = (*pair)[0];
+    for (const Weights* of_node : gradients) {
+      const Tensor& weight = (*of_node)[0];
       found.push_back(count ? narrow(weight, first, count) : in_memory_order(weight));
-      if (has_bias) found.push_back((*pair)[1]);
+      if (has_bias && of_node->size() > 1) found.push_back((*of_node)[1]);
     }
     return found;
   }
 };
 
 inline void update(
-    const Part& part, const std::vector<const Pair*>& gradients, const StepParams& params) {
+    const Part& part, const std::vector<const Weights*>& gradients, const StepParams& params) {
   const std::vector<Tensor> none;
   std::array<StableIValue, 12> stack = {
       torch::stable::detail::from(part.weights),
@@ -372,13 +472,6 @@ inline void update(
     const int64_t count = part.weights[i].numel();
     for (int64_t j = 0; j < count; ++j) to[j] = m[j] * distance + w[j];
   }
-}
-
-inline void add_to(const Tensor& sum, const Tensor& summand) {
-  float* to = static_cast<float*>(sum.data_ptr());
-  const float* from = static_cast<const float*>(summand.data_ptr());
-  const int64_t count = sum.numel();
-  for (int64_t i = 0; i < count; ++i) to[i] += from[i];
 }
 
 }  // namespace specbp

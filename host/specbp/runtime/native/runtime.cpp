@@ -104,19 +104,27 @@ struct Values {
     saved_.resize(rows * (nodes + 1));
     grad_.resize(rows * (nodes + 1));
     gradient_.resize(rows * (nodes + 1));
+    by_product_.resize(rows * (nodes + 1));
   }
 
   std::optional<Tensor>& input(Rows rows, int64_t node) { return input_[at(rows, node)]; }
   std::optional<Tensor>& saved(Rows rows, int64_t node) { return saved_[at(rows, node)]; }
   // The gradient at the output of the node; the loss is one after the last.
   std::optional<Tensor>& grad(Rows rows, int64_t node) { return grad_[at(rows, node)]; }
-  std::optional<Pair>& gradient(Rows rows, int64_t node) { return gradient_[at(rows, node)]; }
+  std::optional<Weights>& gradient(Rows rows, int64_t node) { return gradient_[at(rows, node)]; }
+
+  // The gradient of a node's weights that its input gradient has made.
+  std::optional<Weights>& by_product(Rows rows, int64_t node) {
+    return by_product_[at(rows, node)];
+  }
 
   void clear() {
     for (Slots* slots : {&input_, &saved_, &grad_}) {
       for (auto& one : *slots) one.reset();
     }
-    for (auto& one : gradient_) one.reset();
+    for (auto* gradients : {&gradient_, &by_product_}) {
+      for (auto& one : *gradients) one.reset();
+    }
     losses = {};
     index = {};
   }
@@ -133,7 +141,7 @@ struct Values {
 
   size_t nodes_;
   Slots input_, saved_, grad_;
-  std::vector<std::optional<Pair>> gradient_;
+  std::vector<std::optional<Weights>> gradient_, by_product_;
 };
 
 bool is_picked(Rows rows) {
@@ -145,14 +153,15 @@ class Runtime {
  public:
   Runtime(
       std::vector<Node> nodes,
-      std::vector<Pair> weights,
-      std::vector<Pair> ahead,
+      std::vector<Weights> weights,
+      std::vector<Weights> ahead,
       std::vector<Part> parts,
       Images images,
       Tensor labels,
       std::unique_ptr<Cache> cache,
       Gate gate,
-      std::vector<Plan> plans)
+      std::vector<Plan> plans,
+      int64_t seed)
       : nodes_(std::move(nodes)),
         weights_(std::move(weights)),
         ahead_(std::move(ahead)),
@@ -162,6 +171,7 @@ class Runtime {
         plans_(std::move(plans)),
         cache_(std::move(cache)),
         gate_(gate),
+        seed_(seed),
         values_(nodes_.size()) {
     int64_t position = 0;
     for (const Node& node : nodes_) positions_.push_back(node.has_weights ? position++ : -1);
@@ -199,7 +209,9 @@ class Runtime {
   }
 
   // Execute a step on the caller's engine 0 and, if the plan has two, on engine 1.
-  void step(const int64_t* index, int64_t count, const StepParams& params, bool warmup) {
+  void step(
+      const int64_t* index, int64_t count, const StepParams& params, bool warmup, int64_t step) {
+    step_ = step;
     begin(index, count, params, warmup);
     if (plan_->engines == 2) {
       {
@@ -300,10 +312,10 @@ class Runtime {
     ended_ = now();
   }
 
-  // What a forward saves for a node.
+  // What a forward saves at the place of a node: the value of that number, and the node's mask.
   std::vector<Name> names_of(int64_t node) const {
     std::vector<Name> names;
-    if (nodes_[node].has_weights) names.push_back(Name::kInput);
+    if (nodes_[node].is_kept) names.push_back(Name::kInput);
     if (nodes_[node].mask == node) names.push_back(Name::kSaved);
     return names;
   }
@@ -427,7 +439,8 @@ class Runtime {
 
   void run_forward(const Task& task) {
     const Rows rows = task.rows;
-    const Tensor x = input_of(rows, task.node);
+    const Node& node = nodes_[task.node];
+    const Tensor x = value_of(rows, node.inputs[0]);
     if (task.node == loss()) {
       const Loss found = softmax_cross_entropy(x, labels_of(rows).data());
       values_.saved(rows, task.node) = found.probabilities;
@@ -436,11 +449,29 @@ class Runtime {
     }
     // A warm-up reads the weights themselves, and so does a refresh.
     const bool current = is_warmup_ || task.what == What::kRefresh;
-    const Pair* pair = pair_of(current ? weights_ : ahead_, task.node);
+    std::optional<Tensor> other;
+    if (node.inputs.size() > 1) other = value_of(rows, node.inputs[1]);
+    if (node.kind == Kind::kDropout) other = dropout_factors(node, x, keys_of(rows, task.node));
     Output output = forward(
-        nodes_[task.node], pair ? &(*pair)[0] : nullptr, pair ? &(*pair)[1] : nullptr, x);
+        node, weights_of(current ? weights_ : ahead_, task.node), x, other ? &*other : nullptr);
     values_.input(rows, task.node + 1) = output.value;
     if (output.mask) values_.saved(rows, task.node) = *output.mask;
+  }
+
+  // A number for each sample of which dropout is made; `specbp.arithmetic.dropout.Draw`.
+  std::vector<uint64_t> keys_of(Rows rows, int64_t node) const {
+    uint64_t key = 0;
+    for (const int64_t number : {seed_, step_, node}) {
+      key = mixed(key + kGolden + static_cast<uint64_t>(number));
+    }
+    const int64_t half = (count_ + 1) / 2;
+    const int64_t first = rows == Rows::kHalf1 ? half : 0;
+    const int64_t last = rows == Rows::kHalf0 ? half : count_;
+    std::vector<uint64_t> keys;
+    for (int64_t i = first; i < last; ++i) {
+      keys.push_back(mixed(key + kGolden + static_cast<uint64_t>(index_[i])));
+    }
+    return keys;
   }
 
   void decide() {
@@ -475,21 +506,48 @@ class Runtime {
     const Rows rows = task.rows;
     const bool picked = is_picked(rows);
     if (task.what == What::kRedo && index_of(rows).empty()) return;
+    const Node& of_node = nodes_[node];
     std::optional<Tensor> saved;
-    const int64_t mask = nodes_[node].mask;
-    if (mask >= 0) {
-      const Name name = mask == node || !nodes_[mask].has_weights ? Name::kSaved : Name::kInput;
-      saved = picked_of(name, rows, mask);
+    if (of_node.mask >= 0) {
+      saved = picked_of(of_node.mask == node ? Name::kSaved : Name::kInput, rows, of_node.mask);
     }
     if (node == loss()) {
       const Rows whose = picked ? rows : task.inputs;
-      values_.grad(rows, node - 1) = logit_grad(*saved, labels_of(whose).data(), count_);
+      pass_on(of_node, rows, logit_grad(*saved, labels_of(whose).data(), count_));
       return;
     }
-    const Pair* pair = pair_of(weights_, node);
-    values_.grad(rows, node - 1) = input_grad(
-        nodes_[node], pair ? &(*pair)[0] : nullptr, saved ? &*saved : nullptr,
-        *values_.grad(rows, node));
+    const Weights* weights = weights_of(weights_, node);
+    const Tensor& grad = *values_.grad(rows, node);
+    std::optional<Tensor> x;
+    if (of_node.reads_input) x = picked_of(Name::kInput, rows, of_node.inputs[0]);
+    if (of_node.makes_both) {
+      const auto [mean, deviation] = unstacked(of_node, *saved);
+      NormGradients found =
+          norm_backward(of_node, (*weights)[0], *x, grad, mean, deviation);
+      values_.by_product(rows, node) = std::move(found.weights);
+      pass_on(of_node, rows, found.input);
+      return;
+    }
+    pass_on(
+        of_node, rows,
+        input_grad(of_node, weights, saved ? &*saved : nullptr, x ? &*x : nullptr, grad));
+  }
+
+  // Hand the gradient at the inputs of a node to those who made them; several readers' is summed.
+  void pass_on(const Node& node, Rows rows, const Tensor& grad) {
+    const bool is_alias = node.kind == Kind::kAddition ||
+        (node.kind == Kind::kFlatten && !node.owns_grad);
+    for (size_t i = 0; i < node.passes.size(); ++i) {
+      auto& slot = values_.grad(rows, node.passes[i] - 1);
+      if (slot) {
+        const Tensor sum = is_alias ? copied(grad) : grad;
+        add_to(sum, formatted_like(*slot, sum));
+        slot = sum;
+      } else {
+        // A weight gradient may overwrite rows of what was speculated: not those of another.
+        slot = i && rows == Rows::kCached ? copied(grad) : grad;
+      }
+    }
   }
 
   // The layer inputs of a weight gradient, and what they meet.
@@ -499,24 +557,29 @@ class Runtime {
 
   void run_weight_grad(const Task& task) {
     const int64_t node = task.node;
+    auto& made = values_.by_product(task.rows, node);
+    if (made && task.rows == task.inputs) {
+      values_.gradient(task.rows, node) = std::move(made);
+      return;
+    }
     const Operands found = operands_of(task);
     values_.gradient(task.rows, node) = weight_grad(nodes_[node], found.x, found.grad);
   }
 
   Operands operands_of(const Task& task) {
-    const int64_t node = task.node;
+    const int64_t node = task.node, input = nodes_[node].inputs[0];
     if (task.rows == Rows::kMerged) return merged(task);
     if (task.rows == Rows::kAccepted) return accepted(task);
     const bool picked = is_picked(task.rows);
     return {
-        picked ? picked_of(Name::kInput, task.rows, node) : input_of(task.inputs, node),
+        picked ? picked_of(Name::kInput, task.rows, input) : value_of(task.inputs, input),
         *values_.grad(task.rows, node)};
   }
 
   // Speculated where accepted, redone elsewhere.
   Operands merged(const Task& task) {
-    const int64_t node = task.node;
-    const Tensor from_batch = input_of(Rows::kBatch, node);
+    const int64_t node = task.node, input = nodes_[node].inputs[0];
+    const Tensor from_batch = value_of(Rows::kBatch, input);
     const auto& rejected = index_of(Rows::kRejected);
     const bool all = static_cast<int64_t>(rejected.size()) == count_;
     auto& grad = values_.grad(Rows::kCached, node);
@@ -526,18 +589,18 @@ class Runtime {
       if (redone) put_rows(*grad, index_of(rows), *redone);
     }
     if (all || task.inputs != Rows::kCached) return {from_batch, *grad};
-    const Tensor x = input_of(Rows::kCached, node);
+    const Tensor x = value_of(Rows::kCached, input);
     if (!rejected.empty()) put_rows(x, rejected, rows_of(from_batch, rejected));
     return {x, *grad};
   }
 
   // Speculated, zero where that was not accepted.
   Operands accepted(const Task& task) {
-    const int64_t node = task.node;
+    const int64_t node = task.node, input = nodes_[node].inputs[0];
     if (!values_.any_hit) {
       Sizes sizes = {count_};
       sizes.insert(sizes.end(), nodes_[node].output.begin(), nodes_[node].output.end());
-      const Tensor x = input_of(Rows::kBatch, node);
+      const Tensor x = value_of(Rows::kBatch, input);
       const Tensor grad = empty(sizes, sizes.size() == 4, dtype_of(x));
       std::memset(grad.data_ptr(), 0, grad.numel() * grad.element_size());
       return {x, grad};
@@ -545,16 +608,16 @@ class Runtime {
     const Tensor grad = *values_.grad(Rows::kCached, node);
     const size_t bytes = row_bytes(grad);
     for (const int64_t i : index_of(Rows::kRejected)) std::memset(row(grad, i, bytes), 0, bytes);
-    return {input_of(task.inputs, node), grad};
+    return {value_of(task.inputs, input), grad};
   }
 
   // Add all gradients of a node into the first.
   void reduce(int64_t node) {
-    Pair* sum = nullptr;
+    Weights* sum = nullptr;
     for (int64_t i = 0; i < static_cast<int64_t>(Rows::kCount); ++i) {
       auto& one = values_.gradient(static_cast<Rows>(i), node);
       if (one && sum) {
-        for (size_t j = 0; j < 2; ++j) add_to((*sum)[j], (*one)[j]);
+        for (size_t j = 0; j < sum->size(); ++j) add_to((*sum)[j], (*one)[j]);
         one.reset();
       } else if (one) {
         sum = &*one;
@@ -563,7 +626,7 @@ class Runtime {
   }
 
   void run_update(const Part& part) {
-    std::vector<const Pair*> gradients;
+    std::vector<const Weights*> gradients;
     for (const int64_t node : part.nodes) {
       for (int64_t i = 0; i < static_cast<int64_t>(Rows::kCount); ++i) {
         if (const auto& one = values_.gradient(static_cast<Rows>(i), node)) {
@@ -575,19 +638,21 @@ class Runtime {
     update(part, gradients, params_);
   }
 
-  // The input of a node, for rows that are there as a whole.
-  Tensor input_of(Rows rows, int64_t node) {
-    if (node == 0 && (rows == Rows::kHalf0 || rows == Rows::kHalf1)) {
+  // What nodes read, for rows that are there as a whole.
+  Tensor value_of(Rows rows, int64_t value) {
+    if (value == 0 && (rows == Rows::kHalf0 || rows == Rows::kHalf1)) {
       const int64_t first = rows == Rows::kHalf0 ? 0 : (count_ + 1) / 2;
       const int64_t count = rows == Rows::kHalf0 ? (count_ + 1) / 2 : count_ / 2;
       return narrow(*values_.input(Rows::kBatch, 0), first, count);
     }
-    return *values_.input(rows, node);
+    return *values_.input(rows, value);
   }
 
-  Tensor picked_of(Name name, Rows rows, int64_t node) {
-    if (!is_picked(rows)) return *named(name, rows, node);
-    const Tensor& whole = *named(name, Rows::kBatch, node);
+  Tensor picked_of(Name name, Rows rows, int64_t place) {
+    if (!is_picked(rows)) {
+      return name == Name::kInput ? value_of(rows, place) : *values_.saved(rows, place);
+    }
+    const Tensor& whole = *named(name, Rows::kBatch, place);
     const auto& index = index_of(rows);
     return static_cast<int64_t>(index.size()) == count_ ? whole : rows_of(whole, index);
   }
@@ -609,25 +674,26 @@ class Runtime {
     return values_.index[static_cast<size_t>(rows)];
   }
 
-  const Pair* pair_of(const std::vector<Pair>& pairs, int64_t node) const {
-    return positions_[node] < 0 ? nullptr : &pairs[positions_[node]];
+  const Weights* weights_of(const std::vector<Weights>& all, int64_t node) const {
+    return positions_[node] < 0 ? nullptr : &all[positions_[node]];
   }
 
   const std::vector<Node> nodes_;
-  const std::vector<Pair> weights_, ahead_;
+  const std::vector<Weights> weights_, ahead_;
   const std::vector<Part> parts_;
   const Images images_;
   const Tensor labels_;
   std::vector<Plan> plans_;  // of a step with hits only, of any other, of a warm-up
   std::unique_ptr<Cache> cache_;
   Gate gate_;
+  const int64_t seed_;
   std::vector<int64_t> positions_;  // of each node among those with weights, -1 for none
 
   // Of the step in progress, what it is given
   const Plan* plan_ = nullptr;
   StepParams params_{};
   const int64_t* index_ = nullptr;
-  int64_t count_ = 0;
+  int64_t count_ = 0, step_ = 0;
   bool is_warmup_ = false;
   double started_ = 0, ended_ = 0;
   // and what the engines change; lists and failure with the lock held.
@@ -672,31 +738,42 @@ const double* doubles(const Tensor& tensor) {
   return static_cast<const double*>(tensor.data_ptr());
 }
 
-// `nodes` has a row of 20 numbers for each node: kind, kernel (2), stride (2), padding (2), unreached
-// (2), number of input dimensions, input (3), number of output dimensions, output (3), whether it
-// works in place, mask, whether it has weights.
-std::vector<Node> nodes_from(const Tensor& table, const std::vector<Tensor>& weights) {
+// `table` has a row of 32 numbers for each node: kind, kernel (2), stride (2), padding (2), unreached
+// (2), number of input dimensions, input (3), number of output dimensions, output (3), number of
+// values read, values read (2), number of values whose gradient is made, those values (2), groups,
+// mask, number of tensors, whether there is a bias, and five more that are true or false: in place,
+// owns the gradient, is kept, reads its input, makes both. `numbers` has two more, float64.
+std::vector<Node> nodes_from(
+    const Tensor& table, const Tensor& numbers, const std::vector<Tensor>& weights) {
   std::vector<Node> nodes;
   size_t weight = 0;
   const int64_t* n = integers(table);
-  for (int64_t i = 0; i < table.size(0); ++i, n += 20) {
+  const double* d = doubles(numbers);
+  for (int64_t i = 0; i < table.size(0); ++i, n += 32, d += 2) {
+    const auto some = [](const int64_t* of) { return Sizes(of + 1, of + 1 + of[0]); };
     Node node = {
         static_cast<Kind>(n[0]), {n[1], n[2]}, {n[3], n[4]}, {n[5], n[6]}, {n[7], n[8]},
-        Sizes(n + 10, n + 10 + n[9]), Sizes(n + 14, n + 14 + n[13]), {}, n[17] != 0, n[18],
-        n[19] != 0};
+        some(n + 9), some(n + 13), {}, some(n + 17), some(n + 20), n[23], n[24], n[25] != 0,
+        n[26] != 0, n[27] != 0, n[28] != 0, n[29] != 0, n[30] != 0, n[31] != 0, d[0], d[1]};
     if (node.has_weights) {
       node.weight = sizes_of(weights[weight]);
-      weight += 2;
+      weight += n[25];
     }
     nodes.push_back(node);
   }
   return nodes;
 }
 
-std::vector<Pair> pairs_from(const std::vector<Tensor>& flat) {
-  std::vector<Pair> pairs;
-  for (size_t i = 0; i < flat.size(); i += 2) pairs.push_back({flat[i], flat[i + 1]});
-  return pairs;
+// Split the tensors of all nodes with weights; column 25 of `table` is how many each has.
+std::vector<Weights> weights_from(const Tensor& table, const std::vector<Tensor>& flat) {
+  std::vector<Weights> weights;
+  auto next = flat.begin();
+  for (int64_t i = 0; i < table.size(0); ++i) {
+    const int64_t count = integers(table)[32 * i + 25];
+    if (count) weights.emplace_back(next, next + count);
+    next += count;
+  }
+  return weights;
 }
 
 // `parts` has for each part: number of nodes, nodes, first row, rows (0 for all), whether it has
@@ -713,8 +790,8 @@ std::vector<Part> parts_from(const Tensor& table, const std::vector<Tensor>& ten
     part.first = n[0];
     part.count = n[1];
     part.has_bias = n[2] != 0;
-    n += 3;
-    const auto count = static_cast<int64_t>(part.nodes.size()) * (part.has_bias ? 2 : 1);
+    const int64_t count = n[3];
+    n += 4;
     part.weights.assign(next, next + count);
     part.momentum_buffers.assign(next + count, next + 2 * count);
     next += 2 * count;
@@ -729,6 +806,7 @@ std::vector<Part> parts_from(const Tensor& table, const std::vector<Tensor>& ten
 
 int64_t open(
     Tensor nodes,
+    Tensor node_numbers,
     std::vector<Tensor> weights,
     std::vector<Tensor> ahead,
     Tensor parts,
@@ -740,7 +818,8 @@ int64_t open(
     std::vector<int64_t> cache,
     int64_t metric,
     double threshold,
-    double target) {
+    double target,
+    int64_t seed) {
   std::vector<Plan> made;
   for (size_t i = 0; i < plans.size(); i += 3) {
     made.emplace_back(
@@ -750,10 +829,11 @@ int64_t open(
   std::unique_ptr<Cache> made_cache;
   if (!cache.empty()) made_cache = std::make_unique<Cache>(cache[0], cache[1], cache[2]);
   auto runtime = std::make_shared<Runtime>(
-      nodes_from(nodes, weights), pairs_from(weights), pairs_from(ahead),
+      nodes_from(nodes, node_numbers, weights), weights_from(nodes, weights),
+      weights_from(nodes, ahead),
       parts_from(parts, part_tensors, predicts), Images{images[0], images[1], images[2]}, labels,
       std::move(made_cache), Gate{static_cast<Metric>(metric), threshold, target},
-      std::move(made));
+      std::move(made), seed);
   const std::lock_guard<std::mutex> guard(registry_lock);
   registry[next_handle] = std::move(runtime);
   return next_handle++;
@@ -791,8 +871,9 @@ Tensor tensor_from(
 
 // Execute steps; stop after one whose mean loss is not finite.
 //
-// `index` has the samples of each step, int64 [steps, batch]; `params` six numbers of each step,
-// float64: learning rate, momentum, weight decay, whether Nesterov's, distance, whether a warm-up.
+// `index` has the samples of each step, int64 [steps, batch]; `params` seven numbers of each step,
+// float64: learning rate, momentum, weight decay, whether Nesterov's, distance, whether a warm-up,
+// and which step it is.
 // Returns losses [done, batch], softmax [done, batch, classes], whether samples were accepted
 // [done, batch], times [done, 2] and spans [spans, 6]: step, engine, what, node, started, ended.
 std::vector<Tensor> advance(int64_t handle, Tensor index, Tensor params) {
@@ -804,9 +885,10 @@ std::vector<Tensor> advance(int64_t handle, Tensor index, Tensor params) {
   std::vector<double> times;
   int64_t classes = 0;
   for (int64_t i = 0; i < steps; ++i) {
-    const double* p = doubles(params) + 6 * i;
+    const double* p = doubles(params) + 7 * i;
     runtime->step(
-        integers(index) + i * batch, batch, StepParams{p[0], p[1], p[2], p[3], p[4]}, p[5] != 0);
+        integers(index) + i * batch, batch, StepParams{p[0], p[1], p[2], p[3], p[4]}, p[5] != 0,
+        static_cast<int64_t>(p[6]));
     Values& values = runtime->values();
     double sum = 0;
     for (const Rows rows : {Rows::kBatch, Rows::kHalf0, Rows::kHalf1}) {
@@ -902,9 +984,9 @@ void set_threshold(int64_t handle, double threshold) {
 
 STABLE_TORCH_LIBRARY(specbp, library) {
   library.def(
-      "open(Tensor nodes, Tensor[] weights, Tensor[] ahead, Tensor parts, Tensor[] part_tensors, "
+      "open(Tensor nodes, Tensor node_numbers, Tensor[] weights, Tensor[] ahead, Tensor parts, Tensor[] part_tensors, "
       "bool predicts, Tensor[] images, Tensor labels, Tensor[] plans, int[] cache, int metric, "
-      "float threshold, float target) -> int");
+      "float threshold, float target, int seed) -> int");
   library.def("serve(int handle) -> ()");
   library.def("close(int handle) -> ()");
   library.def("prioritise(int handle, int plan, Tensor priorities) -> ()");

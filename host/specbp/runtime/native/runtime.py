@@ -27,7 +27,7 @@ class NativeRuntime:
     """Executes the steps of one training in C++.
 
     Args:
-        network: the chain of layers.
+        network: the graph of layers.
         outline: outline of the network.
         plans: plans of the steps.
         trained: what training changes.
@@ -36,6 +36,7 @@ class NativeRuntime:
         cache: shape of the cache, see `cache_shape`; None where nothing is looked up.
         gate: what decides.
         threads: intra-op threads of each engine.
+        seed: seed of what dropout drops.
 
     Raises:
         ToolError: the runtime could not be compiled.
@@ -54,11 +55,12 @@ class NativeRuntime:
         cache: tuple[int, int, int | None] | None,
         gate: Gate,
         threads: int,
+        seed: int = 0,
     ) -> None:
         self._library = library()
         parts, part_tensors, predicts = encoded_parts(trained.parts, outline)
         self._handle = self._library.open(
-            encoded_network(network, outline),
+            *encoded_network(network, outline, trained.weights),
             list(chain(*trained.weights)),
             list(chain(*trained.ahead)),
             parts,
@@ -75,6 +77,7 @@ class NativeRuntime:
             METRICS.index(gate.metric),
             gate.threshold,
             -1.0 if gate.target is None else gate.target,
+            seed,
         )
         self._plans = (plans.hit, plans.missed, plans.warmup)
         self._calls = 0
@@ -96,7 +99,7 @@ class NativeRuntime:
         numbers = [
             (
                 one.rule.learning_rate, one.rule.momentum, one.rule.weight_decay,
-                float(one.rule.nesterov), one.distance, float(one.warmup),
+                float(one.rule.nesterov), one.distance, float(one.warmup), float(one.step),
             )
             for one in params
         ]  # fmt: skip

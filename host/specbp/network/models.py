@@ -1,4 +1,4 @@
-"""The CNNs that are trained, each an `nn.Sequential`."""
+"""The CNNs that are trained, each an `nn.Module` that the lowering accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import NamedTuple
 from torch import nn
 
 from specbp.errors import UsageError, nearest
-from specbp.lowering import require_plain
+from specbp.network.plain import NO_MODELS, require_plain
+from specbp.network.residual import resnet8, resnet8_plain, resnet20, with_kaiming_weights
 from specbp.user_code import attribute, errors_named, torch_untouched
 
 
@@ -89,6 +90,46 @@ def vgg8(channels: int, classes: int) -> nn.Sequential:
     )
 
 
+def vgg11_bn(channels: int, classes: int) -> nn.Sequential:
+    """Return VGG-11 with batch norm for 32x32 images: eight convolutions and one linear layer.
+
+    Layer sizes from Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
+    recognition", ICLR 2015, with the one linear layer that is usual for CIFAR.
+    """
+    layers: list[nn.Module] = []
+    for widths in ((64,), (128,), (256, 256), (512, 512), (512, 512)):
+        for width in widths:
+            layers += [
+                nn.Conv2d(channels, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, classes))
+    return with_kaiming_weights(model)
+
+
+def depthwise_cnn(channels: int, classes: int) -> nn.Sequential:
+    """Return a small network of depthwise and pointwise convolutions, for 32x32 images.
+
+    In the manner of Howard et al., "MobileNets: efficient convolutional neural networks for mobile
+    vision applications" (2017).
+    """
+    layers: list[nn.Module] = [nn.Conv2d(channels, 32, 3, padding=1, bias=False)]
+    layers += [nn.BatchNorm2d(32), nn.ReLU()]
+    before = 32
+    for width, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+        for convolution in (
+            nn.Conv2d(before, before, 3, stride, padding=1, groups=before, bias=False),
+            nn.Conv2d(before, width, 1, bias=False),
+        ):
+            layers += [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
+        before = width
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes)]
+    return with_kaiming_weights(nn.Sequential(*layers, *head))
+
+
 class BuiltIn(NamedTuple):
     """A model of this package.
 
@@ -97,7 +138,7 @@ class BuiltIn(NamedTuple):
         image_size: height and width of the images that it is for.
     """
 
-    build: Callable[[int, int], nn.Sequential]
+    build: Callable[[int, int], nn.Module]
     image_size: int
 
 
@@ -107,6 +148,11 @@ MODELS: dict[str, BuiltIn] = {
     "cifar-cnn": BuiltIn(cifar_cnn, 32),
     "cifar-cnn-s": BuiltIn(cifar_cnn_s, 32),
     "vgg8": BuiltIn(vgg8, 32),
+    "vgg11-bn": BuiltIn(vgg11_bn, 32),
+    "resnet8": BuiltIn(resnet8, 32),
+    "resnet8-plain": BuiltIn(resnet8_plain, 32),
+    "resnet20": BuiltIn(resnet20, 32),
+    "depthwise-cnn": BuiltIn(depthwise_cnn, 32),
 }
 """The models of this package by name."""
 
@@ -130,12 +176,12 @@ def find(name: str) -> object:
     return attribute("model", name)
 
 
-def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
+def build(name: str, channels: int, classes: int, seed: int) -> nn.Module:
     """Build the model called `name` with initial weights drawn from `seed`.
 
     Args:
         name: a key of `MODELS`, or ``module:attribute`` for your own: a function that takes
-            nothing, or (channels, classes), and returns an ``nn.Sequential``; or one that is built
+            nothing, or (channels, classes), and returns an ``nn.Module``; or one that is built
             already, whose layers are then initialised anew from the seed. The current folder is
             searched too.
         channels: channels of the images.
@@ -154,16 +200,12 @@ def build(name: str, channels: int, classes: int, seed: int) -> nn.Sequential:
         arguments = _arguments(name, found, channels, classes)
         with errors_named("model", name, "building it"):
             model = found(*arguments)
-    if not isinstance(model, nn.Sequential):
-        raise _wrong(name, model)
-    return model
+    return _made_of_layers(name, model)
 
 
-def _initialised_anew(name: str, built: nn.Module) -> nn.Sequential:
+def _initialised_anew(name: str, built: nn.Module) -> nn.Module:
     """Return a copy of a model that is built, with initial weights from the global generator."""
-    if not isinstance(built, nn.Sequential):
-        raise _wrong(name, built)
-    require_plain(built)
+    require_plain(_made_of_layers(name, built))
     with errors_named("model", name, "copying it"):
         model = copy.deepcopy(built)
         for module in model.modules():
@@ -197,5 +239,12 @@ def _arguments(
     )
 
 
+def _made_of_layers(name: str, found: object) -> nn.Module:
+    if not isinstance(found, nn.Module) or isinstance(found, NO_MODELS):
+        raise _wrong(name, found)
+    return found
+
+
 def _wrong(name: str, found: object) -> UsageError:
-    return UsageError(f'model "{name}" gives a {type(found).__name__}, not an nn.Sequential')
+    kind = type(found).__name__
+    return UsageError(f'model "{name}" gives a {kind}, not an nn.Module made of layers')

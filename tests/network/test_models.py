@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from specbp.errors import UsageError
-from specbp.models import build
+from specbp.network.models import build
 
 
 def weights(model):
@@ -89,8 +89,8 @@ def test_a_module_leaves_pytorch_as_it_was(module):
     ("content", "attribute", "message"),
     [
         ("", "missing", "has no attribute 'missing'"),
-        ("number = 3", "number", "gives a int, not an nn.Sequential"),
-        ("def none(): pass", "none", "gives a NoneType, not an nn.Sequential"),
+        ("number = 3", "number", "gives a int, not an nn.Module made of layers"),
+        ("def none(): pass", "none", "gives a NoneType, not an nn.Module made of layers"),
         ("from torch import nn; wrong = nn.Linear(1, 1)", "wrong", "gives a Linear, not an nn."),
         ("from torch import nn; wrong = nn.ModuleList()", "wrong", "gives a ModuleList, not an"),
         ("from torch import nn\ndef wrong(): return nn.Linear(1, 1)", "wrong", "gives a Linear, "),
@@ -123,8 +123,8 @@ def test_a_module_without_a_model_is_refused_in_one_line(module, content, attrib
         ("nowhere:model", "No module named 'nowhere'"),
         (":model", "Empty module name"),
         (".here:model", "relative import"),
-        ("specbp.models:", "has no attribute ''"),
-        ("specbp.models:lenet5:x", "has no attribute 'lenet5:x'"),
+        ("specbp.network.models:", "has no attribute ''"),
+        ("specbp.network.models:lenet5:x", "has no attribute 'lenet5:x'"),
     ],
 )
 def test_a_name_that_names_no_model_is_refused(name, message):

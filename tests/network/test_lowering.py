@@ -3,24 +3,36 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from specbp.errors import UsageError
-from specbp.lowering import lower
-from specbp.models import MODELS, build
-from specbp.network import AveragePooling, Convolution, Linear, MaxPooling, ReLU
+from specbp.network import (
+    GELU,
+    AveragePooling,
+    BatchNorm,
+    Convolution,
+    Dropout,
+    GroupNorm,
+    Linear,
+    MaxPooling,
+    ReLU,
+)
+from specbp.network.lowering import lower
+from specbp.network.models import MODELS, build
 
 SHAPES = {"digits-cnn": (1, 8, 8), "lenet5": (1, 28, 28)}
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_lowers_to_a_chain_whose_shapes_fit(name):
+def test_every_model_lowers_to_a_graph_whose_shapes_fit(name):
     shape = SHAPES.get(name, (3, 32, 32))
     network, weights = lower(build(name, shape[0], 10, seed=0), shape, 10)
     assert network.layers[0].input_shape == shape
     assert network.layers[-1].output_shape == (10,)
-    for before, after in zip(network.layers, network.layers[1:], strict=False):
-        assert before.output_shape == after.input_shape
+    shapes = [shape, *(layer.output_shape for layer in network.layers)]
+    for layer, values in zip(network.layers, network.sources, strict=True):
+        assert {shapes[value] for value in values} == {layer.input_shape}
     assert len(weights) == sum(layer.has_weights for layer in network.layers)
 
 
@@ -46,7 +58,8 @@ def test_the_weights_are_copies():
     [
         ([nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 2)], "1:BatchNorm1d is not supported"),
         ([nn.Conv2d(1, 2, 1, dilation=2), nn.Flatten(), nn.Linear(8, 2)], "dilation must be 1"),
-        ([nn.Conv2d(1, 1, 1, bias=False), nn.Flatten(), nn.Linear(4, 2)], "bias must be True"),
+        ([nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(4, 2)], "(1, 2, 2): it takes 3 channels"),
+        ([nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(9, 2)], "output_size 3 must divide"),
         ([nn.MaxPool2d(2, ceil_mode=True), nn.Flatten(), nn.Linear(1, 2)], "ceil_mode"),
         ([nn.Linear(4, 2)], "put a Flatten before it"),
         ([nn.Flatten(), nn.Linear(5, 2)], "1:Linear does not fit its input (4,): it takes 5 feat"),
@@ -95,6 +108,97 @@ def test_a_layer_without_weights_may_be_used_again():
     assert len({layer.name for layer in layers}) == len(layers)
 
 
+class Forward(nn.Module):
+    """Two layers, and a forward that a test chooses."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 3, padding=1)
+        self.last, self._forward = nn.Linear(32, 3), forward
+
+    def forward(self, x):
+        return self._forward(self, x)
+
+
+def added(model, x):
+    x = model.first(x)
+    x = functional.relu(x + model.second(x))
+    return model.last(torch.flatten(x, 1))
+
+
+def added_in_place(model, x):
+    x = model.first(x)
+    y = model.second(x)
+    y += x
+    return model.last(y.relu_().view(y.size(0), -1))
+
+
+def added_to_what_comes_later(model, x):
+    x = model.first(x)
+    return model.last(torch.relu(torch.add(model.second(x), x)).reshape(x.shape[0], 32))
+
+
+@pytest.mark.parametrize("forward", [added, added_in_place, added_to_what_comes_later])
+def test_a_residual_is_one_graph_however_it_is_written(forward):
+    network, weights = lower(Forward(forward), (2, 4, 4), 3)
+    kinds = [type(layer.operation).__name__ for layer in network.layers]
+    assert kinds == ["Convolution", "Convolution", "Addition", "ReLU", "Flatten", "Linear"]
+    assert sorted(network.sources[2]) == [1, 2]
+    assert not network.is_chain
+    assert len(weights) == 3
+
+
+@pytest.mark.parametrize(
+    ("forward", "message"),
+    [
+        (lambda model, x: model.last(model.second(2 * model.first(x)).flatten(1)), "mul:mul is no"),
+        (lambda model, x: (model.first(x), x), "its forward must return its logits"),
+        (lambda model, x: model.last(model.first(x).flatten(1)), "layer second:Conv2d is not supp"),
+        (
+            lambda model, x: model.last(model.second(model.first(x) + 1).flatten(1)),
+            "add:add is not supported with these settings: it must add the outputs of two layers",
+        ),
+        (
+            lambda model, x: model.last(model.second(model.first(model.first(x))).flatten(1)),
+            "layer first:Conv2d is not supported: it is called twice",
+        ),
+        (
+            lambda model, x: model.last((model.second(model.first(x)) * model.last.bias).sum(1)),
+            "last.bias is not supported: a parameter must be a layer's own",
+        ),
+        (
+            lambda model, x: model.last(model.first(x).flatten(1)) if x.sum() > 0 else x,
+            "torch.fx cannot trace its forward: symbolically traced variables cannot be used as",
+        ),
+        (
+            lambda model, x: model.last(
+                model.second(model.first(x) + functional.avg_pool2d(x, 2)).flatten(1)
+            ),
+            "layer add:add does not fit its input (2, 4, 4): it adds (2, 2, 2)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_forward_that_is_no_graph_of_layers_is_refused_by_name(forward, message):
+    with pytest.raises(UsageError) as error:
+        lower(Forward(forward), (2, 4, 4), 3)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_another_residual_has_another_hash():
+    def skipping(model, x):
+        x = model.first(x)
+        return model.last((x + model.second(x)).flatten(1))
+
+    def straight(model, x):
+        x = model.first(x)
+        y = model.second(x)
+        return model.last((y + x).flatten(1))
+
+    hashes = [lower(Forward(one), (2, 4, 4), 3)[0].sha256 for one in (added, skipping, straight)]
+    assert len(set(hashes)) == 3
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_layer_with_weights_may_not(nested):
     """Kind: the same; two copies would be trained in place of one layer."""
@@ -126,9 +230,9 @@ class Absolute(nn.Linear):
         return value.abs() if name == "weight" else value
 
 
-class Skipping(nn.Sequential):
-    def forward(self, x):
-        return x + super().forward(x)
+class Unseen(nn.Sequential):
+    def __call__(self, x):
+        return x
 
 
 class Derived(nn.Parameter):
@@ -253,7 +357,7 @@ def test_what_was_added_to_a_container_is_refused_too(change, message):
         (Scaled(4, 4), "1:Scaled is not supported: it is a Linear with its own forward"),
         (Called(), "1:Called is not supported: it is a ReLU with its own __call__"),
         (Absolute(4, 4), "a Linear with its own __getattr__"),
-        (Skipping(nn.ReLU()), "1:Skipping is not supported: it is a Sequential with its own for"),
+        (Unseen(nn.ReLU()), "1:Unseen is not supported: it has its own __call__"),
         (nn.LazyLinear(4), "1:LazyLinear is not supported"),
         (nn.ReLU6(), "1:ReLU6 is not supported"),
     ],
@@ -317,6 +421,17 @@ def test_weights_that_are_tied_are_refused(tie):
         (nn.AvgPool2d(2, count_include_pad=False), AveragePooling((2, 2), (2, 2), (0, 0))),
         (nn.Conv2d(2, 3, [3, 1], [2, 1], [1, 0]), Convolution(2, 3, (3, 1), (2, 1), (1, 0))),
         (nn.Conv2d(2, 3, 3, (2,), (1,), (1,)), Convolution(2, 3, (3, 3), (2, 2), (1, 1))),
+        (nn.Conv2d(2, 3, 3, padding="same"), Convolution(2, 3, (3, 3), (1, 1), (1, 1))),
+        (nn.Conv2d(2, 3, 3, padding="valid"), Convolution(2, 3, (3, 3), (1, 1), (0, 0))),
+        (
+            nn.Conv2d(2, 4, 1, groups=2, bias=False),
+            Convolution(2, 4, (1, 1), (1, 1), (0, 0), groups=2, bias=False),
+        ),
+        (nn.AdaptiveAvgPool2d((2, None)), AveragePooling((2, 1), (2, 1), (0, 0))),
+        (nn.BatchNorm2d(2, 1e-3, 0.2), BatchNorm(2, 1e-3, 0.2)),
+        (nn.GroupNorm(1, 2, 1e-3), GroupNorm(1, 2, 1e-3)),
+        (nn.GELU("tanh"), GELU("tanh")),
+        (nn.Dropout(0.25), Dropout(0.25)),
     ],
 )
 def test_a_setting_means_what_pytorch_takes_it_for(layer, operation):
@@ -358,8 +473,15 @@ def test_what_changes_nothing_is_left_out(layers):
         (nn.Conv2d(2, 2, 1, 0), "stride must be at least 1"),
         (nn.Conv2d(2, 2, 1, 1, -1), "padding must not be negative"),
         (nn.MaxPool2d(0), "kernel_size must be at least 1"),
-        (nn.Conv2d(2, 2, 3, padding="same"), "padding must be a number"),
-        (nn.Conv2d(2, 2, 3, groups=2), "groups must be 1"),
+        (nn.Conv2d(2, 2, 2, padding="same"), 'padding "same" needs a kernel of odd size'),
+        (nn.LeakyReLU(-0.1), "negative_slope must not be negative"),
+        (nn.BatchNorm2d(2, affine=False), "affine must be True"),
+        (nn.GroupNorm(1, 2, affine=False), "affine must be True"),
+        (nn.BatchNorm2d(2, track_running_stats=False), "track_running_stats must be True"),
+        (nn.BatchNorm2d(2, momentum=None), "momentum must be a number"),
+        (nn.BatchNorm2d(2).eval(), "it is in evaluation mode: call train()"),
+        (nn.Dropout().eval(), "it is in evaluation mode: call train()"),
+        (nn.Dropout(1.0), "p must be below 1"),
         (nn.Flatten(0), "it must leave the samples of a batch apart"),
         (nn.Flatten(2), "it must flatten all"),
         (nn.Flatten("1"), "whole numbers"),
