@@ -102,7 +102,7 @@ def trained(data, model, arm):
 
 
 def assert_same_bits(data, parts, arm):
-    """Train natively, natively with a break, and with the reference: the same weights and losses."""
+    """Train natively, natively with a break, and with the reference: weights and losses."""
     name = "graph"
     MODELS[name] = BuiltIn(lambda channels, classes: model_of(parts), SIZE)
     native_is_there = cpu.native_is_there

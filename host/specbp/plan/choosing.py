@@ -47,7 +47,7 @@ def require_whole_batches(experiment: Experiment, outline: Outline) -> None:
             start, _ = outline.refresh_start(layers)
         except ValueError as error:
             raise UsageError(
-                f"refresh = {experiment.refresh} begins at layer {error}, beside which other layers "
+                f"refresh = {experiment.refresh} begins at layer {error}, beside which others "
                 "hand on what was cached: take fewer layers, or 0"
             ) from error
         for node in outline.nodes[start:]:
