@@ -11,7 +11,11 @@ from specbp.network.models import MODELS, BuiltIn
 DIGITS = describe("digits")
 
 
-@pytest.mark.parametrize("name", MODELS)
+ANY_SIZE = {"resnet8", "resnet8-plain", "resnet20", "depthwise-cnn"}
+"""Models that pool over all pixels there are."""
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ANY_SIZE])
 def test_a_model_that_does_not_fit_says_what_it_wants(name):
     """Kind: models on data of another size; the smallest that fits is the size that it names."""
     size = MODELS[name].image_size
@@ -23,6 +27,11 @@ def test_a_model_that_does_not_fit_says_what_it_wants(name):
         f"{name} takes {size} x {size} images, {small} are {size - 1} x {size - 1}: "
         "choose another model or data set"
     )
+
+
+@pytest.mark.parametrize("name", sorted(ANY_SIZE))
+def test_a_model_that_pools_over_the_whole_image_fits_one_of_another_size(name):
+    assert initial(name, describe("random:2x20x20/5"), 0).network.layers[-1].output_shape == (5,)
 
 
 def test_lenet5_on_digits():

@@ -10,7 +10,7 @@ import specbp
 from specbp.api.exporting import export
 from specbp.datasets.loading import load
 from specbp.matrix.expand import Cell
-from specbp.models import build
+from specbp.network.models import build
 from specbp.weights import load_into, read_weights
 from tests.cli.inside import specbp as command
 

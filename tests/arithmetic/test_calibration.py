@@ -87,7 +87,18 @@ def test_nothing_seen_in_calibration_is_cut_off(model, spread):
             assert (real - approximate).abs().max() <= 2.0 ** -(fraction + 1)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+GRAPHS = {"resnet8", "resnet8-plain", "resnet20", "vgg11-bn", "depthwise-cnn"}
+"""Models that int16 arithmetic does not train."""
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_a_graph_is_refused_by_name(name):
+    network, weights = lower(build(name, 3, 10, seed=0), (3, 32, 32), 10)
+    with pytest.raises(UsageError, match=r"layer \S+ (has no bias|is Addition).*float32 for it"):
+        calibrate(network, weights, batches((3, 32, 32), 10, size=2))
+
+
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - GRAPHS))
 def test_every_model_of_the_suite_has_legal_scales(name):
     shape = {"digits-cnn": (1, 8, 8), "lenet5": (1, 28, 28)}.get(name, (3, 32, 32))
     network, weights = lower(build(name, shape[0], 10, seed=0), shape, 10)

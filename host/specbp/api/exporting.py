@@ -11,7 +11,7 @@ import torch
 from specbp.datasets.catalog import describe
 from specbp.errors import NothingMeasuredError, UsageError
 from specbp.matrix.store import Store
-from specbp.models import build
+from specbp.network.models import build
 from specbp.weights import SavedWeights, read_weights
 
 FORMATS = {"state-dict": ".pt", "onnx": ".onnx"}

@@ -203,8 +203,8 @@ class Float32:
             layer: a batch norm or group norm.
             weights: weights of the layer.
             mask: statistics that its forward left.
-            delta: gradient at its output.
-            x: its input.
+            delta: gradient at the output of the layer.
+            x: input of the layer.
         """
         of_input, *of_weights = _norm_backward(layer, weights[0], x, delta, _unstacked(layer, mask))
         return of_input, tuple(of_weights)

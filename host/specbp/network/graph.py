@@ -237,7 +237,7 @@ def chain_fault(network: Network) -> str | None:
         op = layer.operation
         kind = type(op).__name__
         if not isinstance(op, CHAIN_OPERATIONS):
-            return f"layer {layer.name} is a {kind}"
+            return f"layer {layer.name} is {kind}"
         if isinstance(op, Convolution) and op.groups > 1:
             return f"layer {layer.name} has {op.groups} groups"
         if isinstance(op, Convolution | Linear) and not op.bias:
