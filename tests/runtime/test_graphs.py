@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from specbp.arithmetic.float32 import Float32
-from specbp.backends import cpu
-from specbp.backends.cpu import CpuTraining
+from specbp.backends.cpu import training as cpu
+from specbp.backends.cpu.training import CpuTraining
 from specbp.datasets.loading import load
 from specbp.errors import UsageError
 from specbp.experiment import experiment_from

@@ -176,7 +176,8 @@ def _require_refresh(experiment: Experiment, network: Network) -> None:
 
 def _require_chain_on_gpu(experiment: Experiment, network: Network) -> None:
     """Refuse on a GPU what its passes cannot represent."""
-    fault = chain_fault(network) if experiment.on_gpu else None
+    on_gpu = experiment.backend_record.engine == "stream"
+    fault = chain_fault(network) if on_gpu else None
     if fault:
         raise UsageError(
             f'model "{experiment.model}": {fault}: a GPU trains chains of convolutions and linear '
