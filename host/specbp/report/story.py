@@ -200,11 +200,12 @@ def _without_verdict(arms: Sequence[ArmSummary]) -> str:
         for arm in arms
         if isinstance(arm.one_thread, ArmComparison) and time_verdict(arm.one_thread) == "faster"
     ]
+    noun = arms[0].workers
     if not faster:
         return f"without a verdict, {because}"
-    noun = arms[0].workers
-    cases = "" if len(arms) == 1 else f" in {len(faster)} of {len(arms)} cases"
-    return f"faster than one {noun}{cases} and without a verdict against more, {because}"
+    if len(faster) == len(arms):
+        return f"faster than one {noun} and without a verdict against more, {because}"
+    return f"without a verdict, {because} ({len(faster)} of them faster than one {noun})"
 
 
 def _accuracy(group: _Group, summary: Summary, name: str = "") -> list[str]:
