@@ -42,7 +42,7 @@ def test_the_hash_knows_seed_epochs_and_sampler():
     labels = torch.arange(50) % 10
 
     def digest(**fields):
-        return sample_order_sha256(experiment_from({"epochs": 2} | fields), labels)
+        return sample_order_sha256(experiment_from({"epochs": 2} | fields), labels, (1, 8, 8))
 
     base = digest()
     assert base == digest()

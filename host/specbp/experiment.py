@@ -21,6 +21,7 @@ from specbp.defaults import (
     without_effect,
 )
 from specbp.errors import UsageError, nearest
+from specbp.recipe_checks import require_recipe
 
 Schedule = Literal["sequential", "speculative", "deferred", "data-parallel", "selective"]
 Key = Literal["label", "other-label", "bucket", "batch"]
@@ -104,6 +105,32 @@ class Experiment(BaseModel):
         ),
     ] = False
     weight_decay: Annotated[float, Field(ge=0, description="L2 penalty of SGD")] = 0.0
+    scheduler: Annotated[
+        str | None,
+        Field(
+            description="any scheduler of torch.optim.lr_scheduler, once per step, such as "
+            '"OneCycleLR(max_lr=0.1, total_steps=steps, cycle_momentum=False)" or '
+            '"StepLR(step_size=10*epoch, gamma=0.1)": steps and epoch are the steps of the '
+            "training and of an epoch"
+        ),
+    ] = None
+    label_smoothing: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="share of each label that is spread evenly over all classes"),
+    ] = None
+    random_flip: Annotated[
+        bool | None, Field(description="mirror half of the training images, left to right")
+    ] = None
+    random_crop: Annotated[
+        int | None,
+        Field(ge=1, description="cut training images out of themselves with so wide a border"),
+    ] = None
+    cutout: Annotated[
+        int | None,
+        Field(
+            ge=1, description="give a random square of training images the mean colour; its side"
+        ),
+    ] = None
     seed: Annotated[
         int, Field(ge=0, le=LARGEST_SEED, description="seed of initial weights and sample order")
     ] = 0
@@ -285,6 +312,7 @@ class Experiment(BaseModel):
                 "none is left to speculate in"
             )
         self._require_gate_range()
+        require_recipe(self)
         return self
 
     def _require_gate_range(self) -> None:
@@ -300,6 +328,11 @@ class Experiment(BaseModel):
                 f'gate_metric = "{self.gate_metric}": 0 to {largest:g}{among}; '
                 "it could never reject"
             )
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed at random."""
+        return bool(self.random_flip or self.random_crop or self.cutout)
 
     @property
     def speculates(self) -> bool:
@@ -399,7 +432,14 @@ WORK_FIELDS = tuple(name for name in Experiment.model_fields if name not in METH
 """The fields that the arms of one comparison share."""
 
 
-LATER_FIELDS = ("initial_weights",)
+LATER_FIELDS = (
+    "initial_weights",
+    "scheduler",
+    "label_smoothing",
+    "random_flip",
+    "random_crop",
+    "cutout",
+)
 """Fields that came after results had been kept: only where they are set are they part of a hash."""
 
 

@@ -7,6 +7,7 @@ import hashlib
 import torch
 from torch import Tensor
 
+from specbp.datasets.augmentation import Augmentation
 from specbp.datasets.catalog import describe
 from specbp.experiment import Experiment
 
@@ -58,9 +59,29 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return samples // batch_size
 
 
-def sample_order_sha256(experiment: Experiment, labels: Tensor) -> str:
-    """Return the SHA-256 of the orders of all epochs."""
+def augmentation_of(experiment: Experiment) -> Augmentation:
+    """Return what is done to the training images of an experiment."""
+    return Augmentation(
+        bool(experiment.random_flip), experiment.random_crop or 0, experiment.cutout or 0
+    )
+
+
+def sample_order_sha256(
+    experiment: Experiment, labels: Tensor, image_shape: tuple[int, ...]
+) -> str:
+    """Return the SHA-256 of the orders of all epochs, and of what happens to the samples in them.
+
+    Args:
+        experiment: the experiment.
+        labels: labels of the training samples, int64 [samples].
+        image_shape: channels, height and width.
+    """
     digest = hashlib.sha256()
+    augmentation = augmentation_of(experiment)
     for epoch in range(experiment.epochs):
-        digest.update(sample_order(experiment, labels, epoch).numpy().tobytes())
+        order = sample_order(experiment, labels, epoch)
+        digest.update(order.numpy().tobytes())
+        if augmentation:
+            places = augmentation.places(order, image_shape, experiment.seed, epoch)
+            digest.update(repr(augmentation).encode() + places.numpy().tobytes())
     return digest.hexdigest()

@@ -58,9 +58,11 @@ class Float32:
     Attributes:
         memory_format: order in which images and kernels lie in memory, theirs and that of all
             that is computed from them. Shapes and values do not depend on it, speed does.
+        label_smoothing: share of each label that the loss spreads evenly over all classes.
     """
 
     memory_format: torch.memory_format = torch.contiguous_format
+    label_smoothing: float = 0.0
     weight_limit: ClassVar[float] = math.inf
 
     def encode_images(self, images: Tensor) -> Tensor:
@@ -239,12 +241,21 @@ class Float32:
     def softmax_cross_entropy(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return softmax [batch, classes] and the loss of each sample [batch], in nat."""
         log_softmax = torch.log_softmax(logits, 1)
-        return log_softmax.exp(), -log_softmax.gather(1, labels[:, None])[:, 0]
+        losses = -log_softmax.gather(1, labels[:, None])[:, 0]
+        if self.label_smoothing:
+            # A running sum adds one after the other, as any runtime can do it.
+            total = log_softmax.cumsum(1)[:, -1]
+            share = self.label_smoothing / logits.shape[1]
+            losses = losses * (1 - self.label_smoothing) - total * share
+        return log_softmax.exp(), losses
 
     def logit_gradient(self, probabilities: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """Return the gradient of the batch mean loss at the logits: (softmax - one-hot) / size."""
         gradient = probabilities / batch_size
-        return gradient.scatter_(1, labels[:, None], -1 / batch_size, reduce="add")
+        if self.label_smoothing:
+            gradient.sub_(self.label_smoothing / probabilities.shape[1] / batch_size)
+        one = -(1 - self.label_smoothing) / batch_size
+        return gradient.scatter_(1, labels[:, None], one, reduce="add")
 
     def add(self, gradients: Sequence[Weights], more: Sequence[Weights]) -> list[Weights]:
         """Return the sum of two sets of weight gradients, in the memory of the first."""

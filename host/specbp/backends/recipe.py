@@ -20,7 +20,7 @@ from specbp.experiment import Experiment
 from specbp.initial import identity, initial
 from specbp.learning_rate import learning_rate
 from specbp.network import Network, chain_fault, pooled_first
-from specbp.sampling import sample_order, sample_order_sha256, steps_per_epoch
+from specbp.sampling import augmentation_of, sample_order, sample_order_sha256, steps_per_epoch
 
 CALIBRATION_SAMPLES = 256
 """int16 scales are chosen on the first batches of the first epoch, at least this many samples."""
@@ -73,7 +73,9 @@ class Recipe:
         float32 = experiment.arithmetic == "float32"
         self.network = pooled_first(start.network) if float32 else start.network
         require_agreement(experiment.model, start, self.network)
-        self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels)
+        shape = dataset.info.image_shape
+        self.sample_order_sha256 = sample_order_sha256(experiment, dataset.train_labels, shape)
+        self.rule(0)  # a scheduler that cannot be used is refused before the first step
         self.about = {"test_samples": len(dataset.test_labels), "chance": dataset.chance}
         self._epoch = -1
         self._go_to(0)
@@ -88,7 +90,7 @@ class Recipe:
             UsageError: int16 cannot express the learning rate, momentum or weight decay.
         """
         if self.experiment.arithmetic == "float32":
-            return Float32(memory_format)
+            return Float32(memory_format, self.experiment.label_smoothing or 0.0)
         arithmetic = Int16(self.network, self.scales())
         arithmetic.require_effect(self._peak_rule())
         return arithmetic
@@ -106,7 +108,8 @@ class Recipe:
     def rule(self, step: int) -> UpdateRule:
         """Return the numbers of the update of `step`."""
         steps = self.steps_per_epoch * self.experiment.epochs
-        return replace(self._peak_rule(), learning_rate=learning_rate(self.experiment, step, steps))
+        rate = learning_rate(self.experiment, step, steps, self.steps_per_epoch)
+        return replace(self._peak_rule(), learning_rate=rate)
 
     def _peak_rule(self) -> UpdateRule:
         experiment = self.experiment
@@ -140,6 +143,12 @@ class Recipe:
         """Return the indices of the training samples of `step`, int64 [batch]."""
         chosen = self._samples(step, 1)
         return self._order[chosen]
+
+    def places(self, step: int) -> Tensor:
+        """Return what happens to the images of `step`, int64 [batch, 5]: see `Augmentation`."""
+        epoch = step // self.steps_per_epoch
+        shape, seed = self.dataset.info.image_shape, self.experiment.seed
+        return augmentation_of(self.experiment).places(self.samples(step), shape, seed, epoch)
 
     def order(self, epoch: int) -> Tensor:
         """Return the indices of the training samples in the order of `epoch`, from 0: int64 [N]."""

@@ -37,15 +37,18 @@ class WorkRecord:
         if step == 0:
             self._first_weights = weights_sha256(weights)
 
-    def add(self, index: Tensor) -> None:
+    def add(self, index: Tensor, places: Tensor | None = None) -> None:
         """Add what steps have trained on.
 
         Args:
             index: the samples of each step, by their place in the training set: int64
                 [steps, batch].
+            places: what augmentation did to each, int64 [steps, batch, 5]; None for nothing.
         """
-        for samples in index.cpu().numpy():
+        for number, samples in enumerate(index.cpu().numpy()):
             digest = hashlib.sha256(bytes.fromhex(self._samples) + samples.tobytes())
+            if places is not None:
+                digest.update(places[number].numpy().tobytes())
             self._samples = digest.hexdigest()
 
     @property

@@ -31,6 +31,11 @@ _ABSENT = {
     "train": "all",
     "test": "all",
     "held_out": "none",
+    "scheduler": "learning_rate_decay",
+    "label_smoothing": "0",
+    "random_flip": "false",
+    "random_crop": "none",
+    "cutout": "none",
     "initial_weights": "drawn from the seed",
     "block_keys": "the number of classes",
 }

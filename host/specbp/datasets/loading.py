@@ -84,6 +84,11 @@ class Dataset:
         return (1 / (255 * deviation)).float(), (mean / deviation).float()
 
     @property
+    def mean_levels(self) -> torch.Tensor:
+        """Mean of each channel of the training images, rounded, uint8 [channels]."""
+        return (self.mean * 255).round().to(torch.uint8).flatten()
+
+    @property
     def chance(self) -> float:
         """Share of the most frequent label among the test samples: accuracy without learning."""
         return float(self.test_labels.bincount().max()) / len(self.test_labels)

@@ -192,7 +192,7 @@ class _Batches:
         """Return the labels of the step, int64 [batch]."""
         return self._recipe.batch(int(index))[1]
 
-    def images(self, index: Tensor) -> Tensor:
+    def images(self, index: Tensor, places: Tensor | None = None) -> Tensor:
         """Return the images of the step as the first layer takes them."""
         return self._recipe.images(self._arithmetic, self._recipe.batch(int(index))[0])
 

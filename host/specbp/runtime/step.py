@@ -66,12 +66,15 @@ class Runtime(Protocol):
 
     name: str
 
-    def advance(self, index: Tensor, params: Sequence[StepParams]) -> StepResults:
+    def advance(
+        self, index: Tensor, params: Sequence[StepParams], places: Tensor | None = None
+    ) -> StepResults:
         """Execute steps; stop after one whose loss is not finite.
 
         Args:
             index: samples of each step, int64 [steps, batch].
             params: params of each step.
+            places: what augmentation does to each sample, int64 [steps, batch, 5].
         """
         ...
 

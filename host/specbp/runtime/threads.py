@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from specbp.arithmetic import Arithmetic
+from specbp.datasets.augmentation import Augmentation
 from specbp.datasets.loading import Dataset
 from specbp.plan.tasks import KINDS, Plan, StepPlans
 from specbp.runtime.cache import Cache
@@ -30,8 +31,13 @@ class Samples(Protocol):
         """Return the labels of the samples at `index`, int64 [batch]."""
         ...
 
-    def images(self, index: Tensor) -> Tensor:
-        """Return their images as the first layer takes them, [batch, channels, height, width]."""
+    def images(self, index: Tensor, places: Tensor | None = None) -> Tensor:
+        """Return their images as the first layer takes them, [batch, channels, height, width].
+
+        Args:
+            index: int64 [batch].
+            places: what augmentation does to each, int64 [batch, 5]; None for nothing.
+        """
         ...
 
 
@@ -41,19 +47,25 @@ class TrainingSamples:
     Args:
         dataset: the data set.
         arithmetic: the number format of the images.
+        augmentation: what is done to images that are loaded; None for nothing.
     """
 
-    def __init__(self, dataset: Dataset, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, dataset: Dataset, arithmetic: Arithmetic, augmentation: Augmentation | None = None
+    ) -> None:
         self._dataset = dataset
         self._arithmetic = arithmetic
+        self._augmentation = augmentation or Augmentation()
 
     def labels(self, index: Tensor) -> Tensor:
         """Return the labels of the samples at `index`, int64 [batch]."""
         return self._dataset.train_labels.index_select(0, index)
 
-    def images(self, index: Tensor) -> Tensor:
-        """Return their images as the first layer takes them, [batch, channels, height, width]."""
+    def images(self, index: Tensor, places: Tensor | None = None) -> Tensor:
+        """Return their images as the first layer takes them; see `Samples.images`."""
         pixels = self._dataset.train_images.index_select(0, index)
+        if places is not None:
+            pixels = self._augmentation.apply(pixels, places, self._dataset.mean_levels)
         return self._arithmetic.encode_images(self._dataset.normalised(pixels))
 
 
@@ -90,19 +102,23 @@ class ThreadsRuntime:
         self._worker: _Worker | None = None
         self.values: Values | None = None
 
-    def advance(self, index: Tensor, params: Sequence[StepParams]) -> StepResults:
+    def advance(
+        self, index: Tensor, params: Sequence[StepParams], places: Tensor | None = None
+    ) -> StepResults:
         """Execute steps; stop after one whose loss is not finite.
 
         Args:
             index: samples of each step, int64 [steps, batch].
             params: params of each step.
+            places: what augmentation does to each sample, int64 [steps, batch, 5].
         """
         losses, probabilities, accepted = [], [], []
         times: list[tuple[float, float]] = []
         spans: list[tuple[float, ...]] = []
         for number, (chosen, numbers) in enumerate(zip(index, params, strict=True)):
             started = time.perf_counter()
-            plan, values, of_step = self._step(chosen, numbers)
+            of_samples = None if places is None else places[number]
+            plan, values, of_step = self._step(chosen, numbers, of_samples)
             times.append((started, time.perf_counter()))
             spans += [(number, *span) for span in of_step]
             whole = [rows for rows in ("batch", "half 0", "half 1") if rows in values.losses]
@@ -134,13 +150,22 @@ class ThreadsRuntime:
             self._worker.close()
             self._worker = None
 
-    def _step(self, index: Tensor, params: StepParams) -> tuple[Plan, Values, list[_Span]]:
+    def _step(
+        self, index: Tensor, params: StepParams, places: Tensor | None
+    ) -> tuple[Plan, Values, list[_Span]]:
         labels = self._samples.labels(index)
         values = self.executor.begin(labels, params.warmup, index, params.step)
         missed = self._cache is not None and not bool(values.hit.all())
         plans = self._plans
         plan = plans.warmup if params.warmup else plans.missed if missed else plans.hit
-        step = _Step(self.executor, plan, values, lambda: self._samples.images(index), params)
+
+        def load() -> Tensor:
+            # Samples of tests and of lockstep know no augmentation.
+            if places is None:
+                return self._samples.images(index)
+            return self._samples.images(index, places)
+
+        step = _Step(self.executor, plan, values, load, params)
         if plan.engines == 1:
             step.work_alone()
         else:

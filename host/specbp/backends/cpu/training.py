@@ -35,6 +35,7 @@ from specbp.runtime.restoring import runtime_form
 from specbp.runtime.spans import Span
 from specbp.runtime.step import Runtime, StepParams, StepResults
 from specbp.runtime.threads import ThreadsRuntime, TrainingSamples
+from specbp.sampling import augmentation_of
 
 CLEARING_STEPS = 20
 """How often subnormal momentum is cleared: a pass over it, which must cost next to nothing."""
@@ -169,13 +170,14 @@ class CpuTraining(TrainedInPytorch):
             images = self._recipe.images(self._arithmetic, pixels)
             return NativeRuntime(
                 network, self.outline, self._plans, trained, dataset, images, shape, gate,
-                experiment.threads, experiment.seed,
+                experiment.threads, experiment.seed, augmentation_of(experiment),
+                experiment.label_smoothing or 0.0,
             )  # fmt: skip
         lookups = open_cache(shape)
         executor = Executor(
             network, self._arithmetic, self.outline, trained, lookups, gate, experiment.seed
         )
-        samples = TrainingSamples(dataset, self._arithmetic)
+        samples = TrainingSamples(dataset, self._arithmetic, augmentation_of(experiment))
         return ThreadsRuntime(executor, self._plans, lookups, samples, experiment.threads)
 
     def _block(self, steps: int) -> list[StepRow]:
@@ -183,10 +185,14 @@ class CpuTraining(TrainedInPytorch):
         first = self._step
         numbers = range(first, first + steps)
         index = torch.stack([self._recipe.samples(step) for step in numbers])
+        places = None
+        if self._experiment.augments:
+            places = torch.stack([self._recipe.places(step) for step in numbers])
         self._work.begin(first, self._weights)
-        results = self.results = self._runtime.advance(index, list(map(self._params, numbers)))
+        params = list(map(self._params, numbers))
+        results = self.results = self._runtime.advance(index, params, places)
         done = len(results.times)
-        self._work.add(index[:done])
+        self._work.add(index[:done], None if places is None else places[:done])
         self.about = {**self.about, **self._work.columns}
         cleared_ms = 0.0
         if (first + done - 1) % CLEARING_STEPS == 0:

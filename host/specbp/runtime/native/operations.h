@@ -392,7 +392,7 @@ struct Loss {
 };
 
 // `specbp.arithmetic.float32.Float32.softmax_cross_entropy`
-inline Loss softmax_cross_entropy(const Tensor& logits, const int64_t* labels) {
+inline Loss softmax_cross_entropy(const Tensor& logits, const int64_t* labels, double smoothing) {
   std::array<StableIValue, 3> stack = {
       torch::stable::detail::from(logits), torch::stable::detail::from(int64_t{1}),
       torch::stable::detail::from(false)};
@@ -406,19 +406,32 @@ inline Loss softmax_cross_entropy(const Tensor& logits, const int64_t* labels) {
   Tensor losses = empty({count}, false, dtype_of(logits));
   float* to = static_cast<float*>(losses.data_ptr());
   const float* from = static_cast<const float*>(logarithms.data_ptr());
-  for (int64_t i = 0; i < count; ++i) to[i] = -from[i * classes + labels[i]];
+  for (int64_t i = 0; i < count; ++i) {
+    to[i] = -from[i * classes + labels[i]];
+    if (smoothing == 0) continue;
+    double total = 0;
+    for (int64_t c = 0; c < classes; ++c) total += from[i * classes + c];
+    const auto share = static_cast<float>(smoothing / static_cast<double>(classes));
+    to[i] = to[i] * static_cast<float>(1 - smoothing) - static_cast<float>(total) * share;
+  }
   return {torch::stable::detail::to<Tensor>(exponents[0]), losses};
 }
 
 // `specbp.arithmetic.float32.Float32.logit_gradient`
-inline Tensor logit_grad(const Tensor& probabilities, const int64_t* labels, int64_t batch_size) {
+inline Tensor logit_grad(
+    const Tensor& probabilities, const int64_t* labels, int64_t batch_size, double smoothing) {
   const int64_t count = probabilities.size(0), classes = probabilities.size(1);
   Tensor grad = empty({count, classes}, false, dtype_of(probabilities));
   const float* from = static_cast<const float*>(probabilities.data_ptr());
   float* to = static_cast<float*>(grad.data_ptr());
   const float size = static_cast<float>(batch_size);
-  const float one = static_cast<float>(-1.0 / static_cast<double>(batch_size));
+  const float one = static_cast<float>(-(1 - smoothing) / static_cast<double>(batch_size));
+  const float spread = static_cast<float>(
+      smoothing / static_cast<double>(classes) / static_cast<double>(batch_size));
   for (int64_t i = 0; i < count * classes; ++i) to[i] = from[i] / size;
+  if (smoothing != 0) {
+    for (int64_t i = 0; i < count * classes; ++i) to[i] -= spread;
+  }
   for (int64_t i = 0; i < count; ++i) to[i * classes + labels[i]] += one;
   return grad;
 }

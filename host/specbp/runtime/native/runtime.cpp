@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "augmentation.h"
 #include "cache.h"
 #include "operations.h"
 #include "plan.h"
@@ -75,16 +76,22 @@ struct Images {
   Tensor pixels;  // uint8 [samples, channels, height, width]
   Tensor table;   // float32 [channels, 256]
   Tensor like;    // a batch, for its shape and memory format
+  Augmentation augmentation{};
 
-  Tensor batch(const int64_t* index, int64_t count) const {
+  Tensor batch(const int64_t* index, int64_t count) {
     Tensor images = empty_rows(like, count);
     const int64_t channels = like.size(1), area = like.size(2) * like.size(3);
     const bool together = channels_together(like);
     const auto* from = static_cast<const uint8_t*>(pixels.data_ptr());
     const auto* values = static_cast<const float*>(table.data_ptr());
     float* to = static_cast<float*>(images.data_ptr());
+    std::vector<uint8_t> changed(augmentation.places ? channels * area : 0);
     for (int64_t i = 0; i < count; ++i, to += channels * area) {
       const uint8_t* image = from + index[i] * channels * area;
+      if (augmentation.places) {
+        augmentation.apply(image, changed.data(), channels, like.size(2), like.size(3));
+        image = changed.data();
+      }
       for (int64_t c = 0; c < channels; ++c) {
         for (int64_t p = 0; p < area; ++p) {
           to[together ? p * channels + c : c * area + p] = values[c * 256 + image[c * area + p]];
@@ -228,6 +235,11 @@ class Runtime {
     if (has_failed_) throw std::runtime_error(error_);
     end();
   }
+
+  // The next steps load images so, one after the other.
+  void augment(Augmentation augmentation) { images_.augmentation = std::move(augmentation); }
+
+  double label_smoothing = 0;
 
   const Plan& plan() const { return *plan_; }
   Values& values() { return values_; }
@@ -442,7 +454,7 @@ class Runtime {
     const Node& node = nodes_[task.node];
     const Tensor x = value_of(rows, node.inputs[0]);
     if (task.node == loss()) {
-      const Loss found = softmax_cross_entropy(x, labels_of(rows).data());
+      const Loss found = softmax_cross_entropy(x, labels_of(rows).data(), label_smoothing);
       values_.saved(rows, task.node) = found.probabilities;
       values_.losses[static_cast<size_t>(rows)] = found.losses;
       return;
@@ -513,7 +525,9 @@ class Runtime {
     }
     if (node == loss()) {
       const Rows whose = picked ? rows : task.inputs;
-      pass_on(of_node, rows, logit_grad(*saved, labels_of(whose).data(), count_));
+      pass_on(
+          of_node, rows,
+          logit_grad(*saved, labels_of(whose).data(), count_, label_smoothing));
       return;
     }
     const Weights* weights = weights_of(weights_, node);
@@ -681,7 +695,7 @@ class Runtime {
   const std::vector<Node> nodes_;
   const std::vector<Weights> weights_, ahead_;
   const std::vector<Part> parts_;
-  const Images images_;
+  Images images_;
   const Tensor labels_;
   std::vector<Plan> plans_;  // of a step with hits only, of any other, of a warm-up
   std::unique_ptr<Cache> cache_;
@@ -980,6 +994,14 @@ void set_threshold(int64_t handle, double threshold) {
   runtime_of(handle)->gate().threshold = threshold;
 }
 
+void smooth_labels(int64_t handle, double smoothing) {
+  runtime_of(handle)->label_smoothing = smoothing;
+}
+
+void augment(int64_t handle, Tensor places, Tensor levels, int64_t crop, int64_t cutout) {
+  runtime_of(handle)->augment(Augmentation{places, levels, crop, cutout, 0});
+}
+
 }  // namespace specbp
 
 STABLE_TORCH_LIBRARY(specbp, library) {
@@ -995,6 +1017,8 @@ STABLE_TORCH_LIBRARY(specbp, library) {
   library.def("restore(int handle, Tensor[] state) -> ()");
   library.def("threshold(int handle) -> float");
   library.def("set_threshold(int handle, float threshold) -> ()");
+  library.def("smooth_labels(int handle, float smoothing) -> ()");
+  library.def("augment(int handle, Tensor places, Tensor levels, int crop, int cutout) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(specbp, CompositeExplicitAutograd, library) {
@@ -1007,4 +1031,6 @@ STABLE_TORCH_LIBRARY_IMPL(specbp, CompositeExplicitAutograd, library) {
   library.impl("restore", TORCH_BOX(&specbp::restore));
   library.impl("threshold", TORCH_BOX(&specbp::threshold));
   library.impl("set_threshold", TORCH_BOX(&specbp::set_threshold));
+  library.impl("smooth_labels", TORCH_BOX(&specbp::smooth_labels));
+  library.impl("augment", TORCH_BOX(&specbp::augment));
 }

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specbp.datasets.augmentation import Augmentation
 from specbp.datasets.loading import Dataset
 from specbp.network import Network
 from specbp.plan.outline import Outline
@@ -37,6 +38,8 @@ class NativeRuntime:
         gate: what decides.
         threads: intra-op threads of each engine.
         seed: seed of what dropout drops.
+        augmentation: what is done to images that are loaded; None for nothing.
+        label_smoothing: share of each label that is spread over all classes.
 
     Raises:
         ToolError: the runtime could not be compiled.
@@ -56,8 +59,12 @@ class NativeRuntime:
         gate: Gate,
         threads: int,
         seed: int = 0,
+        augmentation: Augmentation | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         self._library = library()
+        self._augmentation = augmentation or Augmentation()
+        self._mean_levels = dataset.mean_levels
         parts, part_tensors, predicts = encoded_parts(trained.parts, outline)
         self._handle = self._library.open(
             *encoded_network(network, outline, trained.weights),
@@ -79,6 +86,7 @@ class NativeRuntime:
             -1.0 if gate.target is None else gate.target,
             seed,
         )
+        self._library.smooth_labels(self._handle, label_smoothing)
         self._plans = (plans.hit, plans.missed, plans.warmup)
         self._calls = 0
         self._adapts = gate.target is not None
@@ -86,13 +94,21 @@ class NativeRuntime:
         self._engines = max(plan.engines for plan in self._plans)
         self._engine_1: threading.Thread | None = None
 
-    def advance(self, index: Tensor, params: Sequence[StepParams]) -> StepResults:
+    def advance(
+        self, index: Tensor, params: Sequence[StepParams], places: Tensor | None = None
+    ) -> StepResults:
         """Execute steps; stop after one whose loss is not finite.
 
         Args:
             index: samples of each step, int64 [steps, batch].
             params: params of each step.
+            places: what augmentation does to each sample, int64 [steps, batch, 5].
         """
+        if places is not None:
+            how = self._augmentation
+            self._library.augment(
+                self._handle, places.contiguous(), self._mean_levels, how.crop, how.cutout
+            )
         if self._engines == 2 and self._engine_1 is None:
             self._engine_1 = threading.Thread(target=self._serve, name="engine 1", daemon=True)
             self._engine_1.start()
