@@ -23,10 +23,10 @@ PER_RUN = 8
 @pytest.mark.parametrize("kind", KINDS)
 def test_kills(tmp_path, kind):
     lives, draw = Lives(tmp_path, kind), random.Random(f"{SEED} {kind}")
-    expected, whole, seconds = lives.undisturbed()
+    expected, whole = lives.undisturbed()
     met, again, number = [], 0, 0
     while left := max(0, -(-KILLS // len(KINDS)) - len(met)):
-        frames, steps, sent = lives.kill(f"killed {number}", min(left, PER_RUN), draw, seconds)
+        frames, steps, sent = lives.kill(f"killed {number}", min(left, PER_RUN), draw)
         assert frames == expected, (number, sent)
         assert whole <= steps <= lives.most_steps(whole, sent), (number, sent)
         met += sent

@@ -36,8 +36,11 @@ ARMS = {
         {"arithmetic": "int16"},
     ],
 }
-SIZES = {"cpu": 96, "sim:rtl": 32, "sim:model": 96}
+SIZES = {"cpu": 96, "sim:rtl": 32, "sim:model": 32}
 """Training samples."""
+MOST_BLOCKS = 3
+"""A signal comes after 0 to so many further blocks of steps, and a moment."""
+LONGEST_MOMENT_S = 0.5
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
 """What may happen to a process; one that was stopped is continued a little later."""
 ENDS = {0, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
@@ -91,21 +94,19 @@ class Lives:
         (folder / "killed.toml").write_text(toml(matrix(kind, repeats)))
 
     def undisturbed(self):
-        """Run the matrix once; return its frames, the steps that it did, and its time, s."""
-        began = time.monotonic()
+        """Run the matrix once; return its frames and the steps that it did."""
         process = self._start("whole")
         process.join()
         assert process.exitcode == 0, self._said()
-        return repeatable(self.folder / "whole"), self._steps("whole"), time.monotonic() - began
+        return repeatable(self.folder / "whole"), sum(self._blocks("whole"))
 
-    def kill(self, name, number, draw, seconds):
-        """Run the matrix to its end with so many signals on the way.
+    def kill(self, name, number, draw):
+        """Run the matrix to its end with so many signals on the way, however fast the machine is.
 
         Args:
             name: of the results folder.
             number: how many signals.
             draw: a `random.Random`.
-            seconds: what a run takes that is left alone.
 
         Returns:
             Its frames, the steps that were done in all, and the signals that a process met.
@@ -114,7 +115,9 @@ class Lives:
         while True:
             process = self._start(name)
             while len(met) < number:
-                process.join(seconds * draw.random() ** 2)  # mostly early: more kills a matrix
+                blocks, moment = draw.randint(0, MOST_BLOCKS), draw.random() * LONGEST_MOMENT_S
+                self._wait(process, name, blocks)
+                process.join(moment)
                 if not process.is_alive():
                     break
                 sent = draw.choice(SIGNALS)
@@ -127,7 +130,7 @@ class Lives:
             process.join(300)
             assert process.exitcode in ENDS, (process.exitcode, self._said())
             if process.exitcode == 0:
-                return repeatable(self.folder / name), self._steps(name), met
+                return repeatable(self.folder / name), sum(self._blocks(name)), met
 
     def most_steps(self, whole, met):
         """Return how many steps may be done, where so many signals ended a process."""
@@ -143,8 +146,16 @@ class Lives:
     def _log(self, name):
         return self.folder / f"{name}.steps"
 
-    def _steps(self, name):
-        return sum(map(int, self._log(name).read_text().split()))
+    def _wait(self, process, name, blocks):
+        """Wait until a process has done so many further blocks, or has ended."""
+        enough = len(self._blocks(name)) + blocks
+        while process.is_alive() and len(self._blocks(name)) < enough:
+            process.join(0.01)
+
+    def _blocks(self, name):
+        """Return the steps of each block that was done."""
+        log = self._log(name)
+        return [int(steps) for steps in log.read_text().split()] if log.exists() else []
 
     def _said(self):
         return (self.folder / "error").read_text()

@@ -11,8 +11,8 @@ from tests.matrix.killed import Lives, power_cuts
 def test_killed_at_random_moments_no_column_differs_and_little_is_done_again(tmp_path):
     """Kind: KILL, TERM, INT, STOP and CONT, at any moment from the start of the process on."""
     lives, draw = Lives(tmp_path, "cpu", repeats=1), random.Random()
-    expected, whole, seconds = lives.undisturbed()
-    frames, steps, met = lives.kill("killed", 4, draw, seconds)
+    expected, whole = lives.undisturbed()
+    frames, steps, met = lives.kill("killed", 4, draw)
     assert frames == expected
     assert whole <= steps <= lives.most_steps(whole, met), met
 
