@@ -183,7 +183,7 @@ POWER = {
         f"{SPECBP}/matrix/store.py",
         "            self._move_finished(folder.parent)\n",
         "            pass\n",
-        f"{CUT}[synced]",
+        STOPPED,
     ),
     "half-made files are not swept": Fault(
         f"{SPECBP}/matrix/store.py",
