@@ -36,11 +36,12 @@ ARMS = {
         {"arithmetic": "int16"},
     ],
 }
-SIZES = {"cpu": 96, "sim:rtl": 32, "sim:model": 32}
+SIZES = {"cpu": 96, "sim:rtl": 32, "sim:model": 96}
 """Training samples."""
 MOST_BLOCKS = 3
 """A signal comes after 0 to so many further blocks of steps, and a moment."""
-LONGEST_MOMENT_S = 0.5
+START_S, BLOCK_S = 4.0, 0.05
+"""The longest moment while a command starts, and while it trains."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
 """What may happen to a process; one that was stopped is continued a little later."""
 ENDS = {0, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
@@ -115,9 +116,9 @@ class Lives:
         while True:
             process = self._start(name)
             while len(met) < number:
-                blocks, moment = draw.randint(0, MOST_BLOCKS), draw.random() * LONGEST_MOMENT_S
+                blocks = draw.randint(0, MOST_BLOCKS)
                 self._wait(process, name, blocks)
-                process.join(moment)
+                process.join(draw.random() * (BLOCK_S if blocks else START_S))
                 if not process.is_alive():
                     break
                 sent = draw.choice(SIGNALS)
