@@ -1,7 +1,7 @@
 """Properties of the RTL's blocks: nothing breaks them in any way within so many cycles, or ever.
 
-SPECBP_FORMAL_SECONDS says how long each is searched at most, 3 unless set; with more than 10, proofs
-are tried of all. `tox run -e formal` takes minutes.
+SPECBP_FORMAL_SECONDS says how long each is searched at most, 3 unless set; with more than 10, all
+are proven if that can be done in as long. `tox run -e formal` takes minutes.
 """
 
 import os
