@@ -92,6 +92,25 @@ def test_a_verdict_that_is_withheld_says_why(cell: Make, gather: Make) -> None:
     assert "nowhere" not in words
 
 
+def test_of_cases_without_a_verdict_those_faster_than_one_thread_are_counted(
+    cell: Make, gather: Make
+) -> None:
+    cells = [
+        made
+        for size, ratio in ((8, 0.7), (16, 1.2))
+        for seed in range(2)
+        for made in (
+            cell(10.0, batch_size=size, seed=seed),
+            cell(11.0, threads=2, batch_size=size, seed=seed),
+            cell(10.0 * ratio, batch_size=size, seed=seed, schedule="pipelined"),
+        )
+    ]
+    hindered = "because sequential training was slower on several threads than on one"
+    assert f"without a verdict, {hindered} (1 of them faster than one thread)." in told(
+        gather(*cells)
+    )
+
+
 def test_a_gpu_has_streams(cell: Make, gather: Make) -> None:
     frames = gather(
         cell(10.0, backend="cuda"),
