@@ -178,7 +178,8 @@ RUNS: tuple[Column, ...] = (
     Column(
         "session",
         str,
-        "cells with the same one were trained in turns, so their times can be compared",
+        "cells with the same one were trained in turns, so their times can be compared; null where "
+        "the matrix says timing = false, so that others may have run beside the cell",
         False,
     ),
     Column("process", str, "cells with the same one were begun by the same process", False),

@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +28,8 @@ ORIGIN = {
 
 A training that is gone on with after one of them changed would be a mix of two.
 """
+VERSIONS = ("source_sha256", "torch_version", "numpy_version")
+"""Those of `ORIGIN` that all machines of a cluster have in common."""
 _PACKAGE = Path(__file__).parent
 _SHOWS_ONLY = ("api", "cli", "doctor", "report")
 """Folders of the package that no result depends on."""
@@ -69,16 +71,17 @@ def process_name() -> str:
     return f"{process.pid} of {process.create_time():.2f}"
 
 
-def difference(row: Mapping[str, Any]) -> str | None:
+def difference(row: Mapping[str, Any], columns: Collection[str] = tuple(ORIGIN)) -> str | None:
     """Return in which of `ORIGIN` a row differs from what would be measured now, in words.
 
     Args:
         row: row of the frame `runs`, or an `origin`.
+        columns: names of the columns that are compared.
     """
     now = origin()
     words = [
-        f"{name} {_version(row, column)} (now {_version(now, column)})"
-        for column, name in ORIGIN.items()
+        f"{ORIGIN[column]} {_version(row, column)} (now {_version(now, column)})"
+        for column in columns
         if row.get(column) != now[column]
     ]
     return ", ".join(words) or None

@@ -18,6 +18,7 @@ from specbp.datasets.catalog import forget_own
 from specbp.errors import SpecbpError
 from specbp.experiment import Experiment, experiment_from
 from specbp.frames import Frames
+from specbp.matrix.cluster_choice import ClusterChoice
 from specbp.matrix.expand import Cell
 from specbp.matrix.store import load
 
@@ -119,11 +120,12 @@ def run_matrix(
     checkpoint_seconds: float | None,
     screen: Screen | None = None,
     save_weights: bool = False,
+    cluster: ClusterChoice | None = None,
 ) -> Results:
     """Train cells of a matrix; see `specbp.api.bench`. A failed one is a row with its reason."""
     folder = chosen.folder(results)
     train(
         chosen.cells, folder, data_root, retry_failed, anew, checkpoint_seconds,
-        screen or usual_screen(), chosen.matrix, chosen.starts, save_weights,
+        screen or usual_screen(), chosen.matrix, chosen.starts, save_weights, cluster,
     )  # fmt: skip
     return Results(folder, chosen.cells, load(folder))

@@ -100,7 +100,7 @@ def ending(cell: Cell, run: Mapping[str, Any]) -> str:
     if run["status"] != "ok":
         return f"{name}: {run['status']}: {run['reason']}"
     result = "synthetic data" if run["synthetic"] else f"{run['test_accuracy']:.1%} right"
-    return f"{name}: {run['step_ms']:.2f} ms/step, {result}"
+    return f"{name}: {run['step_ms']:.2f} ms/step, {result}" if cell.timed else f"{name}: {result}"
 
 
 def in_words(cell: Cell) -> str:

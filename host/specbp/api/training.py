@@ -16,8 +16,11 @@ from specbp.backends.overlay.records import FLEET
 from specbp.datasets.loading import Dataset
 from specbp.errors import NothingMeasuredError, StoppedError, UsageError
 from specbp.experiment import Experiment
+from specbp.matrix.cluster_choice import ClusterChoice
+from specbp.matrix.clusters import connected
 from specbp.matrix.expand import Cell
 from specbp.matrix.fleet import Fleet, modelled
+from specbp.matrix.progress import Listener
 from specbp.matrix.run import (
     backend_opener,
     check_cells,
@@ -25,11 +28,13 @@ from specbp.matrix.run import (
     opener_of_files,
     run_cells,
 )
+from specbp.matrix.sent_data import HashedData, hashed, send_lacking
 from specbp.matrix.session import Stopped
 from specbp.matrix.starts import STOPPING, run_in_processes
 from specbp.matrix.status import note_asked
 from specbp.matrix.store import Store
 from specbp.matrix.survey import Runs, forget, forget_matrix, incomparable, survey
+from specbp.provenance import ORIGIN, VERSIONS
 
 
 def train(
@@ -43,6 +48,7 @@ def train(
     matrix: Sequence[Cell] | None = None,
     own_processes: bool = False,
     save_weights: bool = False,
+    cluster: ClusterChoice | None = None,
 ) -> None:
     """Train those of `cells` that the results folder does not have yet.
 
@@ -59,6 +65,7 @@ def train(
         matrix: all cells of the matrix they are of; None for a single experiment.
         own_processes: train every comparison in a new process.
         save_weights: keep trained weights; cells that have none there are trained again.
+        cluster: the cluster whose workers train; None for this process.
 
     Raises:
         UsageError: a data set is missing or damaged, a cell cannot be trained, the folder cannot
@@ -77,17 +84,18 @@ def train(
             whole = matrix is not None and len(cells) == len(matrix)
             (forget_matrix if whole else forget)(cells, store)
         changed = partial(_of_changed_data, store=store, datasets=datasets, screen=screen)
-        there = survey(cells, store, retry_failed, matrix, changed)
+        # Workers look themselves whether they can go on from a checkpoint.
+        same = VERSIONS if cluster else tuple(ORIGIN)
+        there = survey(cells, store, retry_failed, matrix, changed, same)
         for remark in there.remarks:
             screen.note(remark)
         note_asked(cells, store)
         if not there.to_do:
             return
         open_training = backend_opener(datasets)
-        on_fleet = [cell for cell in there.to_do if cell.experiment.backend_record is FLEET]
-        others = [cell for cell in there.to_do if cell.experiment.backend_record is not FLEET]
+        on_fleet, on_workers, others = _parts(there.to_do, cluster)
         with screen.working(f"checking {len(there.to_do)} cells"):
-            check_cells(others, store, open_training)
+            check_cells([*others, *filter(_opens_here, on_workers)], store, open_training)
             check_cells(modelled(on_fleet), store, open_training)
         with (
             screen.progress(len(there.to_do)) as listener,
@@ -95,6 +103,12 @@ def train(
         ):
             try:
                 opener = partial(opener_of_files, data_root)
+                if cluster and on_workers:
+                    data = hashed([cell.experiment for cell in on_workers], data_root, datasets)
+                    _train_on_cluster(
+                        cluster, on_workers, store, data, datasets, listener, checkpoint_seconds,
+                        stop, own_processes, screen,
+                    )  # fmt: skip
                 if others and own_processes:
                     run_in_processes(others, store, opener, listener, checkpoint_seconds, stop)
                 elif others:
@@ -107,6 +121,50 @@ def train(
                     f"stopped; what is done is kept in {results}: "
                     f"run the same command again{again} to go on"
                 ) from None
+
+
+def _parts(
+    cells: Sequence[Cell], cluster: ClusterChoice | None
+) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Return the cells of fleets, those that workers of a cluster train, and the others."""
+    on_fleet, on_workers, others = [], [], []
+    for cell in cells:
+        record = cell.experiment.backend_record
+        if record is FLEET:
+            on_fleet.append(cell)
+        elif cluster and not record.is_board:
+            on_workers.append(cell)
+        else:
+            others.append(cell)
+    return on_fleet, on_workers, others
+
+
+def _opens_here(cell: Cell) -> bool:
+    """Return whether this machine can open what a worker is to train: it may have no GPU."""
+    return cell.experiment.backend_record.engine != "stream"
+
+
+def _train_on_cluster(
+    choice: ClusterChoice,
+    cells: Sequence[Cell],
+    store: Store,
+    data: HashedData,
+    datasets: Callable[[Experiment], Dataset],
+    listener: Listener,
+    checkpoint_seconds: float | None,
+    stop: Callable[[], bool],
+    own_processes: bool,
+    screen: Screen,
+) -> None:
+    """Train cells on the workers of a cluster; see `Cluster`."""
+    with connected(choice) as client:
+        from specbp.matrix.cluster import Cluster  # which needs Dask
+
+        screen.note(f"to watch: {client.dashboard_link}, or specbp status {store.path}")
+        Cluster(
+            cells, store, data, listener, client, checkpoint_seconds, stop, own_processes,
+            prepare=partial(send_lacking, client, data=data, load=datasets),
+        ).run()  # fmt: skip
 
 
 def _of_changed_data(

@@ -12,6 +12,11 @@ from specbp.api.choosing import cells_of
 from specbp.cli.arguments import CheckpointSeconds, DataRoot, Fresh, JsonOutput, SaveWeights
 from specbp.cli.number_options import whole
 from specbp.cli.terminal import say
+from specbp.errors import UsageError
+from specbp.matrix.cluster_choice import ClusterChoice
+
+CLUSTER = "Several machines"
+"""The heading in the help under which options of clusters stand."""
 
 
 def bench(
@@ -69,6 +74,34 @@ def bench(
             show_default="once, all in this process",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        whole(
+            "train on so many worker processes of this machine, which Dask runs; comparisons whose "
+            "times count still take turns on a machine: timing = false in the matrix lets them "
+            "run side by side",
+            least=1,
+            show_default="in this process",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="train on the workers of a Dask cluster that runs, such as tcp://HOST:8786",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="train on the cluster that a TOML file describes: kind (SLURMCluster or another "
+            "one of dask-jobqueue, or SSHCluster), jobs, and a table of options",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
     checkpoint_seconds: CheckpointSeconds = None,
     save_weights: SaveWeights = False,
     json_output: JsonOutput = False,
@@ -80,8 +113,10 @@ def bench(
 
     specbp bench bench/matrices/demo.toml
     specbp bench bench/matrices/cifar100-time.toml --starts 5
+    specbp bench bench/matrices/learning-rate.toml --workers 4
     specbp report results/demo
     """
+    choice = _choice(workers, scheduler, cluster)
     chosen = cells_of(matrix, filters or [], starts, part)
     folder, anew = chosen.folder(results), anew_from(fresh, again)
     if dry_run:
@@ -95,11 +130,25 @@ def bench(
 
     screen = TerminalScreen()
     done = run_matrix(
-        chosen, folder, data_root, retry_failed, anew, checkpoint_seconds, screen, save_weights
-    )
+        chosen, folder, data_root, retry_failed, anew, checkpoint_seconds, screen, save_weights,
+        choice,
+    )  # fmt: skip
     if json_output:
         print_json(done.runs)
     else:
         say(f"{len(done.runs)} cells in {folder}; for the comparison: specbp report {folder}")
     print_cautions(done.runs)
     done.whole()
+
+
+def _choice(workers: int | None, scheduler: str | None, file: Path | None) -> ClusterChoice | None:
+    """Return the cluster that the options ask for, None for this process.
+
+    Raises:
+        UsageError: they ask for two.
+    """
+    options = {"--workers": workers, "--scheduler": scheduler, "--cluster": file}
+    named = [name for name, value in options.items() if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} ask for two clusters: leave one of them out")
+    return ClusterChoice(workers, scheduler, file) if named else None

@@ -66,7 +66,7 @@ class ProgressDisplay:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task: TaskID | None = None
+        self._tasks: dict[str, tuple[TaskID, set[str]]] = {}
 
     def __enter__(self) -> ProgressDisplay:
         self._progress.start()
@@ -76,22 +76,31 @@ class ProgressDisplay:
         self._progress.stop()
 
     def began(self, cells: Sequence[Cell], steps: int, steps_done: int) -> None:
-        """Start a bar for cells that take turns."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
+        """Start a bar for cells that take turns; a cluster or a fleet may train several at once."""
         what = in_words(cells[0])
-        self._task = self._progress.add_task(what, total=steps, completed=steps_done)
+        self._end_bar(cells[0].workload)
+        task = self._progress.add_task(what, total=steps, completed=steps_done)
+        self._tasks[cells[0].workload] = task, {cell.hash for cell in cells}
         if not self._console.is_terminal:
             self._lines.began(cells, steps, steps_done)
 
     def advanced(self, cell: Cell, steps: int) -> None:
         """Move the bar on."""
-        if self._task is not None:
-            self._progress.advance(self._task, steps)
+        if cell.workload in self._tasks:
+            self._progress.advance(self._tasks[cell.workload][0], steps)
 
     def finished(self, cell: Cell, run: Mapping[str, Any]) -> None:
-        """Print a line for the cell."""
+        """Print a line for the cell, and end the bar with the last one of it."""
+        if cell.workload in self._tasks:
+            left = self._tasks[cell.workload][1]
+            left.discard(cell.hash)
+            if not left:
+                self._end_bar(cell.workload)
         self._lines.finished(cell, run)
+
+    def _end_bar(self, workload: str) -> None:
+        if workload in self._tasks:
+            self._progress.remove_task(self._tasks.pop(workload)[0])
 
     def note(self, line: str) -> None:
         """Print a line above the bar."""

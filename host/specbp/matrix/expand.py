@@ -4,6 +4,7 @@ A matrix is a TOML file:
 
     name = "batch-size"
     repeats = 3                     # seeds: the base seed, plus 1, plus 2
+    timing = false                  # for accuracies only: a cluster may train side by side
 
     [base]                          # any field of an experiment
     dataset = "digits"
@@ -56,7 +57,7 @@ Written = list[tuple[str, Fields]]
 
 MOST_NAME_BYTES = 100
 _NAME = re.compile(r"\w(?:[\w .+-]*[\w.+-])?")
-_KEYS = ("name", "repeats", "base", "axes", "exclude", "include")
+_KEYS = ("name", "repeats", "timing", "base", "axes", "exclude", "include")
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,14 @@ class Cell:
         repeat: 0 for the base seed, 1 for the next one.
         experiment: what to run.
         start: 0 for the first start, 1 for the next one: the same again in another process.
+        timed: whether its times are to be compared, so that nothing may run beside it.
     """
 
     matrix: str
     repeat: int
     experiment: Experiment
     start: int = 0
+    timed: bool = True
 
     @cached_property
     def identity(self) -> Identity:
@@ -130,6 +133,7 @@ class Matrix:
         axes: for each axis, by name, the fields that each of its values sets.
         exclude: combinations with all the fields of one of these are left out.
         include: each adds one combination to those of the axes.
+        timing: whether times are to be compared.
     """
 
     name: str
@@ -138,6 +142,7 @@ class Matrix:
     axes: dict[str, list[Fields]]
     exclude: list[Fields]
     include: list[Fields]
+    timing: bool = True
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -179,6 +184,9 @@ def matrix_from(given: Mapping[str, Any], name: str, where: str) -> Matrix:
     repeats = given.get("repeats", 1)
     if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
         raise UsageError(f"{where}: repeats = {repeats!r}: it must be a whole number from 1")
+    timing = given.get("timing", True)
+    if not isinstance(timing, bool):
+        raise UsageError(f"{where}: timing = {timing!r}: it must be true or false")
     return Matrix(
         _checked_name(given.get("name", name), where),
         repeats,
@@ -186,6 +194,7 @@ def matrix_from(given: Mapping[str, Any], name: str, where: str) -> Matrix:
         _axes(given.get("axes", {}), where),
         [_fields(one, f"{where}: [[exclude]]") for one in _list(given, "exclude", where)],
         [_fields(one, f"{where}: [[include]]") for one in _list(given, "include", where)],
+        timing,
     )
 
 
@@ -217,7 +226,7 @@ def expand(matrix: Matrix, where: str) -> list[Cell]:
             )
         for repeat in range(matrix.repeats):
             experiment = first.model_copy(update={"seed": first.seed + repeat})
-            cell = Cell(matrix.name, repeat, experiment)
+            cell = Cell(matrix.name, repeat, experiment, timed=matrix.timing)
             cells.setdefault(experiment.hash, cell)
     return list(cells.values())
 

@@ -222,20 +222,26 @@ class Session:
 
     def _run_row(self, cell: Cell) -> dict[str, Any]:
         """Return the columns of `runs` that are known from the start."""
-        return {
-            "cell": cell.hash,
-            "matrix": cell.matrix,
-            "arm": cell.experiment.arm,
-            "repeat": cell.repeat,
-            "start": cell.start,
-            **cell.experiment.model_dump(),
-            **asdict(cell.identity),
-            "synthetic": describe(cell.experiment.dataset).synthetic,
-            "session": self._saved.session,
+        return described(cell) | {
+            "session": self._saved.session if cell.timed else None,
             "process": self._saved.process,
             "started": self._saved.started,
             **provenance(),
         }
+
+
+def described(cell: Cell) -> dict[str, Any]:
+    """Return the columns of `runs` that say what a cell is, whoever trains it."""
+    return {
+        "cell": cell.hash,
+        "matrix": cell.matrix,
+        "arm": cell.experiment.arm,
+        "repeat": cell.repeat,
+        "start": cell.start,
+        **cell.experiment.model_dump(),
+        **asdict(cell.identity),
+        "synthetic": describe(cell.experiment.dataset).synthetic,
+    }
 
 
 def restore(arm: Arm, state: Mapping[str, Any], store: Store) -> None:

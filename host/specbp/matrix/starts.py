@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from specbp.matrix.progress import Listener
 from specbp.matrix.run import run_cells
 from specbp.matrix.session import OpenTraining
 from specbp.matrix.store import Store
-from specbp.matrix.survey import comparisons
+from specbp.matrix.survey import comparisons, forget_of_other_machine
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that ask a run to stop."""
@@ -34,11 +35,14 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 SECONDS_BETWEEN_LOOKS = 0.1
 """How often it is asked, while a process trains, whether it should stop."""
 
+_STOP = "stop"
 _LOST = 1
 """Exit code of a process whose parent has ended."""
 
 PROCESSES = multiprocessing.get_context("spawn")
 """Begins the processes that train: nothing of this one is in them."""
+FORKED = multiprocessing.get_context("forkserver")
+"""Begins processes from one that has only imported what trains."""
 
 Opener = Callable[[], OpenTraining]
 """Makes what opens trainings, in the process that trains; can be sent there."""
@@ -84,28 +88,83 @@ def run_in_process(
     stop: Callable[[], bool],
 ) -> None:
     """Train the cells of one comparison in a new process; see `run_in_processes`."""
-    ours, theirs = PROCESSES.Pipe()
-    place = store.path, store.keeps_weights
-    arguments = theirs, list(cells), place, opener, checkpoint_seconds
-    process = PROCESSES.Process(target=_train, args=arguments, daemon=True)
-    with _signals_blocked():
-        process.start()
-    theirs.close()
-    by_hash = {cell.hash: cell for cell in cells}
-    try:
-        for what, value in _messages(ours, stop):
+    with TrainingProcess(opener) as process:
+        request = Request(cells, store.path, checkpoint_seconds, store.keeps_weights)
+        process.train(request, listener, stop)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A comparison that a process is to train.
+
+    Attributes:
+        cells: cells of the comparison.
+        results: the results folder.
+        checkpoint_seconds: time between checkpoints.
+        keeps_weights: keep trained weights beside the frames.
+        in_cluster: whether other processes may have begun or done it in the meantime.
+    """
+
+    cells: Sequence[Cell]
+    results: Path
+    checkpoint_seconds: float | None
+    keeps_weights: bool = False
+    in_cluster: bool = False
+
+
+class TrainingProcess:
+    """A process that trains comparisons, one after the other, for the process that made it.
+
+    Use it as a context manager: it is killed at the end, and whenever its parent ends.
+
+    Args:
+        opener: makes what opens trainings, in the new process.
+        fresh: start Python anew, so that the start is a measurement; otherwise the process is
+            forked from one that has only imported what trains.
+    """
+
+    def __init__(self, opener: Opener, fresh: bool = True) -> None:
+        context = PROCESSES if fresh else FORKED
+        if not fresh:
+            FORKED.set_forkserver_preload([__name__])
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, opener), daemon=True)
+        with signals_blocked():
+            self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> TrainingProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def train(self, request: Request, listener: Listener, stop: Callable[[], bool]) -> None:
+        """Train a comparison to its end.
+
+        Raises:
+            Stopped: `stop` said so.
+            UsageError: what `run_cells` raises.
+            SpecbpError: the process ended by itself.
+        """
+        by_hash = {cell.hash: cell for cell in request.cells}
+        with suppress(OSError):  # of a process that has ended, which is told below
+            self._connection.send(request)
+        for what, value in _messages(self._connection, stop):
             if what == "ended":
                 return
             if what == "raised":
                 error, words = value
                 raise error from InItsProcess(words)
             _tell(listener, by_hash, what, value)
-        process.join()
-        raise _ended(process.exitcode or 0, cells[0])
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+        self._process.join()
+        raise _ended(self._process.exitcode or 0, request.cells[0])
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
 
 
 def _messages(connection: Connection, stop: Callable[[], bool]) -> Iterator[tuple[str, Any]]:
@@ -115,7 +174,7 @@ def _messages(connection: Connection, stop: Callable[[], bool]) -> Iterator[tupl
         while True:
             if not asked and stop():
                 asked = True
-                connection.send("stop")
+                connection.send(_STOP)
             if connection.poll(SECONDS_BETWEEN_LOOKS):
                 yield connection.recv()
 
@@ -155,22 +214,35 @@ class _Reporter:
         self._connection.send(("finished", (cell.hash, dict(run))))
 
 
-def _train(
-    connection: Connection,
-    cells: Sequence[Cell],
-    place: tuple[Path, bool],
-    opener: Opener,
-    checkpoint_seconds: float | None,
-) -> None:
-    """Train `cells`, in a process of its own."""
+def _serve(connection: Connection, opener: Opener) -> None:
+    """Train what the parent asks for, in a process of its own."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        store, reporter = Store(*place), _Reporter(connection)
-        run_cells(cells, store, opener(), reporter, checkpoint_seconds, connection.poll)
-    except BaseException as error:
-        connection.send(("raised", (_sendable(error), traceback.format_exc())))
-    else:
-        connection.send(("ended", None))
+    open_training: OpenTraining | None = None
+    while True:
+        request = connection.recv()
+        if request == _STOP:  # of a comparison that had just ended
+            continue
+        try:
+            open_training = open_training or opener()
+            _train(request, open_training, _Reporter(connection), connection.poll)
+        except BaseException as error:
+            connection.send(("raised", (_sendable(error), traceback.format_exc())))
+        else:
+            connection.send(("ended", None))
+
+
+def _train(
+    request: Request, open_training: OpenTraining, listener: Listener, stop: Callable[[], bool]
+) -> None:
+    """Train a comparison, alone: a process that the parent has lost may not have ended yet."""
+    store = Store(request.results, request.keeps_weights)
+    with store.locked_comparison(request.cells[0].workload):
+        cells = request.cells
+        if request.in_cluster:
+            cells = [cell for cell in cells if not store.has(cell.hash)]
+            forget_of_other_machine(request.cells, store)
+        if cells:
+            run_cells(cells, store, open_training, listener, request.checkpoint_seconds, stop)
 
 
 def _sendable(error: BaseException) -> BaseException:
@@ -191,7 +263,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Start a process that no signal to stop reaches: its parent hears them and tells it."""
     if sys.platform == "win32":
         yield

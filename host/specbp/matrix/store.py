@@ -6,6 +6,7 @@ cells/HASH/runs.parquet     also epochs.parquet and steps.parquet
 cells/HASH/weights.safetensors    trained weights, where they are kept
 cells/HASH/traceback.txt    of a failed cell
 cells/HASH/SHA256SUMS       checksums of these, for sha256sum
+locks/WORKLOAD              held by the process that trains a comparison
 asked/MATRIX.json           the cells that a run was asked for
 unfinished/WORKLOAD/        checkpoint of cells in flight
 unfinished/WORKLOAD/finished/HASH/    cells of a comparison that move to cells/ one by one
@@ -34,8 +35,10 @@ from specbp.provenance import installed_version
 STATUSES = ("ok", "failed", "skipped")
 WEIGHTS = "weights.safetensors"
 """Name of the file of trained weights beside the frames of a cell."""
-_OWN = ("format.json", "cells", "unfinished", "asked", "report")
+_OWN = ("format.json", "cells", "unfinished", "asked", "locks", "report")
 _FINISHED = "finished"
+_LAST_BLOCK_S = 60.0
+"""Patience with processes that train although the one that asked them is gone."""
 _READS = 5
 """Attempts to read while another process may be moving cells to their place."""
 
@@ -101,6 +104,7 @@ class Store:
         self.keeps_weights = keeps_weights
         self._cells = path / "cells"
         self.unfinished = path / "unfinished"
+        self._locks = path / "locks"
 
     @classmethod
     def create(cls, path: Path, keeps_weights: bool = False) -> Store:
@@ -148,12 +152,31 @@ class Store:
         """
         try:
             with FileLock(self.path / ".lock", timeout=0):
+                for lock in sorted(self._locks.glob("*")):
+                    with FileLock(lock, timeout=_LAST_BLOCK_S):
+                        pass
                 self._recover()
                 yield
         except Timeout:
             raise UsageError(
                 f"{self.path}: another specbp is writing there: wait for it, or use --results"
             ) from None
+
+    @contextmanager
+    def locked_comparison(self, workload: str) -> Iterator[None]:
+        """Keep other processes from training a comparison; finish what a killed one left of it.
+
+        A process that has lost the one that asked for the comparison may still be at it; it notices
+        at the end of a block.
+
+        Args:
+            workload: what the cells of the comparison have in common; see `Cell.workload`.
+        """
+        durable.make_folder(self._locks)
+        with FileLock(self._locks / workload):
+            if (self.unfinished / workload / _FINISHED).is_dir():
+                self._move_finished(self.unfinished / workload)
+            yield
 
     def stored(self) -> StoredRuns:
         """Return what is there, every file held against its checksum.
@@ -181,18 +204,41 @@ class Store:
             workload: what the cells have in common; see `Cell.workload`.
             cells: all that were trained in turns.
         """
+        self.write_files(workload, {str(cell.run["cell"]): cell.files for cell in cells})
+
+    def write_files(
+        self, workload: str, cells: Mapping[str, Mapping[str, bytes | memoryview]]
+    ) -> None:
+        """Store the cells of a comparison as files; see `write`.
+
+        Args:
+            workload: what the cells have in common; see `Cell.workload`.
+            cells: their files, by hash and name.
+        """
         folder = self.unfinished / workload
         staged = folder / f".{_FINISHED}"
         durable.make_folder(folder)
         durable.discard(staged)
-        for cell in cells:
-            durable.write_folder(staged / str(cell.run["cell"]), cell.files)
+        for cell, files in cells.items():
+            durable.write_folder(staged / cell, files)
         durable.publish(staged, folder / _FINISHED)
         self._move_finished(folder)
 
     def weights_file(self, cell: str) -> Path:
         """Return the path of the trained weights of the cell with this hash, kept or not."""
         return self._cells / cell / WEIGHTS
+
+    def has(self, cell: str) -> bool:
+        """Return whether the cell with this hash is stored, whatever became of it."""
+        return (self._cells / cell).is_dir()
+
+    def run_row(self, cell: str) -> Mapping[str, Any] | None:
+        """Return the row of the frame `runs` of the cell with this hash, None where it is missing.
+
+        Raises:
+            UsageError: a file is damaged; the message names it.
+        """
+        return _run_row(cell, self._cells / cell)
 
     def delete(self, cell: str) -> None:
         """Remove the frames of the cell with this hash, if there are any."""

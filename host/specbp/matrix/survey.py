@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from specbp.errors import UsageError
 from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Saved
 from specbp.matrix.expand import Cell
 from specbp.matrix.store import Store
-from specbp.provenance import difference
+from specbp.provenance import ORIGIN, difference
 
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -53,6 +53,7 @@ def survey(
     retry_failed: bool = False,
     matrix: Sequence[Cell] | None = None,
     changed: Callable[[Sequence[Cell], Runs], Sequence[Cell]] = lambda cells, runs: (),
+    columns: Collection[str] = tuple(ORIGIN),
 ) -> Survey:
     """Return which of `cells` are to be trained, and what of the folder cannot be compared.
 
@@ -63,6 +64,7 @@ def survey(
         matrix: all cells of the matrix they are of; None for a single experiment, which is
             compared with nothing.
         changed: which of the cells that are there were measured on what is no longer so.
+        columns: columns of `ORIGIN` that must be as they are here to go on from a checkpoint.
 
     Raises:
         UsageError: a file is damaged, or cells cannot go on from where they were left.
@@ -73,7 +75,7 @@ def survey(
         cell.hash for cell in changed([cell for cell in cells if cell.hash not in due], stored.runs)
     }
     to_do = [cell for cell in cells if cell.hash in due]
-    require_resumable(to_do, store)
+    require_resumable(to_do, store, columns)
     there = {cell.hash: stored.runs[cell.hash] for cell in cells if cell.hash not in due}
     remarks = []
     if stored.half_made:
@@ -89,17 +91,37 @@ def survey(
     return Survey(to_do, [f"{store.path}: {remark}" for remark in remarks])
 
 
-def require_resumable(cells: Sequence[Cell], store: Store) -> None:
+def require_resumable(
+    cells: Sequence[Cell], store: Store, columns: Collection[str] = tuple(ORIGIN)
+) -> None:
     """Refuse to go on from checkpoints that do not fit `cells` or what would train them.
+
+    Args:
+        cells: cells to train.
+        store: the results folder.
+        columns: columns of `ORIGIN` that must be as they were.
 
     Raises:
         UsageError: one does not.
     """
     for workload, together in comparisons(cells).items():
         saved = Checkpoint(store.unfinished / workload).read()
-        reason = saved and _not_resumable(saved, together)
+        reason = saved and _not_resumable(saved, together, columns)
         if reason:
             raise UsageError(f"{store.path}: {reason}")
+
+
+def forget_of_other_machine(cells: Sequence[Cell], store: Store) -> None:
+    """Delete the checkpoint of a comparison where this machine cannot go on from it.
+
+    Args:
+        cells: cells of one comparison.
+        store: the results folder.
+    """
+    checkpoint = Checkpoint(store.unfinished / cells[0].workload)
+    saved = checkpoint.read()
+    if saved is not None and difference(saved.origin):
+        checkpoint.delete()
 
 
 def forget(cells: Sequence[Cell], store: Store) -> None:
@@ -146,7 +168,10 @@ def incomparable(cells: Sequence[Cell], store: Store, retry_failed: bool) -> lis
         except UsageError:
             broken = True
         apart = len({run["session"] for run in done}) > 1
-        if broken or (done and (to_do or apart or any(map(difference, done)))):
+        untimed = any(cell.timed for cell in together) and any(
+            run["status"] == "ok" and run["session"] is None for run in done
+        )
+        if broken or (done and (to_do or apart or untimed or any(map(difference, done)))):
             found += together
     return found
 
@@ -158,7 +183,9 @@ def _missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell
     ]
 
 
-def _not_resumable(saved: Saved, cells: Sequence[Cell]) -> str | None:
+def _not_resumable(
+    saved: Saved, cells: Sequence[Cell], columns: Collection[str] = tuple(ORIGIN)
+) -> str | None:
     """Return why `cells` cannot go on from `saved`, None where they can."""
     left_out = saved.cells - {cell.hash for cell in cells}
     if left_out:
@@ -167,7 +194,7 @@ def _not_resumable(saved: Saved, cells: Sequence[Cell]) -> str | None:
             f"{_are(len(left_out))} not asked for now: run the matrix as it was, without "
             f"--filter, to finish them, or {FROM_THE_START}"
         )
-    other = difference(saved.origin)
+    other = difference(saved.origin, columns)
     if other:
         return (
             f"{_count(len(saved.cells), 'half-trained cell')} were begun by {other}: "

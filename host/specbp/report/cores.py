@@ -11,9 +11,14 @@ LEAST_RECEIVED = 0.75
 
 
 def core_sentences(arms: Sequence[Arm]) -> list[str]:
-    """Return a sentence for each arm whose engines did not have their cores to themselves."""
+    """Return a sentence for each arm whose engines did not have their cores to themselves.
+
+    Arms of a matrix whose times do not count may share cores.
+    """
     found = []
     for arm in arms:
+        if all(run["session"] is None for run in arm.runs):
+            continue
         received = _received(arm)
         if arm.shares_cores:
             found.append(f'"{arm.name}": its engines shared a core, so its times do not count.')
