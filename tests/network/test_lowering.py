@@ -1,5 +1,7 @@
 """Models that are lowered as PyTorch computes them, and what is refused by name instead."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -20,6 +22,7 @@ from specbp.network import (
 )
 from specbp.network.lowering import lower
 from specbp.network.models import MODELS, build
+from specbp.network.plain import LEAVES
 
 SHAPES = {"digits-cnn": (1, 8, 8), "lenet5": (1, 28, 28)}
 
@@ -522,3 +525,11 @@ def test_the_hash_of_a_network_is_that_of_what_it_computes():
     assert len({hash_of(*one) for one in same}) == 1
     assert len({hash_of(*one) for one in (made(), *other)}) == 1 + len(other)
     assert hash_of(*made()).startswith("002e4733b1104e3d")
+
+
+def test_the_docs_list_the_layers_that_there_are(repository):
+    table = (repository / "docs/own.md").read_text().split("## Supported layers")[1]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {kind.__name__ for kind in LEAVES} <= listed
+    assert {name for name in listed if hasattr(nn, name)} == {kind.__name__ for kind in LEAVES}

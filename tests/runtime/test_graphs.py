@@ -17,6 +17,7 @@ from specbp.network.lowering import lower, parameter_names
 from specbp.network.models import MODELS, BuiltIn
 from specbp.plan.checks import check
 from specbp.plan.sequential import sequential
+from specbp.runtime.evaluation import logits
 from specbp.runtime.execution import Executor, Trained
 from specbp.runtime.gates import Gate
 from specbp.runtime.outlines import outline_of
@@ -73,6 +74,9 @@ def assert_as_autograd(parts, dtype):
         running = tensors[len(trained_tensors(tensors)) :]
         for name, one in zip(("running_mean", "running_var"), running, strict=False):
             assert_close(one, buffers[name], dtype)
+    with torch.no_grad():
+        expected = model.eval()(images)
+    assert_close(logits(network, Float32(), weights, images), expected, dtype)
 
 
 def dtype_to(dtype):
