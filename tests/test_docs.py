@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from specbp.experiment import GateMetric, Key, Reuse, Schedule
+from specbp.network.plain import LEAVES
 from tests.conftest import DATA_ROOT, REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -102,6 +103,14 @@ def test_the_glossary_has_every_word_that_an_experiment_can_say():
     said = (DOCS / "glossary.md").read_text()
     assert len(words) > 10
     assert [word for word in words if f"`{word}`" not in said] == []
+
+
+def test_the_layers_that_the_page_lists_are_those_that_are_lowered():
+    """Kind: a layer that is supported, and that nobody who looks for it finds."""
+    table = (DOCS / "own.md").read_text().partition("## Supported layers")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == {kind.__name__ for kind in LEAVES}
 
 
 def test_figures_are_drawn_without_pyplot():
