@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ from specbp.runtime.evaluation import logits
 from specbp.runtime.execution import Executor, Trained
 from specbp.runtime.gates import Gate
 from specbp.runtime.outlines import outline_of
-from tests.graphs import CHANNELS, CLASSES, SIZE, graphs, model_of
+from tests.graphs import CHANNELS, CLASSES, SIZE, Part, graphs, model_of
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 ARMS = [
@@ -134,7 +134,16 @@ def assert_same_bits(data, parts, arm):
         del MODELS[name]
 
 
+CONVOLUTION = (4, 3, 1, 1, True)
+RECTIFIED = (
+    Part("convolution", (0,), CONVOLUTION), Part("relu", (1,)),
+    Part("convolution", (2,), CONVOLUTION), Part("relu", (3,)), Part("add", (4, 2)),
+)  # fmt: skip
+"""A sum whose gradient a ReLU would overwrite for the other reader if it worked in place."""
+
+
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(parts=RECTIFIED, arm=ARMS[0])
 @given(parts=graphs(most=8), arm=st.sampled_from(ARMS))
 def test_a_graph_has_the_same_bits_on_both_runtimes_and_resumed(data, parts, arm):
     assert_same_bits(data, parts, arm)
