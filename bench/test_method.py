@@ -23,7 +23,9 @@ from specbp.report.statistics import ratio_with_interval
 
 ROUNDS = int(os.environ.get("SPECBP_BENCH_ROUNDS", "30"))
 WARM_SAMPLES = 400
-"""So many, that every label was there and thresholds have found their accept rate."""
+"""So many, that every label was there."""
+SETTLING_STEPS = 250
+"""So many, that a threshold has found its accept rate."""
 RANDOM = "random:3x32x32/100"
 ONE_THREAD = "sequential, 1 thread"
 LABEL = {"schedule": "speculative", "reuse": "replay"}
@@ -61,8 +63,9 @@ def test_time_against_the_accept_rate(images, batch_size, steps, most):
         "batch_size": batch_size, "learning_rate": 0.0005,
     }  # fmt: skip
     trainings = {arm: CpuTraining(experiment_from(fields | own), data) for arm, own in ARMS.items()}
-    for training in trainings.values():
-        training.advance(max(20, WARM_SAMPLES // batch_size))
+    for arm, training in trainings.items():
+        settling = SETTLING_STEPS if "gate_target" in ARMS[arm] else 20
+        training.advance(max(settling, WARM_SAMPLES // batch_size))
     times = {arm: [] for arm in trainings}
     rows = {arm: [] for arm in trainings}
     draw = np.random.default_rng(0)
