@@ -100,7 +100,7 @@ def test_half_trained_cells_are_not_finished_by_other_means(matrix, monkeypatch)
     matrix(epochs=2)
     stopped()
     with monkeypatch.context() as patch:
-        patch.setattr(survey, "difference", lambda row: "specbp of before")
+        patch.setattr(survey, "difference", lambda row, columns=(): "specbp of before")
         code, _, said = specbp("bench", "m.toml", "--results", "out")
     assert code == 2
     assert "2 half-trained cells were begun by specbp of before: finish them by the same" in said

@@ -1,8 +1,10 @@
 """A value that cannot be trained, in the middle of an axis: said before the first step."""
 
 import pytest
+from safetensors.torch import save_file
 
 from specbp.experiment import Experiment
+from specbp.network.models import build
 from tests.cli.inside import specbp
 from tests.cli.test_fuzz import toml
 
@@ -45,6 +47,12 @@ AXES = {
     "engines": (SPECULATIVE, [1, 3, 2]),
     "threads": ({}, [1, 10**6, 1]),
     "block_steps": ({}, [1, 0, 2]),
+    "initial_weights": ({}, ["0.safetensors", "nowhere.safetensors", "1.safetensors"]),
+    "scheduler": ({}, ["StepLR(step_size=1)", "NoSuchLR()", "ConstantLR()"]),
+    "label_smoothing": ({}, [0.1, 1.5, 0.2]),
+    "random_flip": ({}, [True, "half", True]),
+    "random_crop": ({}, [1, 0, 2]),
+    "cutout": ({}, [1, 0, 2]),
 }
 """For every field what else a cell has, and an axis whose value in the middle is bad."""
 MODEL = """
@@ -66,6 +74,9 @@ def test_nothing_is_trained_of_an_axis_with_a_bad_value(tmp_path, monkeypatch, n
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPECBP_DATA", "nowhere")
     (tmp_path / "mine.py").write_text(MODEL)
+    for seed in range(2):
+        model = build("digits-cnn", 1, 10, seed)
+        save_file(model.state_dict(), tmp_path / f"{seed}.safetensors")
     fields, (first, bad, last) = AXES[name]
     base = {key: value for key, value in (SMALL | fields).items() if value is not None}
     base.pop(name, None)

@@ -135,9 +135,12 @@ def test_data_that_is_not_there_is_no_reason_to_measure_again(specbp, edit, tmp_
     [
         ("def net(", "SyntaxError"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),
-        ("from torch import nn; net = nn.Linear(1, 1)", "gives a Linear, not an nn.Sequential"),
+        (
+            "from torch import nn; net = nn.Linear(1, 1)",
+            "gives a Linear, not an nn.Module made of layers",
+        ),
         ("def net(width): pass", "takes (width)"),
-        (MODEL.format(layers="nn.Dropout(), "), "layer 1:Dropout is not supported"),
+        (MODEL.format(layers="nn.Dropout2d(), "), "layer 1:Dropout2d is not supported"),
         (MODEL.format(layers="nn.Linear(100, 64), "), "1:Linear does not fit its input (64,)"),
     ],
 )

@@ -11,7 +11,6 @@ import pytest
 
 from specbp.overlay.parameters import Parameters
 from specbp.simulation.build import build as build_model
-from tests.conftest import REPOSITORY
 from tests.forked import run_forked, start_command
 
 
@@ -34,19 +33,6 @@ def served(tmp_path_factory):
     os.kill(process.pid, signal.SIGTERM)
     process.join(30)
     assert process.exitcode == 0 and "Traceback" not in files[1].read_text()
-
-
-def test_the_commands_of_the_docs_for_it(served, tmp_path):
-    """With what the server prints, and nothing else."""
-    environment, address, _ = served
-    text = (REPOSITORY / "docs" / "overlay.md").read_text()
-    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    (block,) = (one for one in blocks if ":2222" in one)
-    for command in block.replace("xilinx@127.0.0.1:2222", address).strip().splitlines():
-        done = run_forked(shlex.split(command), tmp_path, environment)
-        # The doctor finds no XRT and no image here, and says so.
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    assert list(tmp_path.glob("results/*/cells"))
 
 
 def test_deploying_twice_and_going_back(served, tmp_path):
