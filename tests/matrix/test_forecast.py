@@ -6,7 +6,7 @@ import pytest
 from specbp.experiment import experiment_from
 from specbp.frames import empty
 from specbp.matrix.expand import Cell
-from specbp.matrix.forecast import forecast, in_words
+from specbp.matrix.forecast import forecast, in_words, together
 
 
 def cell(**fields):
@@ -39,9 +39,12 @@ def test_steps_of_the_same_kind_take_their_mean_time():
     )
     assert expected[:2] == pytest.approx([0.2 * 10 * 4, 0.5 * 10 * 2])
     assert expected[2:] == [None, None]
-    assert in_words(expected) == "about 18 s of training steps, and 2 cells of which it is unknown"
+    assert (
+        in_words(*together(expected))
+        == "about 18 s of training steps, and 2 cells of which it is unknown"
+    )
 
 
 def test_nothing_done_says_unknown():
     assert forecast([cell()], empty("runs")) == [None]
-    assert in_words([None]).startswith("unknown")
+    assert in_words(*together([None])).startswith("unknown")

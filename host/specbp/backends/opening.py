@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from specbp.backends import TracedTraining, Training
 from specbp.backends.record import named_function
@@ -40,5 +40,4 @@ def open_traced(experiment: Experiment, dataset: Dataset) -> TracedTraining:
     """
     if experiment.on_overlay:
         raise UsageError(f"{experiment.backend} is an overlay: choose cpu or cuda")
-    training: TracedTraining = named_function(experiment.backend_record.opens)(experiment, dataset)
-    return training
+    return cast("TracedTraining", open_training(experiment, dataset))

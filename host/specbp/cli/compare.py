@@ -11,6 +11,7 @@ import typer
 
 from specbp.cli.number_options import real
 from specbp.cli.terminal import note, say, say_json
+from specbp.counting import count
 from specbp.errors import GateFellError, NothingMeasuredError
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _accuracy_gate(one: ArmComparison, margin: float) -> list[str]:
 
 
 def _points(change: MeanInterval) -> str:
-    seeds = f"{change.n} seed{'' if change.n == 1 else 's'}"
+    seeds = count(change.n, "seed")
     if change.least is None:
         return f"{change.mean:+.2f} points ({seeds}: no interval)"
     return f"{change.mean:+.2f} points (one-sided 95%: at least {change.least:+.2f}, {seeds})"

@@ -10,6 +10,7 @@ import typer
 
 from specbp.cli.arguments import JsonOutput
 from specbp.cli.terminal import say, say_json
+from specbp.counting import count
 from specbp.errors import GateFellError, NothingMeasuredError
 
 MOST_SHOWN = 40
@@ -41,7 +42,7 @@ def diff(
             say(f"and {len(found.changes) - MOST_SHOWN} more: --json has all")
         for cells, folder in ((found.only_old, old), (found.only_new, new)):
             if cells:
-                say(f"only in {folder}: {len(cells)} cell{'' if len(cells) == 1 else 's'}")
+                say(f"only in {folder}: {count(len(cells), 'cell')}")
     if not found.compared:
         raise NothingMeasuredError(f"{old} and {new} have no cell in common: nothing was compared")
     changed = {one.cell for one in found.changes}

@@ -9,11 +9,12 @@ from rich.table import Table
 
 from specbp.api.anew import Anew
 from specbp.cli.terminal import say, say_json, show
+from specbp.counting import count
 from specbp.experiment import WORK_FIELDS
 from specbp.frames import empty
 from specbp.matrix.checkpoint import Checkpoint
 from specbp.matrix.expand import Cell
-from specbp.matrix.forecast import forecast, in_words
+from specbp.matrix.forecast import forecast, in_words, together
 from specbp.matrix.store import Store
 from specbp.matrix.survey import incomparable
 
@@ -70,7 +71,7 @@ def show_plan(
     show(_table(cells, states))
     say()
     say(
-        f"{len(cells)} cell{'' if len(cells) == 1 else 's'} for {results}: "
+        f"{count(len(cells), 'cell')} for {results}: "
         + ", ".join(
             f"{states.count(state)} {state}"
             for state in (DONE, FAILED, BEGUN, TO_DO)
@@ -79,7 +80,7 @@ def show_plan(
     )
     if any(left):
         rest = [seconds for seconds, wanted in zip(expected, left, strict=True) if wanted]
-        say(f"time left: {in_words(rest)}")
+        say(f"time left: {in_words(*together(rest))}")
 
 
 def _state(cell: Cell, statuses: dict[str, str], store: Store | None, retry_failed: bool) -> str:

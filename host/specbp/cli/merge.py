@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from specbp.cli.terminal import say
+from specbp.counting import count
 from specbp.errors import UsageError
 
 
@@ -39,10 +40,6 @@ def merge(
     with target.locked():
         done = merging.merge(opened, target)
     say(
-        f"{output}: {_cells(done.copied)} copied, {done.already_there} there before, "
+        f"{output}: {count(done.copied, 'cell')} copied, {done.already_there} there before, "
         f"{done.repeated} in several folders alike"
     )
-
-
-def _cells(number: int) -> str:
-    return f"{number} cell{'' if number == 1 else 's'}"

@@ -24,7 +24,7 @@ def status(
     """
     from rich.table import Table
 
-    from specbp.matrix.forecast import duration
+    from specbp.matrix.forecast import duration, in_words
     from specbp.matrix.status import STATES, status_of
     from specbp.matrix.store import Store
 
@@ -50,5 +50,4 @@ def status(
         + ("; a process trains into it now" if found.is_written else "")
     )
     if found.expected_s is not None:
-        more = f", and {found.unknown} cells of which it is unknown" if found.unknown else ""
-        say(f"time left: about {duration(found.expected_s)} of training steps{more}")
+        say(f"time left: {in_words(found.expected_s, found.unknown)}")

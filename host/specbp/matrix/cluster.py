@@ -19,6 +19,8 @@ from uuid import uuid4
 from distributed import Client, Future
 
 from specbp import durable
+from specbp.backends.overlay.records import RTL
+from specbp.counting import count
 from specbp.errors import SpecbpError, UsageError
 from specbp.matrix import worker
 from specbp.matrix.dispatch import Dispatcher, OneAtATime, Work
@@ -58,7 +60,7 @@ class Needs:
         if offer.cores < self.cores:
             lacks.append(f"{self.cores} cores")
         if offer.gpus < self.gpus:
-            lacks.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")
+            lacks.append(count(self.gpus, "GPU"))
         if self.simulates and not offer.simulates:
             lacks.append("Verilator")
         return lacks
@@ -73,7 +75,7 @@ def needs_of(cells: Sequence[Cell]) -> Needs:
             cores = max(cores, experiment.engines * experiment.threads)
         elif record.engine == "stream":
             gpus = max(gpus, int(experiment.backend.partition(":")[2] or 0) + 1)
-        simulates = simulates or experiment.backend == "sim:rtl"
+        simulates = simulates or record is RTL
     return Needs(cores, gpus, simulates)
 
 

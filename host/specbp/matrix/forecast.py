@@ -45,13 +45,17 @@ def forecast(cells: Sequence[Cell], runs: pd.DataFrame) -> list[float | None]:
     return found
 
 
-def in_words(seconds: Sequence[float | None]) -> str:
-    """Return how long cells will take together, and of how many of them that is not known."""
+def together(seconds: Sequence[float | None]) -> tuple[float | None, int]:
+    """Return how long cells will take together, s, and of how many of them that is not known."""
     known = [one for one in seconds if one is not None]
-    unknown = len(seconds) - len(known)
-    if not known:
+    return sum(known) if known else None, len(seconds) - len(known)
+
+
+def in_words(seconds: float | None, unknown: int) -> str:
+    """Return what `together` says, in words."""
+    if seconds is None:
         return "unknown: no step of their kind is done yet"
-    words = f"about {duration(sum(known))} of training steps"
+    words = f"about {duration(seconds)} of training steps"
     return words + (f", and {unknown} cells of which it is unknown" if unknown else "")
 
 

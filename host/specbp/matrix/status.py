@@ -16,7 +16,7 @@ from specbp import durable
 from specbp.errors import UsageError
 from specbp.matrix.checkpoint import Checkpoint
 from specbp.matrix.expand import Cell
-from specbp.matrix.forecast import forecast
+from specbp.matrix.forecast import forecast, together
 from specbp.matrix.store import Store
 
 State = Literal["done", "failed", "skipped", "begun", "waiting"]
@@ -122,14 +122,8 @@ def status_of(store: Store) -> FolderStatus:
                     _age(folder / "state.pt") if saved else None,
                 )
             )
-    seconds = forecast(left, frames.runs)
-    known = [one for one in seconds if one is not None]
-    return FolderStatus(
-        tuple(found),
-        _is_locked(store.path / ".lock"),
-        sum(known) if known else None,
-        len(seconds) - len(known),
-    )
+    is_written = _is_locked(store.path / ".lock")
+    return FolderStatus(tuple(found), is_written, *together(forecast(left, frames.runs)))
 
 
 def _state(cell: str, runs: dict[Any, Any], begun: set[str]) -> State:

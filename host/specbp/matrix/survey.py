@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from specbp.counting import count
 from specbp.errors import UsageError
 from specbp.matrix.checkpoint import FROM_THE_START, Checkpoint, Saved
 from specbp.matrix.expand import Cell
@@ -80,7 +81,7 @@ def survey(
     remarks = []
     if stored.half_made:
         remarks.append(
-            f"{stored.half_made[0]}: {_count(len(stored.half_made), 'cell')} half-made: "
+            f"{stored.half_made[0]}: {count(len(stored.half_made), 'cell')} half-made: "
             "counted as missing"
         )
     if there:
@@ -197,7 +198,7 @@ def _not_resumable(
     other = difference(saved.origin, columns)
     if other:
         return (
-            f"{_count(len(saved.cells), 'half-trained cell')} were begun by {other}: "
+            f"{count(len(saved.cells), 'half-trained cell')} were begun by {other}: "
             f"finish them by the same, or {FROM_THE_START}"
         )
     return None
@@ -226,13 +227,13 @@ def _not_in_turns(cells: Sequence[Cell], there: Runs) -> list[str]:
     remarks = []
     if new:
         remarks.append(
-            f"{_count(new, 'cell')} will not be timed in turns with the arms of the same work "
+            f"{count(new, 'cell')} will not be timed in turns with the arms of the same work "
             "that are there already, so their times cannot be compared: --again trains these "
             "comparisons again, whole"
         )
     if apart:
         remarks.append(
-            f"the arms of {_count(apart, 'comparison')} there were not timed in turns, so their "
+            f"the arms of {count(apart, 'comparison')} there were not timed in turns, so their "
             "times cannot be compared: --again trains them again, whole"
         )
     return remarks
@@ -251,14 +252,14 @@ def _not_of_matrix(matrix: Sequence[Cell], runs: Runs, store: Store) -> list[str
             f"{name} as it was before" if other == name else other for other in sorted(set(others))
         )
         remarks.append(
-            f"{_count(len(others), 'cell')} there {_are(len(others))} not of this matrix but of "
+            f"{count(len(others), 'cell')} there {_are(len(others))} not of this matrix but of "
             f"{names}; a report shows them too: --results takes another folder, --fresh deletes "
             f"what is of {name}"
         )
     orphans = [saved for _, saved in _checkpoints(store) if not (saved and saved.cells & own)]
     if orphans:
         remarks.append(
-            f"{_count(len(orphans), 'half-trained comparison')} there {_are(len(orphans))} not of "
+            f"{count(len(orphans), 'half-trained comparison')} there {_are(len(orphans))} not of "
             "this matrix: "
             f"the matrix that they are of finishes them, --fresh deletes what is of {name}"
         )
@@ -282,7 +283,3 @@ def _checkpoints(store: Store) -> list[tuple[Checkpoint, Saved | None]]:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

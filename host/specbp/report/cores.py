@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from specbp.counting import count
 from specbp.report.pairing import Arm
 
 LEAST_RECEIVED = 0.75
@@ -23,7 +24,7 @@ def core_sentences(arms: Sequence[Arm]) -> list[str]:
         if arm.shares_cores:
             found.append(f'"{arm.name}": its engines shared a core, so its times do not count.')
         elif received is not None and received < LEAST_RECEIVED * arm.threads:
-            cores = f"{arm.threads} core{'' if arm.threads == 1 else 's'}"
+            cores = count(arm.threads, "core")
             found.append(
                 f'"{arm.name}": other work on the machine left it {received:.2f} of {cores} when '
                 "its training began: its times may be too long, train it again when idle."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from specbp.counting import count
 from specbp.report.learning import learning_sentences
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import ArmComparison, ArmSummary, ComparisonSummary, NotCompared
 from specbp.report.wording import (
     WITHHELD,
     accuracy_verdict,
-    count,
     interval_words,
     number_words,
     possible_change,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from specbp.counting import count
 from specbp.report.headline import held_against, verdict_against_both, worst_ratio
 from specbp.report.health import cause
 from specbp.report.schemes import DATA_PARALLEL, PAPER, UNGATED, backend_title
@@ -15,7 +16,6 @@ from specbp.report.titles import dataset_words
 from specbp.report.wording import (
     WITHHELD,
     accuracy_verdict,
-    count,
     number_words,
     time_verdict,
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from specbp.counting import count
 from specbp.report.statistics import MeanInterval
 from specbp.report.summary import (
     IS_BASELINE,
@@ -260,11 +261,6 @@ def _verdict(low: float | None, high: float | None, neutral: float, words: tuple
 
 def _seeds(number: int) -> str:
     return count(number, "seed")
-
-
-def count(number: int, noun: str) -> str:
-    """Return `number` and `noun`, in the plural unless there is one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _or_dash(value: float | None, form: str) -> str:
